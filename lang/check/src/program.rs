@@ -1,0 +1,148 @@
+//! The checked program: every value typed and evaluated, every reference resolved, every span kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mlinfra_api::{Address, TableType, Value, Wish};
+
+use crate::diagnostic::Span;
+
+/// A checked spec, blocks instantiated and flattened, in the order written (a nested block follows
+/// its parent).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Program {
+    /// Every block.
+    pub blocks: Vec<Block>,
+    /// The outputs, by name.
+    pub outputs: BTreeMap<String, Output>,
+}
+
+/// One `output`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Its value; a reference to what only apply will know is kept as one.
+    pub value: Value,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// One block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    /// Its address.
+    pub address: Address,
+    /// Its kind's word.
+    pub kind: String,
+    /// The role that the kind's declaration gives it (`@role(step)`): what the planner asks for.
+    pub role: Option<String>,
+    /// The block it is nested in.
+    pub parent: Option<Address>,
+    /// What it is placed `on`, inherited from the nearest enclosing block if not written.
+    pub place: Option<Address>,
+    /// Its fields: written ones, and declared ones with a default. A computed field is not here.
+    pub fields: BTreeMap<String, Field>,
+    /// Requirements on `@chosen` fields: `cpus >= 2`.
+    pub wishes: Vec<(Wish, Span)>,
+    /// What stands behind its `=`, if its kind says that it has a value and it is no step.
+    pub value: Option<Value>,
+    /// For a block whose value is the call of an operation.
+    pub step: Option<Step>,
+    /// Its table, for a block that is one (a dataset).
+    pub table: Option<TableType>,
+    /// The attributes written on it, without `@`, with their arguments.
+    pub attributes: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Whether the kind holds data (declared `@protect`).
+    pub holds_data: bool,
+    /// The kind's fields whose change needs a new resource.
+    pub replaces: BTreeSet<String>,
+    /// The kind's computed fields: what a reference may name that only apply will know.
+    pub computed: BTreeSet<String>,
+    /// The whole block.
+    pub span: Span,
+    /// Its name.
+    pub name_span: Span,
+    /// Its documentation, without slashes.
+    pub documentation: String,
+}
+
+/// One field of a block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Its value.
+    pub value: Value,
+    /// The value's text; the block's name if the value is the declared default.
+    pub span: Span,
+    /// Whether it was written.
+    pub written: bool,
+    /// Whether it may hold a secret.
+    pub secret: bool,
+}
+
+/// The call of an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The operation.
+    pub operation: String,
+    /// Its version, declared by `@version`.
+    pub version: u32,
+    /// Whether it works on each row alone (`@each_row`): an endpoint replays it.
+    pub each_row: bool,
+    /// Whether an endpoint never replays it (`@training_only`).
+    pub training_only: bool,
+    /// What flows in, by parameter: references to blocks, or plain values. Parameters with a
+    /// default are here too.
+    pub arguments: BTreeMap<String, Argument>,
+    /// Its declared settings: written ones and defaults.
+    pub settings: BTreeMap<String, Value>,
+    /// The entries of an open body (`each`), in the order written.
+    pub entries: Vec<(String, Value)>,
+    /// The result, if it is one table.
+    pub table: Option<TableType>,
+    /// The result's parts, if it is several tables: `split`.
+    pub parts: BTreeMap<String, TableType>,
+    /// What a model made here was fitted on; for `train` and what passes a model on.
+    pub model: Option<ModelType>,
+    /// Where the operation's name is written.
+    pub operation_span: Span,
+    /// Where each setting, entry and argument is written, by name.
+    pub spans: BTreeMap<String, Span>,
+}
+
+/// One argument of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Argument {
+    /// Its value. A table or model that flows in is a `Value::Reference`; a column of one is a
+    /// `Value::String` with its name.
+    pub value: Value,
+    /// The table's columns, if it is one.
+    pub table: Option<TableType>,
+}
+
+/// The type of a fitted model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelType {
+    /// The step that fits it.
+    pub trained_by: Address,
+    /// The columns that it learns from, in order: neither the label nor what is excluded.
+    pub features: TableType,
+    /// The label's column.
+    pub label: String,
+    /// The raw columns that a request must have: the fewest that the features need, in the
+    /// dataset's order.
+    pub request: TableType,
+    /// The `@each_row` steps between the dataset and the features, in order.
+    pub replay: Vec<Address>,
+}
+
+impl Program {
+    /// The block at this address.
+    pub fn block(&self, address: &Address) -> Option<&Block> {
+        self.blocks.iter().find(|block| block.address == *address)
+    }
+
+    /// The blocks with this role, in the order written.
+    pub fn with_role<'a>(&'a self, role: &'a str) -> impl Iterator<Item = &'a Block> {
+        self.blocks
+            .iter()
+            .filter(move |block| block.role.as_deref() == Some(role))
+    }
+}

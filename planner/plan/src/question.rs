@@ -1,0 +1,74 @@
+//! What planning asks of the world before it decides, and the answers.
+
+use std::collections::BTreeMap;
+
+use mlinfra_api::{Address, Observation, ResourceState, Value};
+use serde::{Deserialize, Serialize};
+
+/// One question. The caller (the command line) answers it from the disk or through a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// What is in this file of the user's (path relative to the spec's folder)?
+    File {
+        /// The path as written.
+        path: String,
+    },
+    /// What does this target's machine offer?
+    Host {
+        /// The target's block.
+        address: Address,
+        /// The provider.
+        provider: String,
+    },
+    /// How is this resource? For one with an identity that is not recorded yet, `state` is made up
+    /// from what is wanted, with an empty handle.
+    Resource {
+        /// As recorded, or made up.
+        state: Box<ResourceState>,
+    },
+    /// Is this port free on this machine? Asked only where no resource of ours has it.
+    Port {
+        /// The host that will bind it.
+        host: String,
+        /// The port.
+        port: u16,
+        /// The resource that wants it.
+        address: Address,
+    },
+}
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Of a file that can be read.
+    File {
+        /// SHA-256, hex.
+        sha256: String,
+        /// Bytes.
+        bytes: u64,
+        /// The first line, without its line end, if the file is UTF-8 text so far.
+        header: Option<String>,
+    },
+    /// Of a file that can't.
+    NoFile {
+        /// Why, as the system says it.
+        reason: String,
+    },
+    /// Of a host: `cpus` (int), `memory` (bytes).
+    Host {
+        /// What it offers, by name.
+        facts: BTreeMap<String, Value>,
+    },
+    /// Of a resource.
+    Resource {
+        /// How it is.
+        observation: Observation,
+    },
+    /// Of a port.
+    Port {
+        /// Whether it can be bound now.
+        free: bool,
+    },
+}

@@ -1,0 +1,233 @@
+//! The name of one thing: `kind.name`, inside its parents: `api/endpoint.main`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take_while, take_while1};
+use nom::character::complete::{char, satisfy};
+use nom::combinator::{all_consuming, opt, recognize};
+use nom::multi::{many0, separated_list1};
+use nom::sequence::{delimited, preceded};
+use nom::{IResult, Parser};
+
+/// Address = `{ name[key] "/" } kind.name[key]`: one grammar for the command line, the state and
+/// every message. `key` names the element of a `for`, quoted when it is a text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// The enclosing blocks, outermost first: the name and the key of each.
+    pub parents: Vec<Segment>,
+    /// The kind, dotted if it belongs to a provider: `pool`, `aws.instance`.
+    pub kind: String,
+    /// The block's own name and key.
+    pub leaf: Segment,
+}
+
+/// A name and, for an element of a `for`, its key.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Segment {
+    /// The block's name.
+    pub name: String,
+    /// The element's key: digits stand bare, every other text in double quotes.
+    pub key: Option<String>,
+}
+
+impl Segment {
+    /// A segment without a key.
+    pub fn new(name: impl Into<String>) -> Self {
+        Segment {
+            name: name.into(),
+            key: None,
+        }
+    }
+}
+
+impl Address {
+    /// The address of a top-level block.
+    pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
+        Address {
+            parents: Vec::new(),
+            kind: kind.into(),
+            leaf: Segment::new(name),
+        }
+    }
+
+    /// The address of a block nested in `self`.
+    pub fn child(&self, kind: impl Into<String>, name: impl Into<String>) -> Self {
+        let mut parents = self.parents.clone();
+        parents.push(self.leaf.clone());
+        Address {
+            parents,
+            kind: kind.into(),
+            leaf: Segment::new(name),
+        }
+    }
+
+    /// The block's own name.
+    pub fn name(&self) -> &str {
+        &self.leaf.name
+    }
+
+    /// A file name for this address: letters, digits, `.`, `_` and `-` alone, and distinct for
+    /// distinct addresses (other bytes are written `%xx`, a `/` becomes `+`).
+    pub fn file_name(&self) -> String {
+        let mut out = String::new();
+        for byte in self.to_string().bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
+                    out.push(char::from(byte));
+                }
+                b'/' => out.push('+'),
+                _ => out.push_str(&format!("%{byte:02x}")),
+            }
+        }
+        out
+    }
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match &self.key {
+            None => Ok(()),
+            Some(key) if !key.is_empty() && key.bytes().all(|b| b.is_ascii_digit()) => {
+                write!(f, "[{key}]")
+            }
+            Some(key) => {
+                write!(
+                    f,
+                    "[\"{}\"]",
+                    key.replace('\\', "\\\\").replace('"', "\\\"")
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for parent in &self.parents {
+            write!(f, "{parent}/")?;
+        }
+        write!(f, "{}.{}", self.kind, self.leaf)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text is no address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not an address; one looks like `storage.lake`, `risk/step.model` or `pool.workers[\"eu-west-1\"]`"
+)]
+pub struct NotAnAddress(pub String);
+
+impl FromStr for Address {
+    type Err = NotAnAddress;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        all_consuming(address)
+            .parse(text)
+            .map(|(_, a)| a)
+            .map_err(|_| NotAnAddress(text.into()))
+    }
+}
+
+fn word(input: &str) -> IResult<&str, &str> {
+    recognize((
+        satisfy(|c| c.is_ascii_alphabetic() || c == '_'),
+        take_while(|c: char| c.is_ascii_alphanumeric() || c == '_'),
+    ))
+    .parse(input)
+}
+
+fn quoted(input: &str) -> IResult<&str, String> {
+    let plain = take_while1(|c| c != '"' && c != '\\').map(str::to_owned);
+    let escaped = preceded(char('\\'), satisfy(|c| c == '"' || c == '\\')).map(String::from);
+    delimited(char('"'), many0(alt((plain, escaped))), char('"'))
+        .map(|parts| parts.concat())
+        .parse(input)
+}
+
+fn segment(input: &str) -> IResult<&str, Segment> {
+    let digits = take_while1(|c: char| c.is_ascii_digit()).map(str::to_owned);
+    let key = delimited(char('['), alt((digits, quoted)), char(']'));
+    (word, opt(key))
+        .map(|(name, key)| Segment {
+            name: name.into(),
+            key,
+        })
+        .parse(input)
+}
+
+fn address(input: &str) -> IResult<&str, Address> {
+    let (rest, parents) = many0(|i| (segment, tag("/")).map(|(s, _)| s).parse(i)).parse(input)?;
+    let (rest, mut words) = separated_list1(char('.'), word).parse(rest)?;
+    let Some(name) = words.pop().filter(|_| !words.is_empty()) else {
+        return Err(nom::Err::Error(nom::error::Error::new(
+            input,
+            nom::error::ErrorKind::Tag,
+        )));
+    };
+    let (rest, leaf) = segment(&input[input.len() - rest.len() - name.len()..])?;
+    Ok((
+        rest,
+        Address {
+            parents,
+            kind: words.join("."),
+            leaf,
+        },
+    ))
+}
+
+impl serde::Serialize for Address {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Address {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_what_it_reads() {
+        for text in [
+            "storage.lake",
+            "risk/step.model",
+            "aws.instance.trainers[0]",
+            "pool.workers[\"eu-west-1\"]",
+            "a[\"x/y\"]/b[3]/kind.name[\"q\\\"\\\\\"]",
+        ] {
+            let address: Address = text.parse().expect(text);
+            assert_eq!(address.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_address() {
+        for text in [
+            "",
+            "lake",
+            ".lake",
+            "storage.",
+            "storage.lake ",
+            "a/b",
+            "s.l[",
+            "s.l[x]",
+        ] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+    }
+}

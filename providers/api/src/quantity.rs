@@ -1,0 +1,141 @@
+//! An exact amount with its dimension: bytes, durations, money by currency, rates and counts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// The powers of base units: `USD/GiB/month` is `{USD: 1, byte: -1, second: -1}`. Base units are
+/// `byte`, `second`, each currency by its code and each counting unit by its singular name. No
+/// entry is zero; the empty dimension is a plain number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Dimension(pub BTreeMap<String, i8>);
+
+impl Dimension {
+    /// The dimension of one base unit.
+    pub fn base(unit: &str) -> Self {
+        Dimension(BTreeMap::from([(unit.to_owned(), 1)]))
+    }
+
+    /// The dimension of a product.
+    pub fn times(&self, other: &Self) -> Self {
+        let mut powers = self.0.clone();
+        for (unit, power) in &other.0 {
+            *powers.entry(unit.clone()).or_insert(0) += power;
+        }
+        powers.retain(|_, power| *power != 0);
+        Dimension(powers)
+    }
+
+    /// One over this dimension.
+    pub fn inverse(&self) -> Self {
+        Dimension(
+            self.0
+                .iter()
+                .map(|(unit, power)| (unit.clone(), -power))
+                .collect(),
+        )
+    }
+
+    /// Whether this is a plain number.
+    pub fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut up: Vec<&str> = Vec::new();
+        let mut down: Vec<&str> = Vec::new();
+        for (unit, power) in &self.0 {
+            let side = if *power > 0 { &mut up } else { &mut down };
+            (0..power.unsigned_abs()).for_each(|_| side.push(unit));
+        }
+        let top = if up.is_empty() {
+            "1".to_owned()
+        } else {
+            up.join("·")
+        };
+        f.write_str(&top)?;
+        down.iter().try_for_each(|unit| write!(f, "/{unit}"))
+    }
+}
+
+/// An amount in base units (bytes, seconds, whole currency units) and its dimension.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Quantity {
+    /// The exact amount in base units.
+    pub amount: Decimal,
+    /// What it is an amount of.
+    pub dimension: Dimension,
+}
+
+impl Quantity {
+    /// So many bytes.
+    pub fn bytes(count: u64) -> Self {
+        Quantity {
+            amount: count.into(),
+            dimension: Dimension::base("byte"),
+        }
+    }
+
+    /// So many seconds.
+    pub fn seconds(count: u64) -> Self {
+        Quantity {
+            amount: count.into(),
+            dimension: Dimension::base("second"),
+        }
+    }
+}
+
+/// Largest first; the first unit that divides the amount to at most two decimals is used.
+const BYTE_UNITS: &[(&str, u64)] = &[
+    ("TiB", 1 << 40),
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+];
+const SECOND_UNITS: &[(&str, u64)] = &[("days", 86_400), ("h", 3_600), ("min", 60)];
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (units, small): (&[(&str, u64)], &str) = match self.dimension.to_string().as_str() {
+            "byte" => (BYTE_UNITS, "B"),
+            "second" => (SECOND_UNITS, "s"),
+            "1" => return write!(f, "{}", self.amount.normalize()),
+            other => return write!(f, "{} {other}", self.amount.normalize()),
+        };
+        for (name, size) in units {
+            let scaled = self.amount / Decimal::from(*size);
+            if scaled >= Decimal::ONE && scaled.round_dp(2) == scaled {
+                return write!(f, "{} {name}", scaled.normalize());
+            }
+        }
+        write!(f, "{} {small}", self.amount.normalize())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_the_largest_exact_unit() {
+        assert_eq!(Quantity::bytes(2 << 30).to_string(), "2 GiB");
+        assert_eq!(Quantity::bytes(1000).to_string(), "1000 B");
+        assert_eq!(Quantity::seconds(90 * 86_400).to_string(), "90 days");
+        assert_eq!(Quantity::seconds(90).to_string(), "1.5 min");
+    }
+
+    #[test]
+    fn dimensions_cancel() {
+        let rate = Dimension::base("USD").times(&Dimension::base("second").inverse());
+        assert_eq!(rate.to_string(), "USD/second");
+        assert_eq!(
+            rate.times(&Dimension::base("second")),
+            Dimension::base("USD")
+        );
+    }
+}

@@ -1,0 +1,31 @@
+//! All that others know of the runtime: what a unit is told, what it tells back, and the names of
+//! the files in between. Everything here is wire format, with a version.
+//!
+//! Folder of a unit, `units/<token>/`, mode 0700:
+//!
+//! | file | written by | what |
+//! |---|---|---|
+//! | `unit.json` | agent | the [`UnitSpec`]; replaced atomically when an endpoint's release changes |
+//! | `lock` | agent, held by the unit | exclusive `flock`; held = alive |
+//! | `status.json` | unit | the [`UnitStatus`], replaced atomically |
+//! | `exit.json` | unit | the [`ExitRecord`], last thing a job writes |
+//! | `killed.json` | agent | an [`ExitRecord`] where the agent ended the unit: bound, cancelled |
+//! | `out.log` | unit | JSON lines, rotated |
+//! | `checkpoints/` | unit | checkpoints of the step under way |
+
+pub mod artifact;
+pub mod files;
+pub mod operations;
+pub mod request;
+pub mod unit;
+
+pub use artifact::{ArtifactReference, Manifest, ObjectEntry, StoreReference};
+pub use operations::{OPERATIONS, operation_version};
+pub use request::{RequestField, RequestSchema};
+pub use unit::{
+    AgentHealth, Bounds, CommandSpec, EndpointSpec, ExitRecord, RowStep, ServingRecipe, StepInput,
+    StepSpec, UnitPhase, UnitSpec, UnitStatus, Workload,
+};
+
+/// The protocol between the planner's side and the runtime. Both sides refuse another one.
+pub const PROTOCOL: u32 = 1;

@@ -1,0 +1,35 @@
+//! What an endpoint wants in a request: the fewest raw columns that its model needs.
+
+use mlinfra_api::{ColumnType, TableType};
+use serde::{Deserialize, Serialize};
+
+/// The columns of a request, in the order of the dataset. Derived when the spec is checked, shown
+/// by the plan, and kept in the model's artifact.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RequestSchema {
+    /// One entry a column.
+    pub fields: Vec<RequestField>,
+}
+
+/// One column of a request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RequestField {
+    /// The raw column's name.
+    pub name: String,
+    /// Its type; a nullable one may be left out or `null`.
+    #[serde(rename = "type")]
+    pub column_type: ColumnType,
+}
+
+impl RequestSchema {
+    /// The schema that asks for all of these columns.
+    pub fn of(table: &TableType) -> Self {
+        let field = |c: &mlinfra_api::Column| RequestField {
+            name: c.name.clone(),
+            column_type: c.column_type,
+        };
+        RequestSchema {
+            fields: table.columns.iter().map(field).collect(),
+        }
+    }
+}
