@@ -1,2 +1,37 @@
-//! Placeholder.
-fn main() {}
+//! The command `mlinfra`: reads its words, runs one command, and ends with its exit code.
+
+mod arguments;
+mod bug;
+mod command;
+mod facts;
+mod interrupt;
+mod names;
+mod operate;
+mod problem;
+mod session;
+mod view;
+mod workspace;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::Arguments;
+use problem::Stop;
+use view::Screen;
+
+fn main() -> ExitCode {
+    bug::install_hook();
+    let arguments = Arguments::parse();
+    let json = arguments.command.wants_json();
+    let screen = Screen::new(&arguments.global, json);
+    match command::run(arguments, &screen) {
+        Ok(exit) => exit.into(),
+        Err(Stop::Shown(exit)) => exit.into(),
+        Err(Stop::Problem(problem)) => {
+            screen.problem(&problem);
+            problem.exit.into()
+        }
+    }
+}

@@ -71,3 +71,93 @@ pub struct Edit {
     /// By what.
     pub text: String,
 }
+
+impl Span {
+    /// An empty stretch at the start of this one.
+    pub fn start(self) -> Span {
+        Span {
+            end: self.start,
+            ..self
+        }
+    }
+
+    /// An empty stretch at the end of this one.
+    pub fn end(self) -> Span {
+        Span {
+            start: self.end,
+            ..self
+        }
+    }
+
+    /// Whether the other lies inside this one.
+    pub fn holds(self, other: Span) -> bool {
+        self.file == other.file && self.start <= other.start && other.end <= self.end
+    }
+}
+
+impl Diagnostic {
+    /// An error with the title of its code's page; `text` says what is wrong at `span`.
+    pub fn error(code: Code, span: Span, text: impl Into<String>) -> Self {
+        Diagnostic {
+            code,
+            severity: Severity::Error,
+            title: code.title().to_owned(),
+            primary: Label {
+                span,
+                text: text.into(),
+            },
+            others: Vec::new(),
+            help: Vec::new(),
+            fix: None,
+        }
+    }
+
+    /// A warning with the title of its code's page.
+    pub fn warning(code: Code, span: Span, text: impl Into<String>) -> Self {
+        Diagnostic {
+            severity: Severity::Warning,
+            ..Diagnostic::error(code, span, text)
+        }
+    }
+
+    /// With one sentence more of why or what to do.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    /// With another place that explains it.
+    #[must_use]
+    pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.others.push(Label {
+            span,
+            text: text.into(),
+        });
+        self
+    }
+
+    /// With an edit that mends it.
+    #[must_use]
+    pub fn fix(mut self, title: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
+        self.fix = Some(Fix {
+            title: title.into(),
+            edits: vec![Edit {
+                span,
+                text: text.into(),
+            }],
+        });
+        self
+    }
+
+    /// With a "did you mean", if there is something to suggest.
+    #[must_use]
+    pub fn suggest(self, span: Span, wrong: &str, meant: Option<&str>) -> Self {
+        match meant {
+            None => self,
+            Some(meant) => self
+                .help(format!("did you mean `{meant}`?"))
+                .fix(format!("{wrong} → {meant}"), span, meant),
+        }
+    }
+}

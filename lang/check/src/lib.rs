@@ -1,11 +1,238 @@
 //! Text to a checked program. Pure: what it must know of the outside comes through [`World`].
+//!
+//! Reading order: `tree` is the syntax as it is read here, `scope` collects the names, `check`
+//! evaluates declarations in an order that `order` finds, `eval` and its neighbours evaluate
+//! expressions, `block` and `step` hold what is written against what `schema` declares, `row`,
+//! `table` and `model` know what the steps of a pipeline do to columns.
 
+mod block;
+mod call;
+mod check;
 pub mod code;
+mod cycle;
+mod declare;
 pub mod diagnostic;
+mod eval;
+mod fit;
+mod functions;
+mod lower;
+mod member;
+mod model;
+mod operate;
+mod order;
+mod parameter;
 pub mod program;
+mod quantity;
+mod row;
+mod schema;
+mod scope;
+mod source;
+mod step;
+mod suggest;
+mod table;
+mod train;
+mod tree;
+mod types;
 pub mod world;
 
-pub use code::Code;
+use std::collections::BTreeMap;
+
+use check::{Checker, Given};
+pub use code::{Code, CodePage, codes};
 pub use diagnostic::{Diagnostic, Edit, FileId, Fix, Label, Severity, Span};
-pub use program::{Argument, Block, Field, ModelType, Output, Program, Step};
+pub use program::{
+    Argument, Block, Field, ModelType, Output, Program, ReplayStep, Step,
+};
+use scope::{Form, Place, Scope};
+pub use source::SourceFile;
+use source::{Sources, as_use};
 pub use world::World;
+
+/// What a check gives: always all three, whatever was found.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// The program, as far as it is understood. It may be planned only if no finding is an error.
+    pub program: Program,
+    /// What was found, by place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The texts that findings point into, by [`FileId`].
+    pub files: Vec<SourceFile>,
+}
+
+impl Checked {
+    /// Whether an error was found.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|finding| finding.severity == Severity::Error)
+    }
+}
+
+/// Checks the spec whose root is this file.
+pub fn check(world: &dyn World, root: &str) -> Checked {
+    let mut sources = source::load(world, root);
+    let given = given(world, &mut sources.files);
+    let mut checker = Checker::new();
+    checker.given = given;
+    for finding in std::mem::take(&mut sources.findings) {
+        checker.report(finding);
+    }
+    collect(&mut checker, &sources);
+    checker.prepare();
+    for id in checker.evaluation_order() {
+        let span = checker.nodes[id].name.span;
+        checker.evaluate(id, span);
+    }
+    check_parameters(&mut checker, &sources);
+    check_once(&mut checker);
+    let program = assemble(&mut checker);
+    checker.check_cycles(&program);
+    let mut diagnostics = std::mem::take(&mut checker.findings);
+    diagnostics.sort_by(|a, b| (a.primary.span, a.code).cmp(&(b.primary.span, b.code)));
+    diagnostics.dedup_by(|a, b| a.primary.span == b.primary.span && a.code == b.code);
+    drop(checker);
+    Checked { program, diagnostics, files: sources.files }
+}
+
+/// What the user gave for parameters, each as a text of its own that findings can point into.
+fn given(world: &dyn World, files: &mut Vec<SourceFile>) -> BTreeMap<String, Given> {
+    let mut all = BTreeMap::new();
+    for name in world.parameter_names() {
+        let Some(text) = world.parameter(&name) else { continue };
+        let file = FileId(u32::try_from(files.len()).unwrap_or(u32::MAX));
+        let line = format!("{name} = {text}");
+        let lowered = lower::lower(&line, file);
+        let expression = match lowered.items.as_slice() {
+            [only] if lowered.findings.is_empty() => match &only.node {
+                tree::Node::Field { value, .. } => Some(value.clone()),
+                _ => None,
+            },
+            _ => None,
+        };
+        let at = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        let span = Span { file, start: at(name.len() + 3), end: at(line.len()) };
+        files.push(SourceFile { name: format!("--param {name}"), text: line });
+        all.insert(name, Given { text, expression, span });
+    }
+    all
+}
+
+/// Collects the names of every file, then what each file uses of the others.
+fn collect<'t>(checker: &mut Checker<'t>, sources: &'t Sources) {
+    for parsed in &sources.parsed {
+        checker.scopes.push(Scope { open: parsed.missing, ..Scope::default() });
+    }
+    for (file, parsed) in sources.parsed.iter().enumerate() {
+        let place = Place { scope: file, parent: None, file_broken: parsed.broken };
+        checker.collect(&parsed.items, &place);
+    }
+    for (file, parsed) in sources.parsed.iter().enumerate() {
+        for (place, item) in parsed.items.iter().enumerate() {
+            if let Some(used) = as_use(item) {
+                import(checker, file, used, parsed.uses.get(&place).copied());
+            }
+        }
+    }
+}
+
+fn import(checker: &mut Checker<'_>, file: usize, used: &tree::Use, target: Option<usize>) {
+    let Some(target) = target else {
+        checker.scopes[file].open = true;
+        if let tree::UseTarget::Library(path) = &used.target {
+            let text = format!("the standard library has no folder `{}`", path.text());
+            checker.report(
+                Diagnostic::error(code::USE_UNKNOWN, path.span, text)
+                    .help("the names that are meant to come from it are not there")
+                    .help("its words need no `use`; a file is named in quotes"),
+            );
+        }
+        return;
+    };
+    if let Some(alias) = &used.alias {
+        checker.scopes[file].modules.insert(alias.text.clone(), target);
+    }
+    for name in &used.names {
+        match checker.scopes[target].names.get(&name.text).copied() {
+            Some(id) => {
+                let taken = checker.scopes[file].names.insert(name.text.clone(), id);
+                if let Some(first) = taken.filter(|first| *first != id) {
+                    checker.scopes[file].names.insert(name.text.clone(), first);
+                    checker.name_twice(name, first);
+                }
+            }
+            None => {
+                checker.scopes[file].open = true;
+                if checker.scopes[target].open {
+                    continue;
+                }
+                let known = checker.names_from(target);
+                let meant = suggest::nearest(&name.text, known.iter().map(String::as_str));
+                let text = format!("that file has no `{}`", name.text);
+                checker.report(
+                    Diagnostic::error(code::USE_UNKNOWN, name.span, text)
+                        .help("what refers to it can't be made before it is there")
+                        .suggest(name.span, &name.text, meant),
+                );
+            }
+        }
+    }
+}
+
+/// Reports given parameters that no file declares.
+fn check_parameters(checker: &mut Checker<'_>, sources: &Sources) {
+    if sources.parsed.iter().any(|parsed| parsed.missing || parsed.broken) {
+        return;
+    }
+    let is_parameter = |node: &&scope::Declared<'_>| matches!(node.form, Form::Parameter);
+    let known: Vec<String> =
+        checker.nodes.iter().filter(is_parameter).map(|node| node.name.text.clone()).collect();
+    checker.check_given(&known);
+}
+
+/// Reports blocks of a kind that a program has once.
+fn check_once(checker: &mut Checker<'_>) {
+    let mut first: BTreeMap<String, Span> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for node in &checker.nodes {
+        let Form::Block(kind) = &node.form else { continue };
+        if !kind.once {
+            continue;
+        }
+        match first.get(&kind.name) {
+            None => {
+                first.insert(kind.name.clone(), node.name.span);
+            }
+            Some(before) => findings.push(
+                Diagnostic::error(
+                    code::KIND_ONCE,
+                    node.name.span,
+                    format!("there is a `{}` already", kind.name),
+                )
+                .also(*before, "here")
+                .help("everything in a spec belongs to one of it")
+                .help("put both into one"),
+            ),
+        }
+    }
+    findings.into_iter().for_each(|finding| checker.report(finding));
+}
+
+/// The program, from all that was checked.
+fn assemble(checker: &mut Checker<'_>) -> Program {
+    let mut program = Program::default();
+    for block in std::mem::take(&mut checker.blocks) {
+        program.blocks.extend(block);
+    }
+    let outputs: Vec<(String, usize)> = match checker.scopes.first() {
+        Some(root) => root.outputs.iter().map(|(name, id)| (name.clone(), *id)).collect(),
+        None => Vec::new(),
+    };
+    for (name, id) in outputs {
+        let node = &checker.nodes[id];
+        if let Some(term) = checker.evaluated(id)
+            && !term.term_type.is_error()
+        {
+            let output = Output { value: term.value.clone(), span: node.item.span };
+            program.outputs.insert(name, output);
+        }
+    }
+    program
+}

@@ -131,6 +131,21 @@ pub struct ModelType {
     pub request: TableType,
     /// The `@each_row` steps between the dataset and the features, in order.
     pub replay: Vec<Address>,
+    /// The same steps, cut down to what the features need: what an endpoint does with a request.
+    pub recipe: Vec<ReplayStep>,
+}
+
+/// One step that an endpoint replays on a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplayStep {
+    /// The step.
+    pub address: Address,
+    /// Its operation.
+    pub operation: String,
+    /// Those of its entries that the features need, in the order written.
+    pub entries: Vec<(String, Value)>,
+    /// The columns afterwards, as far as anything later needs them.
+    pub result: TableType,
 }
 
 impl Program {

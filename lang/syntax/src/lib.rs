@@ -1,1 +1,126 @@
-//! Placeholder.
+//! Text to a lossless tree with findings, typed views of it, and its layout.
+//!
+//! Text becomes tokens in nom; tokens become a tree by hand, because a tree must come out of every
+//! text. Parsing never fails: [`parse`] returns a tree and what is wrong with it.
+//!
+//! # The grammar
+//!
+//! `NEWLINE` separates entries; two tokens of lookahead decide where `2` is noted.
+//!
+//! ```text
+//! file        = entries .
+//! body        = "{" entries "}" .                  a record is a body without a kind
+//! entries     = { sep } [ entry { sep { sep } entry } { sep } ] .
+//! sep         = NEWLINE | "," .
+//! entry       = { attr [ NEWLINE ] } item { attr } .
+//! item        = use | require | field | requirement | column | block .
+//! use         = "use" ( path | STRING )
+//!               [ "." "{" name { "," name } [ "," ] "}" ] [ "as" name ] .           2
+//! require     = "require" expr [ "else" expr ] .                                     2
+//! field       = ( path | STRING ) "=" expr .
+//! requirement = path ( "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" ) expr .
+//! column      = name ":" type [ "=" expr ] .
+//! block       = path [ name | STRING ] [ params ] [ ":" type ] [ "on" place ] [ loop ]
+//!               [ "when" head ] [ "=" expr ] [ body ] .
+//! params      = "(" [ param { "," param } [ "," ] ] ")" .
+//! param       = name ":" type [ "=" expr ] { attr } .
+//! loop        = "for" name [ "," name ] "in" head .
+//! attr        = "@" path [ args ] .
+//! place       = postfix .                          no brace outside ( ) or [ ]
+//! head        = expr .                             no brace outside ( ) or [ ]
+//! type        = typeatom { "|" typeatom } .
+//! typeatom    = path [ "(" [ targ { "," targ } ] ")" ] [ "?" ] .
+//! targ        = type | NUMBER | STRING .
+//!
+//! expr        = "if" expr "then" expr "else" expr | or .
+//! or          = and { "or" and } .
+//! and         = not { "and" not } .
+//! not         = { "not" } compare .
+//! compare     = range [ ( "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "not" "in" ) range ] .
+//! range       = default [ ".." default ] .
+//! default     = sum { "??" sum } .
+//! sum         = product { ( "+" | "-" ) product } .
+//! product     = unary { ( "*" | "/" ) unary } .
+//! unary       = [ "-" ] postfix .
+//! postfix     = primary { "." name | args | "[" expr "]" } .
+//! args        = "(" [ arg { "," arg } [ "," ] ] ")" .
+//! arg         = [ name "=" ] expr .                                                  2
+//! primary     = quantity | DATE | IP | STRING | TEXT | "true" | "false" | "none" | name
+//!             | "(" expr ")" | list | body | match .
+//! quantity    = NUMBER [ "%" | unit ] .
+//! unit        = name { PER name } | PER name { PER name } .
+//! list        = "[" [ expr ( loop [ "when" expr ] | { "," expr } [ "," ] ) ] "]" .
+//! match       = "match" head "{" arm { sep { sep } arm } [ sep ] "}" .
+//! arm         = pattern { "|" pattern } "=>" expr .
+//! pattern     = name | NUMBER [ unit ] | STRING | DATE .
+//! path        = name { "." name } .
+//! name        = WORD | BACKQUOTED .
+//! ```
+//!
+//! A line is an entry. A line break is free inside `( )` and `[ ]`, before an infix operator, `.`,
+//! `then` and `else`, and in a head before `on`, `for`, `when`, `=` and `{`: no entry begins with
+//! any of these. A word that `=` or `:` follows on its line is a name, whatever it spells.
+
+pub mod ast;
+mod documentation;
+pub mod error;
+mod format;
+mod grammar;
+pub mod kind;
+pub mod lexer;
+pub mod lines;
+pub mod literal;
+pub mod node;
+mod parser;
+mod set;
+mod tokens;
+
+use std::sync::Arc;
+
+pub use error::{CODES, SyntaxEdit, SyntaxError, SyntaxFix};
+pub use format::format;
+pub use kind::Kind;
+pub use lines::{LineColumn, LineIndex};
+pub use node::Node;
+
+/// A text of more bytes is not read: offsets have 32 bits, and no spec is this long.
+pub const TEXT_BYTES_MAX: usize = 64 << 20;
+
+/// What came out of a text.
+#[derive(Clone, Debug)]
+pub struct Parse {
+    /// The whole tree; its text is the text that was parsed.
+    pub tree: Node,
+    /// What is wrong, in the order of the text; at most [`error::ERRORS_PER_FILE_MAX`].
+    pub errors: Vec<SyntaxError>,
+}
+
+impl Parse {
+    /// The typed view of the file.
+    pub fn file(&self) -> ast::File {
+        ast::File(self.tree.clone())
+    }
+}
+
+/// Parses a text. A tree comes out of every text, in time and memory in proportion to its length.
+pub fn parse(text: &str) -> Parse {
+    if text.len() > TEXT_BYTES_MAX {
+        let message = format!("a file holds at most {} MiB", TEXT_BYTES_MAX >> 20);
+        let finding = SyntaxError::new("E0031", 0..0, message);
+        return Parse { errors: vec![finding.help("split it, and `use` the parts")], ..parse("") };
+    }
+    let lexed = lexer::lex(text);
+    let mut errors = tokens::findings(text, &lexed.tokens);
+    let mut parser = parser::Parser::new(text, &lexed);
+    grammar::file(&mut parser);
+    let (mut tree, findings) = parser.finish();
+    errors.extend(findings);
+    errors.extend(documentation::attach(&mut tree));
+    // Sorting keeps the order of findings at one place: what a token says of itself comes first.
+    errors.sort_by_key(|error| error.at.start);
+    errors.dedup_by_key(|error| error.at.start);
+    tree.faults.extend(errors.iter().map(|error| error.at.start));
+    tree.faults.sort_unstable();
+    errors.truncate(error::ERRORS_PER_FILE_MAX);
+    Parse { tree: Node::root(Arc::new(tree)), errors }
+}

@@ -26,6 +26,8 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// What people are shown, one entry a resource, in the order of the spec.
     pub changes: Vec<Change>,
+    /// Steps whose result stays as it is while something else changes.
+    pub kept: Vec<Address>,
     /// Findings that block apply, and warnings.
     pub findings: Vec<PlanFinding>,
     /// News that changes nothing: the agent is not running, a run is under way.
@@ -65,6 +67,9 @@ pub struct Change {
     pub reasons: Vec<Reason>,
     /// What the resource will be, in a few words: `folder, sealed with key.vault`.
     pub summary: String,
+    /// More, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
 }
 
 /// What happens to a resource.
@@ -83,6 +88,8 @@ pub enum ChangeKind {
     Delete,
     /// `▶` a step runs.
     Run,
+    /// `=` a step's result is there already: it is recorded, nothing runs.
+    Reuse,
 }
 
 impl ChangeKind {
@@ -95,6 +102,7 @@ impl ChangeKind {
             ChangeKind::DeleteThenCreate => "∓",
             ChangeKind::Delete => "-",
             ChangeKind::Run => "▶",
+            ChangeKind::Reuse => "=",
         }
     }
 }

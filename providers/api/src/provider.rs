@@ -179,7 +179,8 @@ pub struct Portable {
     pub address: Address,
     /// Its kind: `storage`.
     pub kind: String,
-    /// Every field that was written or has a default.
+    /// Every field that was written or has a default. A reference to a step is replaced by a record
+    /// of what it makes: `release`, `model` (recipe keys), `store`, `request`.
     pub fields: BTreeMap<String, Value>,
     /// Wishes for selection: `cpus >= 2`.
     pub wishes: Vec<Wish>,
@@ -187,6 +188,8 @@ pub struct Portable {
     pub value: Value,
     /// The block that it is placed `on`.
     pub place: Option<Address>,
+    /// What that block was lowered to, if it is a resource: the bounds of a reservation.
+    pub place_properties: BTreeMap<String, Value>,
     /// The properties whose change needs a new resource, by declaration.
     pub replaces: std::collections::BTreeSet<String>,
     /// Whether the kind holds data, by declaration.

@@ -35,6 +35,12 @@ pub struct Resource {
     /// Whether it holds data: replacing or destroying it needs the user's word.
     #[serde(default)]
     pub holds_data: bool,
+    /// What it will be, in a few words for people: `folder, sealed with key.vault`. Never compared.
+    #[serde(default)]
+    pub summary: String,
+    /// More for people, a line each: what an endpoint wants in a request. Never compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
     /// Whether it is wanted for its own sake. A resource that is not (an intermediate table) may
     /// be absent as long as nothing that needs it runs.
     pub needed: bool,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, ResourceState, Token, Verb};
+use crate::{Address, Resource, ResourceState, Token, Verb};
 
 /// The state of one project and environment. Planning reads it, only `apply` moves it on, and only
 /// through the journal.
@@ -35,6 +35,6 @@ pub struct OpenCall {
     pub operation: String,
     /// The provider's handle, once it accepted; before that the call is in doubt.
     pub handle: Option<String>,
-    /// The identity that is being made, for a resource with one.
-    pub identity: Option<String>,
+    /// What was sent; for `Delete`, what was last recorded.
+    pub resource: Resource,
 }

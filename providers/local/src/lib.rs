@@ -1,1 +1,556 @@
-//! Placeholder.
+//! This machine as a provider: lowering, and a client of the agent that keeps units alive.
+
+mod agent;
+mod artifact;
+mod endpoint;
+mod host;
+mod kinds;
+mod lower;
+mod step;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mlinfra_api::{
+    Begun, Fault, Found, Listed, Observation, Progress, Provider, Recovery, Request, Resource,
+    ResourceState, Token, Value, Verb,
+};
+use mlinfra_runtime_spec::{
+    AgentHealth, ExitRecord, StoreReference, UnitPhase, UnitSpec, UnitStatus, files,
+};
+use mlinfra_seal::{SealKey, keyed_digest};
+
+use crate::agent::Agent;
+use crate::artifact::Presence;
+use crate::endpoint::Serving;
+
+pub use host::host_facts;
+pub use lower::LocalLower;
+
+/// The provider `local` for one state folder.
+pub struct Local {
+    state: PathBuf,
+    lineage: String,
+    key: SealKey,
+    agent: Agent,
+}
+
+impl Local {
+    /// `state` is the state folder (absolute; it lies in the spec's folder), `key` seals its
+    /// secrets, `runtime` is the program `mlinfra-runtime`.
+    pub fn new(state: &Path, lineage: &str, key: SealKey, runtime: &Path) -> Self {
+        Local {
+            agent: Agent::new(state, lineage, runtime),
+            state: state.to_owned(),
+            lineage: lineage.to_owned(),
+            key,
+        }
+    }
+
+    /// What the agent says of itself; none if it does not run.
+    pub fn agent_health(&self) -> Option<AgentHealth> {
+        self.agent.health()
+    }
+
+    /// The statuses of a resource's units, as the agent knows them; none without an agent.
+    pub fn unit_statuses(&self, state: &ResourceState) -> Option<Vec<UnitStatus>> {
+        self.agent.health()?;
+        let tokens = unit_tokens(&state.resource, &state.handle);
+        Some(
+            tokens
+                .iter()
+                .filter_map(|token| self.agent.unit(token).ok().flatten())
+                .collect(),
+        )
+    }
+
+    /// Where a storage's objects lie and what seals them, for `show`.
+    pub fn store(&self, storage: &Resource) -> Option<StoreReference> {
+        let record = Value::Record(BTreeMap::from([
+            ("address".into(), Value::text(storage.address.to_string())),
+            (
+                "properties".into(),
+                Value::Record(storage.properties.clone()),
+            ),
+        ]));
+        step::store(&self.state, &record)
+    }
+
+    /// Puts a unit that belongs to no resource: an operation that goes on without its command.
+    pub fn put_unit(&self, unit: &UnitSpec) -> Result<(), Fault> {
+        self.agent.put(unit)
+    }
+
+    fn begin_key(&self, request: &Request) -> Result<Begun, Fault> {
+        let path = files::key_file(&self.state, &request.resource.address);
+        if request.verb == Verb::Delete {
+            return removed(fs::remove_file(&path), "its file");
+        }
+        if !path.exists() {
+            let folder = path.parent().expect("a key lies in a folder");
+            make_folder(folder)?;
+            SealKey::generate().write_new(&path).map_err(|error| {
+                Fault::refused("E0931", format!("the key can't be written: {error}"))
+                    .with_help("check the permissions of `.mlinfra/keys`")
+            })?;
+        }
+        let key = SealKey::read(&path)
+            .map_err(|error| Fault::refused("E0931", format!("the key can't be read: {error}")))?;
+        let outputs = BTreeMap::from([("fingerprint".into(), fingerprint(&key))]);
+        Ok(Begun::Done {
+            handle: relative(&self.state, &path),
+            outputs,
+        })
+    }
+
+    fn begin_folder(&self, request: &Request) -> Result<Begun, Fault> {
+        let path = files::store_folder(&self.state, &request.resource.address);
+        if request.verb == Verb::Delete {
+            return removed(fs::remove_dir_all(&path), "its folder");
+        }
+        make_folder(&path)?;
+        Ok(Begun::Done {
+            handle: relative(&self.state, &path),
+            outputs: BTreeMap::new(),
+        })
+    }
+
+    fn begin_step(&self, request: &Request) -> Result<Begun, Fault> {
+        if request.verb == Verb::Delete {
+            // The result stays in its store: another step may be of the same recipe. It goes with
+            // the store.
+            let handle = request.prior.as_ref().map(|prior| prior.handle.clone());
+            if let Some(handle) = handle.filter(|_| self.agent.health().is_some()) {
+                self.agent.delete(&handle)?;
+            }
+            return Ok(Begun::Done {
+                handle: String::new(),
+                outputs: BTreeMap::new(),
+            });
+        }
+        let handle = request.token.to_string();
+        if let Some(artifact) = step::artifact(&self.state, &request.resource)
+            && let Presence::Sound(outputs) = artifact::look(&artifact)
+        {
+            return Ok(Begun::Done { handle, outputs });
+        }
+        if let Some(store) = request.resource.properties.get("store")
+            && let Some(store) = step::store(&self.state, store)
+        {
+            make_folder(&store.folder)?;
+        }
+        self.agent.put(&step::unit(&self.state, request)?)?;
+        Ok(Begun::Accepted { handle })
+    }
+
+    fn poll_step(&self, request: &Request, handle: &str) -> Result<Progress, Fault> {
+        let status = self.agent.unit(handle)?;
+        let exit = status.as_ref().and_then(|status| status.exit.clone());
+        match (&status, exit) {
+            (_, Some(ExitRecord::Done { .. })) | (None, _) => self.finished_step(request, handle),
+            (_, Some(ExitRecord::Cancelled)) => {
+                Err(Fault::failed("E0932", "the step was cancelled"))
+            }
+            (
+                _,
+                Some(ExitRecord::Failed {
+                    code,
+                    message,
+                    help,
+                }),
+            ) => Err(Fault::Failed {
+                code,
+                message,
+                help,
+                log: Vec::new(),
+            }),
+            (Some(status), None) => Ok(Progress::Pending {
+                note: status.note.clone(),
+                done: status.done,
+                figures: status.figures.clone(),
+            }),
+        }
+    }
+
+    /// The unit ended well, or is gone because its end was seen before: the result speaks.
+    fn finished_step(&self, request: &Request, handle: &str) -> Result<Progress, Fault> {
+        let found = step::artifact(&self.state, &request.resource).map(|a| artifact::look(&a));
+        match found {
+            Some(Presence::Sound(outputs)) => {
+                self.agent.delete(handle)?;
+                Ok(Progress::Done { outputs })
+            }
+            Some(Presence::Broken(reason)) => Err(Fault::failed(
+                "E0933",
+                format!("the step's result can't be used: {reason}"),
+            )),
+            Some(Presence::Absent) | None => Err(Fault::failed(
+                "E0934",
+                "the step's unit is gone, and so is its result",
+            )
+            .with_help("apply again: the step runs anew")),
+        }
+    }
+
+    fn begin_endpoint(&self, request: &Request) -> Result<Begun, Fault> {
+        if request.verb == Verb::Delete {
+            let prior = request.prior.as_ref();
+            if let Some(prior) = prior {
+                self.delete_units(&prior.resource, &prior.handle)?;
+            }
+            // A call that was begun and never recorded has units of its own.
+            self.delete_units(&request.resource, request.token.0.as_str())?;
+            return Ok(Begun::Done {
+                handle: String::new(),
+                outputs: BTreeMap::new(),
+            });
+        }
+        self.agent.ensure()?;
+        let handle = match &request.prior {
+            Some(prior) if self.keeps_processes(request, prior)? => prior.handle.clone(),
+            Some(prior) => {
+                if same_port(&prior.resource, &request.resource) {
+                    self.delete_units(&prior.resource, &prior.handle)?;
+                }
+                request.token.to_string()
+            }
+            None => request.token.to_string(),
+        };
+        self.put_units(&request.resource, &handle)?;
+        Ok(Begun::Accepted { handle })
+    }
+
+    /// Whether the change happens inside the processes that run: they are well, and nothing but
+    /// the release differs.
+    fn keeps_processes(&self, request: &Request, prior: &ResourceState) -> Result<bool, Fault> {
+        if !endpoint::only_release_differs(&prior.resource, &request.resource) {
+            return Ok(false);
+        }
+        for token in unit_tokens(&prior.resource, &prior.handle) {
+            match self.agent.unit(&token)? {
+                Some(status) if !is_dead(status.phase) => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    fn put_units(&self, resource: &Resource, handle: &str) -> Result<(), Fault> {
+        let units = endpoint::units(&self.state, &self.lineage, &self.key, resource, handle)?;
+        units.iter().try_for_each(|unit| self.agent.put(unit))
+    }
+
+    fn delete_units(&self, resource: &Resource, handle: &str) -> Result<(), Fault> {
+        let tokens = unit_tokens(resource, handle);
+        let known = tokens
+            .iter()
+            .any(|token| files::unit_folder(&self.state, token).exists());
+        if !known && self.agent.health().is_none() {
+            return Ok(());
+        }
+        tokens.iter().try_for_each(|token| self.agent.delete(token))
+    }
+
+    fn poll_endpoint(&self, request: &Request, handle: &str) -> Result<Progress, Fault> {
+        let tokens = unit_tokens(&request.resource, handle);
+        let statuses: Result<Vec<_>, Fault> =
+            tokens.iter().map(|token| self.agent.unit(token)).collect();
+        let prior = request.prior.as_ref();
+        match endpoint::judge(&statuses?, &endpoint::release_of(request)) {
+            Serving::Pending(note) => Ok(Progress::Pending {
+                note,
+                done: None,
+                figures: BTreeMap::new(),
+            }),
+            Serving::Ready => {
+                if let Some(prior) = prior.filter(|prior| prior.handle != handle) {
+                    self.delete_units(&prior.resource, &prior.handle)?;
+                }
+                let outputs = endpoint::outputs(&self.lineage, &self.key, &request.resource);
+                Ok(Progress::Done { outputs })
+            }
+            Serving::Failed(reason) => {
+                // The old release goes on; the unit must not come back with the new one.
+                match prior.filter(|prior| prior.handle == handle) {
+                    Some(prior) => self.put_units(&prior.resource, handle)?,
+                    None => self.delete_units(&request.resource, handle)?,
+                }
+                Err(
+                    Fault::failed("E0935", format!("the endpoint does not serve: {reason}"))
+                        .with_help("what served before goes on where it could; see `mlinfra show`"),
+                )
+            }
+        }
+    }
+
+    fn observe_endpoint(&self, state: &ResourceState) -> Observation {
+        let tokens = unit_tokens(&state.resource, &state.handle);
+        let agent_lives = self.agent.health().is_some();
+        for token in &tokens {
+            let reason = match agent_lives {
+                true => match self.agent.unit(token) {
+                    Ok(Some(status)) if is_dead(status.phase) => Some(
+                        status
+                            .problem
+                            .unwrap_or_else(|| "its process does not stay up".into()),
+                    ),
+                    Ok(Some(_)) => None,
+                    Ok(None) => Some("its process is gone".into()),
+                    Err(fault) => {
+                        return Observation::Unseen {
+                            reason: fault.to_string(),
+                        };
+                    }
+                },
+                false if holds_lock(&files::unit_folder(&self.state, token)) => None,
+                false => Some("its process is not running".into()),
+            };
+            if let Some(reason) = reason {
+                return Observation::Unwell { reason };
+            }
+        }
+        Observation::Present {
+            properties: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+        }
+    }
+}
+
+impl Provider for Local {
+    fn name(&self) -> &str {
+        "local"
+    }
+
+    fn recovery(&self, resource_type: &str) -> Recovery {
+        match resource_type {
+            kinds::STEP | kinds::ENDPOINT => Recovery::Named,
+            // Files and folders have names of ours: doing it again is doing it once.
+            _ => Recovery::Idempotent {
+                window: Duration::MAX,
+            },
+        }
+    }
+
+    fn begin(&self, request: &Request) -> Result<Begun, Fault> {
+        match (request.resource.resource_type.as_str(), request.verb) {
+            (kinds::AGENT, Verb::Delete) => {
+                self.agent.stop()?;
+                Ok(Begun::Done {
+                    handle: String::new(),
+                    outputs: BTreeMap::new(),
+                })
+            }
+            (kinds::AGENT, _) => {
+                self.agent.ensure()?;
+                Ok(Begun::Done {
+                    handle: "agent".into(),
+                    outputs: BTreeMap::new(),
+                })
+            }
+            (kinds::KEY, _) => self.begin_key(request),
+            (kinds::FOLDER, _) => self.begin_folder(request),
+            (kinds::RESERVATION, _) => Ok(Begun::Done {
+                handle: "reservation".into(),
+                outputs: BTreeMap::new(),
+            }),
+            (kinds::STEP, _) => self.begin_step(request),
+            (kinds::ENDPOINT, _) => self.begin_endpoint(request),
+            (other, _) => Err(Fault::refused(
+                "E0927",
+                format!("there is no `{other}` here"),
+            )),
+        }
+    }
+
+    fn poll(&self, request: &Request, handle: &str) -> Result<Progress, Fault> {
+        self.agent.ensure()?;
+        match request.resource.resource_type.as_str() {
+            kinds::STEP => self.poll_step(request, handle),
+            kinds::ENDPOINT => self.poll_endpoint(request, handle),
+            _ => Ok(Progress::Done {
+                outputs: BTreeMap::new(),
+            }),
+        }
+    }
+
+    fn cancel(&self, request: &Request, handle: &str) -> Result<(), Fault> {
+        self.agent.ensure()?;
+        let tokens = unit_tokens(&request.resource, handle);
+        tokens.iter().try_for_each(|token| self.agent.cancel(token))
+    }
+
+    fn find(&self, request: &Request) -> Result<Found, Fault> {
+        self.agent.ensure()?;
+        let prior = request.prior.as_ref().map(|prior| prior.handle.clone());
+        let wanted = endpoint::release_of(request);
+        for handle in [Some(request.token.to_string()), prior]
+            .into_iter()
+            .flatten()
+        {
+            let is_prior = handle != request.token.0;
+            let token = &unit_tokens(&request.resource, &handle)[0];
+            let Some(status) = self.agent.unit(token)? else {
+                continue;
+            };
+            // An update leaves its mark on the prior units only by the release they are told.
+            if !is_prior || status.release.as_deref() == Some(wanted.as_str()) {
+                return Ok(Found::Present { handle });
+            }
+        }
+        Ok(Found::ProvedAbsent)
+    }
+
+    fn observe(&self, state: &ResourceState) -> Result<Observation, Fault> {
+        let present = || Observation::Present {
+            properties: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+        };
+        let resource = &state.resource;
+        Ok(match resource.resource_type.as_str() {
+            kinds::AGENT => match self.agent.health() {
+                Some(_) => present(),
+                None => Observation::Unwell {
+                    reason: "the agent is not running".into(),
+                },
+            },
+            kinds::KEY => observe_key(&files::key_file(&self.state, &resource.address), state),
+            kinds::FOLDER => match files::store_folder(&self.state, &resource.address).is_dir() {
+                true => present(),
+                false => Observation::Absent,
+            },
+            kinds::STEP => {
+                match step::artifact(&self.state, resource).map(|a| artifact::look(&a)) {
+                    Some(Presence::Sound(outputs)) => Observation::Present {
+                        properties: BTreeMap::new(),
+                        outputs,
+                    },
+                    Some(Presence::Broken(reason)) => Observation::Unwell { reason },
+                    Some(Presence::Absent) | None => Observation::Absent,
+                }
+            }
+            kinds::ENDPOINT => self.observe_endpoint(state),
+            _ => present(),
+        })
+    }
+
+    fn list(&self, lineage: &str) -> Result<Vec<Listed>, Fault> {
+        let Ok(folders) = fs::read_dir(self.state.join("units")) else {
+            return Ok(Vec::new());
+        };
+        let mut listed: Vec<Listed> = folders
+            .filter_map(|folder| {
+                let bytes = fs::read(folder.ok()?.path().join("unit.json")).ok()?;
+                let unit: UnitSpec = serde_json::from_slice(&bytes).ok()?;
+                let address = unit
+                    .address
+                    .parse()
+                    .ok()
+                    .filter(|_| unit.lineage == lineage)?;
+                let handle = unit.token.split('-').next()?.to_owned();
+                Some(Listed {
+                    address,
+                    token: Token(handle.clone()),
+                    handle,
+                })
+            })
+            .collect();
+        listed.sort();
+        listed.dedup();
+        Ok(listed)
+    }
+}
+
+/// The names of a resource's units.
+fn unit_tokens(resource: &Resource, handle: &str) -> Vec<String> {
+    match resource.resource_type.as_str() {
+        kinds::ENDPOINT => (0..endpoint::replicas(resource))
+            .map(|n| format!("{handle}-{n}"))
+            .collect(),
+        _ => vec![handle.to_owned()],
+    }
+}
+
+/// Whether a service in this phase is not coming back by itself.
+fn is_dead(phase: UnitPhase) -> bool {
+    matches!(
+        phase,
+        UnitPhase::CrashLoop | UnitPhase::Failed | UnitPhase::Stopped | UnitPhase::Draining
+    )
+}
+
+fn same_port(one: &Resource, other: &Resource) -> bool {
+    one.properties.get("port") == other.properties.get("port")
+}
+
+/// A unit is alive while it holds its lock.
+fn holds_lock(folder: &Path) -> bool {
+    match fs::File::open(folder.join("lock")) {
+        Ok(file) => matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)),
+        Err(_) => false,
+    }
+}
+
+fn observe_key(path: &Path, state: &ResourceState) -> Observation {
+    match SealKey::read(path) {
+        Ok(key)
+            if state
+                .outputs
+                .get("fingerprint")
+                .is_some_and(|f| *f != fingerprint(&key)) =>
+        {
+            Observation::Unwell {
+                reason: "its file holds another key".into(),
+            }
+        }
+        Ok(_) => Observation::Present {
+            properties: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+        },
+        Err(_) if !path.exists() => Observation::Absent,
+        Err(error) => Observation::Unwell {
+            reason: error.to_string(),
+        },
+    }
+}
+
+/// Tells keys apart and says nothing of them.
+fn fingerprint(key: &SealKey) -> Value {
+    Value::text(&keyed_digest(key, b"fingerprint")[..16])
+}
+
+fn make_folder(path: &Path) -> Result<(), Fault> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| {
+            Fault::refused(
+                "E0931",
+                format!("a folder of the state can't be made: {error}"),
+            )
+            .with_help("check the permissions of `.mlinfra`")
+        })
+}
+
+fn removed(result: std::io::Result<()>, what: &str) -> Result<Begun, Fault> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Fault::refused(
+            "E0931",
+            format!("{what} can't be removed: {error}"),
+        )),
+        _ => Ok(Begun::Done {
+            handle: String::new(),
+            outputs: BTreeMap::new(),
+        }),
+    }
+}
+
+fn relative(state: &Path, path: &Path) -> String {
+    path.strip_prefix(state)
+        .unwrap_or(path)
+        .to_string_lossy()
+        .into_owned()
+}

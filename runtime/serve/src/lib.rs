@@ -1,1 +1,62 @@
-//! Placeholder.
+//! The endpoint's process: it serves one release over HTTP, and replaces it without closing the
+//! port.
+//!
+//! # Routes
+//!
+//! | route | what |
+//! |---|---|
+//! | `GET /live`, `/v2/health/live` | 200 from the first millisecond |
+//! | `GET /ready`, `/v2/health/ready`, `/v2/models/{m}/ready` | 200 once the release is loaded and proved by its golden requests; else 503 with `stage` |
+//! | `GET /metrics` | Prometheus |
+//! | `POST /predict` | below |
+//! | `GET /v2`, `GET /v2/models/{m}`, `POST /v2/models/{m}/infer` | Open Inference Protocol 2, with or without `/versions/{v}` |
+//!
+//! With keys set, a request brings one in `Authorization: Bearer KEY` or `X-API-Key`; liveness and
+//! readiness never need one, nor does `/metrics` on a loopback address.
+//!
+//! # `POST /predict`
+//!
+//! One object of raw columns gives one prediction:
+//!
+//! ```json
+//! {"month": 12, "savings": null}
+//! {"prediction": {"probability": 0.83, "label": true},
+//!  "target": "good", "model": "score", "release": "5f1c0a9be310"}
+//! ```
+//!
+//! A list of objects, or `{"rows": [ … ]}`, gives `"predictions": [ … ]` in the same order. A row
+//! has exactly the fields of the request schema: a missing one, an unknown one or one of another
+//! type is refused, since a default put in its place would be a wrong answer that looks right. A
+//! field that may be missing may be left out or `null`. Columns that the model does not need are
+//! refused too: data that is not needed should not be sent.
+//!
+//! An error is `{"error": {"code", "message", "help", "field", "row"}}`, of which only code and
+//! message are always there. It names fields and rows, never a value.
+
+mod auth;
+mod body;
+mod connection;
+mod endpoint;
+mod fault;
+mod golden;
+mod infer;
+mod limits;
+mod metrics;
+mod observe;
+mod port;
+mod predictor;
+mod release;
+mod request;
+pub mod rollout;
+mod routes;
+mod state;
+
+pub use endpoint::{Command, run_endpoint, run_endpoint_with};
+pub use fault::RequestFault;
+pub use golden::{
+    DIFFERENCE_MAX, GOLDEN_OBJECT, Golden, GoldenRequest, check_golden, make_golden,
+};
+pub use limits::Limits;
+pub use predictor::{MODEL_OBJECT, Predictor, SERVING_OBJECT, THRESHOLD};
+pub use release::{RELEASE_OBJECT, ReleaseRecord};
+pub use request::Row;

@@ -10,17 +10,23 @@
 //! | `status.json` | unit | the [`UnitStatus`], replaced atomically |
 //! | `exit.json` | unit | the [`ExitRecord`], last thing a job writes |
 //! | `killed.json` | agent | an [`ExitRecord`] where the agent ended the unit: bound, cancelled |
-//! | `out.log` | unit | JSON lines, rotated |
-//! | `checkpoints/` | unit | checkpoints of the step under way |
+//! | `attempts.json` | agent | how often its process was started, and whether that goes on |
+//! | `process.json` | agent, unit | the process and when it started, so that no other is signalled |
+//! | `removing` | agent | the unit is being removed |
+//! | `out.log`, `out.log.<offset>` | unit | JSON lines, rotated; named by the offset of its first byte |
 
+pub mod agent;
 pub mod artifact;
 pub mod files;
 pub mod operations;
 pub mod request;
+pub mod tables;
 pub mod unit;
 
+pub use agent::{AgentError, LogChunk};
 pub use artifact::{ArtifactReference, Manifest, ObjectEntry, StoreReference};
 pub use operations::{OPERATIONS, operation_version};
+pub use tables::StepTables;
 pub use request::{RequestField, RequestSchema};
 pub use unit::{
     AgentHealth, Bounds, CommandSpec, EndpointSpec, ExitRecord, RowStep, ServingRecipe, StepInput,

@@ -1,0 +1,619 @@
+//! Checks a block against its kind: head, fields, wishes, attributes, columns.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mlinfra_api::{Address, ColumnType, Reference, Value, Wish};
+
+use crate::check::{Checker, Env};
+use crate::code;
+use crate::declare::column_type;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::program::{Block, Field};
+use crate::schema::{COLUMN_WORDS, FieldDeclaration, Kind, KindValue, Place};
+use crate::scope::{Form, NodeId};
+use crate::suggest::nearest;
+use crate::table::{Table, TableColumn};
+use crate::tree::{Attribute, Binary, BlockItem, Expr, ExprKind, Item, Node, Path};
+use crate::types::{Term, Type};
+
+impl<'t> Checker<'t> {
+    /// Checks a block; the term is what a reference to it amounts to.
+    pub(crate) fn check_block(&mut self, id: NodeId, kind: &Arc<Kind>) -> Term {
+        let node = &self.nodes[id];
+        let Some(block) = node.block else {
+            return Term::error();
+        };
+        let (item, broken) = (node.item, node.broken);
+        let head: &[&str] = match kind.value {
+            KindValue::Nothing => &[],
+            _ => &["value"],
+        };
+        self.refuse_head(block, head);
+        let attributes = self.attributes(&item.attributes);
+        let mut checked = self.empty_block(id, kind, item, attributes);
+        let term = if matches!(kind.value, KindValue::Operation) {
+            self.check_step(id, block, &mut checked, &kind.place)
+        } else {
+            checked.place = self.place(id, block, &kind.place, broken);
+            self.check_value(id, kind, block, &mut checked);
+            self.check_fields(id, kind, block, &mut checked);
+            match &kind.table {
+                Some(section) => {
+                    let table = Arc::new(self.check_table(id, kind, section, block));
+                    checked.table = Some(table.table_type());
+                    Term::new(Type::Table(table), self.reference_to(id))
+                }
+                None => {
+                    Term::new(Type::Block(kind.name.as_str().into()), self.reference_to(id))
+                }
+            }
+        };
+        self.blocks[id] = Some(checked);
+        term
+    }
+
+    fn empty_block(
+        &self,
+        id: NodeId,
+        kind: &Kind,
+        item: &Item,
+        attributes: BTreeMap<String, BTreeMap<String, Value>>,
+    ) -> Block {
+        let node = &self.nodes[id];
+        Block {
+            address: node.address.clone(),
+            kind: kind.name.clone(),
+            role: kind.role.clone(),
+            parent: node.parent.map(|parent| self.nodes[parent].address.clone()),
+            place: None,
+            fields: BTreeMap::new(),
+            wishes: Vec::new(),
+            value: None,
+            step: None,
+            table: None,
+            holds_data: kind.holds_data || attributes.contains_key("protect"),
+            attributes,
+            replaces: kind.replaces.clone(),
+            computed: kind.computed.clone(),
+            span: item.span,
+            name_span: node.name.span,
+            documentation: item.documentation.clone(),
+        }
+    }
+
+    /// Reports parts of a head that this block can't have.
+    pub(crate) fn refuse_head(&mut self, block: &BlockItem, allowed: &[&str]) {
+        let word = block.path.text();
+        let head = block.head();
+        let parts: [(&str, &str, Option<Span>); 3] = [
+            ("parameters", "params", block.parameters.as_ref().map(|_| head)),
+            ("type", "type", block.result.as_ref().map(|written| written.span)),
+            ("value", "value", block.value.as_ref().map(|value| value.span)),
+        ];
+        for (what, key, span) in parts {
+            let Some(span) = span.filter(|_| !allowed.contains(&key)) else {
+                continue;
+            };
+            let code = if key == "value" { code::VALUE_UNWANTED } else { code::HEAD_PART_UNWANTED };
+            self.report(
+                Diagnostic::error(code, span, format!("a `{word}` has no {what}"))
+                    .help("nothing would read it")
+                    .help("take it out; what it was meant to say is perhaps a field"),
+            );
+        }
+        let when = block.when.as_ref().map(|condition| condition.span);
+        let repeat = block.repeat.as_ref().map(|repeat| repeat.span);
+        for span in [repeat, when].into_iter().flatten() {
+            self.report(
+                Diagnostic::error(code::FORM_UNSUPPORTED, span, "`for` and `when` on a block are not in this version")
+                    .help("the block would be made once and always, so it is refused")
+                    .help("write the blocks out, or leave this one out"),
+            );
+        }
+    }
+
+    /// The attributes of a block, with their arguments.
+    pub(crate) fn attributes(
+        &mut self,
+        attributes: &[Attribute],
+    ) -> BTreeMap<String, BTreeMap<String, Value>> {
+        let mut all = BTreeMap::new();
+        for attribute in attributes {
+            let name = attribute.path.text();
+            let library = self.library;
+            let Some(parameters) = library.attributes.get(&name) else {
+                let known = library.attributes.keys().map(String::as_str);
+                let meant = nearest(&name, known);
+                if !name.is_empty() {
+                    self.report(
+                        Diagnostic::error(
+                            code::ATTRIBUTE_UNKNOWN,
+                            attribute.path.span,
+                            format!("there is no attribute `{name}` for this"),
+                        )
+                        .help("it would stand here without any effect")
+                        .suggest(attribute.path.span, &name, meant),
+                    );
+                }
+                continue;
+            };
+            let bound = self.bind(parameters, &attribute.arguments, &name, attribute.path.span);
+            let Some(bound) = bound else { continue };
+            let mut values = BTreeMap::new();
+            for (parameter, argument) in parameters.iter().zip(bound) {
+                let value = match argument {
+                    Some(argument) => {
+                        self.value(argument, &parameter.parameter_type, Env::library()).value
+                    }
+                    None => self.parameter_default(parameter),
+                };
+                values.insert(parameter.name.clone(), value);
+            }
+            all.insert(name, values);
+        }
+        all
+    }
+
+    /// What the block is placed on: written, or inherited from the nearest block around it.
+    pub(crate) fn place(
+        &mut self,
+        id: NodeId,
+        block: &BlockItem,
+        rule: &Place,
+        broken: bool,
+    ) -> Option<Address> {
+        let wanted = rule.kind();
+        if let Some(written) = &block.place {
+            let Some(wanted) = wanted else {
+                self.report(
+                    Diagnostic::error(
+                        code::PLACE_UNWANTED,
+                        written.span,
+                        format!("a `{}` is placed on nothing", block.path.text()),
+                    )
+                    .help("it is nowhere, so saying where would change nothing")
+                    .help("take `on` and what follows out"),
+                );
+                return None;
+            };
+            return self.written_place(id, written, wanted);
+        }
+        let wanted = wanted?;
+        let mut parent = self.nodes[id].parent;
+        while let Some(outer) = parent {
+            let Some(outer_block) = self.nodes[outer].block else {
+                return None;
+            };
+            let same_kind = match &self.nodes[outer].form {
+                Form::Block(kind) => kind.place.kind() == Some(wanted),
+                _ => false,
+            };
+            if same_kind && let Some(written) = &outer_block.place {
+                return self.written_place(outer, written, wanted);
+            }
+            if self.nodes[outer].broken {
+                return None;
+            }
+            parent = self.nodes[outer].parent;
+        }
+        if matches!(rule, Place::Required(_)) && !broken {
+            let head = block.head();
+            let text = format!("this needs a `{wanted}` to be placed on");
+            let finding = Diagnostic::error(code::PLACE_MISSING, head, text)
+                .help("no place is ever chosen silently: a second one would move things");
+            let known = self.nodes_of_kind(wanted);
+            let finding = match known.as_slice() {
+                [only] => finding.help(format!("write `on {only}` behind its name")).fix(
+                    format!("place it on {only}"),
+                    head.end(),
+                    format!(" on {only}"),
+                ),
+                _ => finding.help(format!("write `on` and a `{wanted}` behind its name")),
+            };
+            self.report(finding);
+        }
+        None
+    }
+
+    fn nodes_of_kind(&self, kind: &str) -> Vec<String> {
+        let of_kind = |node: &&crate::scope::Declared<'_>| match &node.form {
+            Form::Block(declared) => declared.name == kind,
+            _ => false,
+        };
+        self.nodes.iter().filter(of_kind).map(|node| node.name.text.clone()).collect()
+    }
+
+    /// The place written on a block, looked up once.
+    fn written_place(&mut self, id: NodeId, written: &Expr, wanted: &str) -> Option<Address> {
+        if let Some(known) = self.places.get(&id) {
+            return known.clone();
+        }
+        let place = self.look_up_place(id, written, wanted);
+        self.places.insert(id, place.clone());
+        place
+    }
+
+    fn look_up_place(&mut self, id: NodeId, written: &Expr, wanted: &str) -> Option<Address> {
+        let env = Env::of(self.nodes[id].scope);
+        let expected = Type::Block(wanted.into());
+        let term = self.eval(written, &expected, env);
+        match (&term.term_type, &term.value) {
+            (Type::Error, _) => None,
+            (Type::Block(kind), Value::Reference(Reference { address, path }))
+                if **kind == *wanted && path.is_empty() =>
+            {
+                Some(address.clone())
+            }
+            (found, _) => {
+                let text = format!("this is a {found}, and a {wanted} belongs here");
+                let known = self.nodes_of_kind(wanted);
+                let finding = Diagnostic::error(code::PLACE_WRONG, written.span, text)
+                    .help("what it is placed on decides what can be made of it");
+                let finding = match known.as_slice() {
+                    [only] => finding.suggest(written.span, "it", Some(only)),
+                    _ => finding.help(format!("name a `{wanted}`")),
+                };
+                self.report(finding);
+                None
+            }
+        }
+    }
+
+    /// What stands behind the block's `=`.
+    fn check_value(&mut self, id: NodeId, kind: &Kind, block: &BlockItem, checked: &mut Block) {
+        let KindValue::Of(expected) = &kind.value else {
+            return;
+        };
+        match &block.value {
+            Some(value) => {
+                let env = Env::of(self.nodes[id].scope);
+                let term = self.value(value, expected, env);
+                if !term.term_type.is_error() {
+                    checked.value = Some(term.value);
+                }
+            }
+            None if self.nodes[id].broken => {}
+            None => {
+                let text = format!("this `{}` has no value", kind.name);
+                self.report(
+                    Diagnostic::error(code::VALUE_MISSING, self.nodes[id].name.span, text)
+                        .help(format!("its value says which {expected} it is"))
+                        .help(format!("write `= {expected}` with one of its cases behind the name")),
+                );
+            }
+        }
+    }
+
+    fn check_fields(&mut self, id: NodeId, kind: &Kind, block: &BlockItem, checked: &mut Block) {
+        let env = Env::of(self.nodes[id].body);
+        let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        let mut stray = false;
+        for item in block.items() {
+            match &item.node {
+                Node::Field { path, value } => {
+                    let name = path.text();
+                    let Some(declared) = self.declared_field(kind, path, item) else {
+                        stray = true;
+                        continue;
+                    };
+                    if self.field_twice(&name, path.span, &mut seen)
+                        || self.field_computed(declared, path)
+                    {
+                        continue;
+                    }
+                    let term = self.value(value, &declared.field_type, env);
+                    if !term.term_type.is_error() {
+                        let field = Field {
+                            value: term.value,
+                            span: value.span,
+                            written: true,
+                            secret: declared.secret,
+                        };
+                        checked.fields.insert(name, field);
+                    }
+                }
+                Node::Requirement { path, operator, value } => {
+                    let Some(declared) = self.declared_field(kind, path, item) else {
+                        stray = true;
+                        continue;
+                    };
+                    seen.entry(path.text()).or_insert(path.span);
+                    let wish = self.wish(declared, path, *operator, value, env);
+                    checked.wishes.extend(wish.map(|wish| (wish, item.span)));
+                }
+                Node::Column { name, .. } => {
+                    stray = true;
+                    if !item.broken {
+                        let text = format!("`{}` is given a type, not a value", name.text);
+                        self.report(
+                            Diagnostic::error(code::ENTRY_OUT_OF_PLACE, name.span, text)
+                                .help("what types there are is declared with the kind")
+                                .help(format!("write `{} = value`", name.text)),
+                        );
+                    }
+                }
+                Node::Block(nested) => stray |= !kind.nested.contains_key(&nested.path.text()),
+                Node::Bad | Node::Require(_) | Node::Use(_) => stray = true,
+            }
+        }
+        self.fill_defaults(id, kind, checked, &seen, stray);
+    }
+
+    /// The declaration of a written field; a finding if there is none.
+    fn declared_field<'k>(
+        &mut self,
+        kind: &'k Kind,
+        path: &Path,
+        item: &Item,
+    ) -> Option<&'k FieldDeclaration> {
+        let name = path.text();
+        if let Some(declared) = kind.fields.get(&name) {
+            return Some(declared);
+        }
+        if kind.nested.contains_key(&name) && item.broken {
+            return None;
+        }
+        let known = kind.fields.iter().filter(|(_, field)| !field.computed);
+        let known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
+        let finding = unknown_field(&name, path.span, &kind.name, &known, kind);
+        self.report(finding);
+        None
+    }
+
+    pub(crate) fn field_twice(
+        &mut self,
+        name: &str,
+        span: Span,
+        seen: &mut BTreeMap<String, Span>,
+    ) -> bool {
+        let Some(first) = seen.get(name).copied() else {
+            seen.insert(name.to_owned(), span);
+            return false;
+        };
+        self.report(
+            Diagnostic::error(code::FIELD_TWICE, span, format!("`{name}` stands here a second time"))
+                .also(first, "and here first")
+                .help("which of the two counts is not said anywhere")
+                .help("take one of them out"),
+        );
+        true
+    }
+
+    pub(crate) fn field_computed(&mut self, declared: &FieldDeclaration, path: &Path) -> bool {
+        if declared.computed {
+            let text = format!("`{}` is computed", path.text());
+            self.report(
+                Diagnostic::error(code::FIELD_COMPUTED, path.span, text)
+                    .help("its value comes out of apply; what is written here would be lost")
+                    .help("take it out, and refer to it where it is needed"),
+            );
+        }
+        declared.computed
+    }
+
+    fn wish(
+        &mut self,
+        declared: &FieldDeclaration,
+        path: &Path,
+        operator: Binary,
+        value: &Expr,
+        env: Env<'_>,
+    ) -> Option<Wish> {
+        let name = path.text();
+        if !declared.chosen {
+            let text = format!("`{name}` is set, not searched for");
+            self.report(
+                Diagnostic::error(code::WISH_NOT_CHOSEN, path.span, text)
+                    .help("a comparison is a wish about what mlinfra chooses by itself")
+                    .help(format!("write `{name} = value`")),
+            );
+            return None;
+        }
+        let expected = match (&operator, &value.kind) {
+            (Binary::In, ExprKind::List(_)) => Type::List(Arc::new(declared.field_type.clone())),
+            (Binary::In, _) => Type::Range(Arc::new(declared.field_type.clone())),
+            _ => declared.field_type.clone(),
+        };
+        let term = self.value(value, &expected, env);
+        if term.term_type.is_error() || !self.must_be_known(&term, value.span, "what is chosen by") {
+            return None;
+        }
+        Some(Wish { field: name, operator: operator.text().to_owned(), value: term.value })
+    }
+
+    fn fill_defaults(
+        &mut self,
+        id: NodeId,
+        kind: &Kind,
+        checked: &mut Block,
+        seen: &BTreeMap<String, Span>,
+        stray: bool,
+    ) {
+        let name = self.nodes[id].name.clone();
+        let broken = self.nodes[id].broken;
+        for (field, declared) in &kind.fields {
+            if seen.contains_key(field) {
+                continue;
+            }
+            if let Some(default) = &declared.default {
+                let value = self.default_value(default, &declared.field_type);
+                let field_value =
+                    Field { value, span: name.span, written: false, secret: declared.secret };
+                checked.fields.insert(field.clone(), field_value);
+            } else if declared.required() && !broken && !stray {
+                let finding = missing_field(field, declared, name.span, &kind.name);
+                self.report(finding);
+            }
+        }
+    }
+
+    /// The table that the entries of a section declare.
+    fn check_table(&mut self, id: NodeId, kind: &Kind, section: &str, block: &BlockItem) -> Table {
+        let address = self.nodes[id].address.clone();
+        let is_section = |item: &&Item| match &item.node {
+            Node::Block(nested) => nested.path.text() == section,
+            _ => false,
+        };
+        let found = block.items().iter().find(is_section);
+        let Some((item, Node::Block(nested))) = found.map(|item| (item, &item.node)) else {
+            let broken = self.nodes[id].broken || self.has_stray(kind, block);
+            if !broken {
+                let text = format!("this `{}` says nothing of its `{section}`", kind.name);
+                self.report(
+                    Diagnostic::error(code::FIELD_MISSING, self.nodes[id].name.span, text)
+                        .help("every step after it is checked against its columns")
+                        .help(format!("add `{section} {{ name : type }}`")),
+                );
+            }
+            return Table::new(address, Vec::new(), true);
+        };
+        let mut columns: Vec<TableColumn> = Vec::new();
+        let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        let mut open = item.broken || nested.body.is_none();
+        for entry in nested.items() {
+            match &entry.node {
+                Node::Column { name, column_type: written, default } => {
+                    if let Some(default) = default {
+                        self.column_default(default.span);
+                    }
+                    if let Some(first) = seen.get(&name.text).copied() {
+                        self.column_twice(&name.text, name.span, first);
+                        continue;
+                    }
+                    seen.insert(name.text.clone(), name.span);
+                    let column_type = match column_type(written) {
+                        Some((base, nullable)) => Some(ColumnType { base, nullable }),
+                        None => self.unknown_column_type(written),
+                    };
+                    columns.push(TableColumn {
+                        name: name.text.clone(),
+                        column_type,
+                        classes: self.classes(&entry.attributes),
+                        span: entry.span,
+                    });
+                }
+                Node::Bad => open = true,
+                _ => {
+                    open = true;
+                    if !entry.broken {
+                        self.report(
+                            Diagnostic::error(code::ENTRY_OUT_OF_PLACE, entry.span, "this is no column")
+                                .help("the order and the types of all columns follow from this list")
+                                .help("write `name : type`"),
+                        );
+                    }
+                }
+            }
+        }
+        if columns.is_empty() && !open {
+            self.report(
+                Diagnostic::error(code::TABLE_EMPTY, nested.path.span, "there is no column here")
+                    .help("nothing could be learned from a table without columns")
+                    .help("add `name : type`, one line for each column of the data"),
+            );
+            open = true;
+        }
+        Table::new(address, columns, open)
+    }
+
+    fn has_stray(&self, kind: &Kind, block: &BlockItem) -> bool {
+        let is_stray = |item: &Item| match &item.node {
+            Node::Field { path, .. } => !kind.fields.contains_key(&path.text()),
+            Node::Block(_) => true,
+            Node::Requirement { .. } => false,
+            _ => true,
+        };
+        block.items().iter().any(is_stray)
+    }
+
+    fn column_default(&mut self, span: Span) {
+        self.report(
+            Diagnostic::error(code::ENTRY_OUT_OF_PLACE, span, "a column has no default")
+                .help("cells come from the data; a missing one is missing")
+                .help("take it out, and use `x ?? value` where the column is used"),
+        );
+    }
+
+    fn column_twice(&mut self, name: &str, span: Span, first: Span) {
+        self.report(
+            Diagnostic::error(code::COLUMN_TWICE, span, format!("the column `{name}` stands here twice"))
+                .also(first, "here first")
+                .help("a reference by this name could mean either")
+                .help("rename or take out one of the two"),
+        );
+    }
+
+    fn unknown_column_type(&mut self, written: &crate::tree::TypeExpr) -> Option<ColumnType> {
+        let crate::tree::TypeKind::Named { path, .. } = &written.kind else {
+            return None;
+        };
+        let name = path.text();
+        let meant = nearest(&name, COLUMN_WORDS);
+        self.report(
+            Diagnostic::error(
+                code::COLUMN_TYPE_UNKNOWN,
+                written.span,
+                format!("no column has the type `{name}`"),
+            )
+            .help(format!("the types of columns are {}", crate::scope::list(&COLUMN_WORDS)))
+            .suggest(path.span, &name, meant),
+        );
+        None
+    }
+
+    /// The data classes written on a column, with what they imply.
+    pub(crate) fn classes(&mut self, attributes: &[Attribute]) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        for attribute in attributes {
+            let name = attribute.path.text();
+            if self.library.classes.contains_key(&name) {
+                all.extend(self.library.closure(&name));
+            } else if !name.is_empty() {
+                let meant = nearest(&name, self.library.classes.keys().map(String::as_str));
+                self.report(
+                    Diagnostic::error(
+                        code::CLASS_UNKNOWN,
+                        attribute.path.span,
+                        format!("there is no data class `{name}`"),
+                    )
+                    .help("what a column's cells say about people decides what may be done with them")
+                    .suggest(attribute.path.span, &name, meant),
+                );
+            }
+        }
+        all
+    }
+}
+
+/// A finding about a field that a kind has not.
+pub(crate) fn unknown_field(
+    name: &str,
+    span: Span,
+    of: &str,
+    known: &[&str],
+    kind: &Kind,
+) -> Diagnostic {
+    let meant = nearest(name, known.iter().copied().chain(kind.nested.keys().map(String::as_str)));
+    let text = format!("a `{of}` has no field `{name}`");
+    let finding = Diagnostic::error(code::FIELD_UNKNOWN, span, text)
+        .help("nothing would read it, so it would have no effect");
+    match meant {
+        Some(_) => finding.suggest(span, name, meant),
+        None if known.is_empty() => finding.help("it has no fields at all: take this out"),
+        None => finding.help(format!("its fields are {}", crate::scope::list(known))),
+    }
+}
+
+/// A finding about a field that has to be there.
+pub(crate) fn missing_field(
+    name: &str,
+    declared: &FieldDeclaration,
+    span: Span,
+    of: &str,
+) -> Diagnostic {
+    let finding =
+        Diagnostic::error(code::FIELD_MISSING, span, format!("this `{of}` says nothing of its `{name}`"))
+            .help("there is no value that would be right for everybody");
+    finding.help(format!("add `{name} = …`, a {}", declared.field_type))
+}

@@ -1,0 +1,336 @@
+//! The checker's state: what is declared, what is evaluated, and what was found.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use mlinfra_api::{Address, Reference, Value};
+
+use crate::code;
+use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::program::Block;
+use crate::schema::Library;
+use crate::scope::{Declared, Form, NodeId, Scope};
+use crate::tree::Expr;
+use crate::types::{Term, Type};
+
+/// How many declarations may wait for one another while one is evaluated. They are evaluated in
+/// the order in which they name one another, so this is reached only by what that order misses.
+const WAITING_DECLARATIONS_MAX: usize = 24;
+
+/// How many list elements one check may make.
+pub(crate) const ELEMENTS_MAX: u64 = 1_000_000;
+
+/// How many bytes a text may have.
+pub(crate) const TEXT_BYTES_MAX: usize = 1 << 20;
+
+/// A check under way.
+pub(crate) struct Checker<'t> {
+    pub(crate) library: &'static Library,
+    pub(crate) kind_names: Vec<&'static str>,
+    pub(crate) nodes: Vec<Declared<'t>>,
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) addresses: HashMap<Address, NodeId>,
+    pub(crate) findings: Vec<Diagnostic>,
+    /// The checked blocks, by declaration.
+    pub(crate) blocks: Vec<Option<Block>>,
+    /// What the user gave for each parameter, as an expression or as a text.
+    pub(crate) given: BTreeMap<String, Given>,
+    /// How many list elements were made so far.
+    pub(crate) elements: u64,
+    /// The places written on blocks, as far as they were asked for.
+    pub(crate) places: HashMap<NodeId, Option<Address>>,
+    errors: usize,
+    states: Vec<State>,
+    running: Vec<NodeId>,
+}
+
+/// A parameter's value as the user gave it.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    pub(crate) text: String,
+    /// None if it is no expression.
+    pub(crate) expression: Option<Expr>,
+    pub(crate) span: Span,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    New,
+    Running,
+    Done(Term),
+}
+
+/// Where names are looked up while an expression is evaluated.
+#[derive(Clone, Copy)]
+pub(crate) struct Env<'e> {
+    /// None for a declaration of the library.
+    pub(crate) scope: Option<usize>,
+    /// The names of loops, innermost first.
+    pub(crate) locals: Option<&'e Local<'e>>,
+}
+
+impl Env<'_> {
+    /// Names of this scope and those around it.
+    pub(crate) fn of(scope: usize) -> Env<'static> {
+        Env { scope: Some(scope), locals: None }
+    }
+
+    /// No names but the library's.
+    pub(crate) fn library() -> Env<'static> {
+        Env { scope: None, locals: None }
+    }
+
+    /// What a loop or a condition names so.
+    pub(crate) fn local(&self, name: &str) -> Option<&Term> {
+        let mut current = self.locals;
+        while let Some(local) = current {
+            if local.name == name {
+                return Some(local.term);
+            }
+            current = local.next;
+        }
+        None
+    }
+}
+
+/// A name that holds inside an expression alone.
+pub(crate) struct Local<'e> {
+    pub(crate) name: &'e str,
+    pub(crate) term: &'e Term,
+    pub(crate) next: Option<&'e Local<'e>>,
+}
+
+impl<'t> Checker<'t> {
+    /// A checker that knows the standard library and nothing else.
+    pub(crate) fn new() -> Self {
+        let library = Library::standard();
+        Checker {
+            library,
+            kind_names: library.kinds.keys().map(String::as_str).collect(),
+            nodes: Vec::new(),
+            scopes: Vec::new(),
+            addresses: HashMap::new(),
+            findings: Vec::new(),
+            blocks: Vec::new(),
+            given: BTreeMap::new(),
+            elements: 0,
+            places: HashMap::new(),
+            errors: 0,
+            states: Vec::new(),
+            running: Vec::new(),
+        }
+    }
+
+    /// Notes a finding.
+    pub(crate) fn report(&mut self, finding: Diagnostic) {
+        self.errors += usize::from(finding.severity == Severity::Error);
+        self.findings.push(finding);
+    }
+
+    /// How many errors were found so far: a caller that sees it grow knows that its result may be
+    /// wrong.
+    pub(crate) fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// Makes room for the results of everything collected.
+    pub(crate) fn prepare(&mut self) {
+        self.states = vec![State::New; self.nodes.len()];
+        self.blocks = (0..self.nodes.len()).map(|_| None).collect();
+    }
+
+    /// What a reference to this declaration is.
+    pub(crate) fn refer(&mut self, id: NodeId, span: Span) -> Term {
+        match &self.nodes[id].form {
+            Form::Stray => Term::error(),
+            Form::Block(kind) if !kind.has_content() => Term::new(
+                Type::Block(kind.name.as_str().into()),
+                self.reference_to(id),
+            ),
+            _ => self.evaluate(id, span),
+        }
+    }
+
+    /// The block itself as a value.
+    pub(crate) fn reference_to(&self, id: NodeId) -> Value {
+        Value::Reference(Reference { address: self.nodes[id].address.clone(), path: Vec::new() })
+    }
+
+    /// Whether this declaration was evaluated without waiting for it now.
+    pub(crate) fn evaluated(&self, id: NodeId) -> Option<&Term> {
+        match self.states.get(id) {
+            Some(State::Done(term)) => Some(term),
+            _ => None,
+        }
+    }
+
+    /// Evaluates a declaration, once. `span` is what asks for it.
+    pub(crate) fn evaluate(&mut self, id: NodeId, span: Span) -> Term {
+        match self.states.get(id) {
+            Some(State::Done(term)) => return term.clone(),
+            Some(State::Running) => {
+                self.report_running(id, span);
+                return Term::error();
+            }
+            _ => {}
+        }
+        if self.running.len() >= WAITING_DECLARATIONS_MAX {
+            let text = format!("more than {WAITING_DECLARATIONS_MAX} declarations wait for one another");
+            self.report(
+                Diagnostic::error(code::LIMIT, span, text)
+                    .help("every limit is there so that checking always ends, and soon")
+                    .help("refer to fewer things through one another"),
+            );
+            return Term::error();
+        }
+        self.states[id] = State::Running;
+        self.running.push(id);
+        let term = match &self.nodes[id].form {
+            Form::Block(kind) => {
+                let kind = Arc::clone(kind);
+                self.check_block(id, &kind)
+            }
+            Form::Let => self.check_let(id),
+            Form::Parameter => self.check_parameter(id),
+            Form::Output => self.check_output(id),
+            Form::Stray => Term::error(),
+        };
+        self.running.pop();
+        self.states[id] = State::Done(term.clone());
+        term
+    }
+
+    /// A declaration that is needed for its own value.
+    fn report_running(&mut self, id: NodeId, span: Span) {
+        let from = self.running.iter().position(|running| *running == id).unwrap_or(0);
+        let names: Vec<String> = self.running[from..]
+            .iter()
+            .map(|running| self.nodes[*running].name.text.clone())
+            .collect();
+        let finding = cycle_finding(span, &names);
+        self.report(finding);
+    }
+
+    /// Evaluates a `let`.
+    fn check_let(&mut self, id: NodeId) -> Term {
+        let node = &self.nodes[id];
+        let Some(block) = node.block else {
+            return Term::error();
+        };
+        let (env, name, broken) = (Env::of(node.scope), node.name.span, node.broken);
+        self.refuse_head(block, &["value", "type"]);
+        let expected = match &block.result {
+            Some(written) => self.written_type(written),
+            None => Type::Any,
+        };
+        match &block.value {
+            Some(value) => self.value(value, &expected, env),
+            None => {
+                if !broken {
+                    self.report(
+                        Diagnostic::error(code::VALUE_MISSING, name, "this has no value")
+                            .help("a name without a value stands for nothing")
+                            .help("give it one: `let name = value`"),
+                    );
+                }
+                Term::error()
+            }
+        }
+    }
+
+    /// Evaluates an `output`.
+    fn check_output(&mut self, id: NodeId) -> Term {
+        let node = &self.nodes[id];
+        let Some(block) = node.block else {
+            return Term::error();
+        };
+        let (env, name, broken) = (Env::of(node.scope), node.name.span, node.broken);
+        self.refuse_head(block, &["value", "type"]);
+        let expected = match &block.result {
+            Some(written) => self.written_type(written),
+            None => Type::Any,
+        };
+        match &block.value {
+            Some(value) => {
+                let term = self.eval(value, &expected, env);
+                if term.term_type.is_secret() {
+                    return term;
+                }
+                self.fitted(term, &expected, value.span)
+            }
+            None => {
+                if !broken {
+                    self.report(
+                        Diagnostic::error(code::VALUE_MISSING, name, "this has no value")
+                            .help("an output shows a value once apply is done")
+                            .help("give it one: `output name = value`"),
+                    );
+                }
+                Term::error()
+            }
+        }
+    }
+
+    /// A type written by a user.
+    pub(crate) fn written_type(&mut self, written: &crate::tree::TypeExpr) -> Type {
+        match crate::declare::resolve(self.library, written, &self.kind_names) {
+            Ok(resolved) if is_for_people(&resolved) => resolved,
+            Ok(_) => {
+                self.unknown_type("that", written.span);
+                Type::Error
+            }
+            Err(unknown) => {
+                self.unknown_type(&unknown.name, unknown.span);
+                Type::Error
+            }
+        }
+    }
+
+    fn unknown_type(&mut self, name: &str, span: Span) {
+        let known = (self.library.types.keys().map(String::as_str))
+            .chain(crate::declare::TYPE_WORDS)
+            .chain(self.kind_names.iter().copied());
+        let meant = crate::suggest::nearest(name, known);
+        self.report(
+            Diagnostic::error(code::TYPE_UNKNOWN, span, format!("there is no type `{name}` here"))
+                .help("without its type, nothing that uses it can be checked")
+                .suggest(span, name, meant),
+        );
+    }
+}
+
+/// Whether a user may write this type for a value.
+fn is_for_people(written: &Type) -> bool {
+    match written {
+        Type::Optional(inner) | Type::List(inner) | Type::Map(inner) | Type::Range(inner) => {
+            is_for_people(inner)
+        }
+        Type::Union(members) => members.iter().all(is_for_people),
+        Type::AnyTable
+        | Type::AnyWeights
+        | Type::AnyRelease
+        | Type::ColumnOf(..)
+        | Type::LikeOf(_)
+        | Type::FitsOf(_)
+        | Type::RowOf(_)
+        | Type::ColumnType
+        | Type::Float
+        | Type::Category
+        | Type::Opaque(_) => false,
+        _ => true,
+    }
+}
+
+/// A finding about things that wait for one another: `names` in the order in which they do.
+pub(crate) fn cycle_finding(span: Span, names: &[String]) -> Diagnostic {
+    let first = names.first().map_or("", String::as_str);
+    let shown: Vec<&str> = if names.len() > 8 {
+        names[..4].iter().map(String::as_str).chain(["…"]).collect()
+    } else {
+        names.iter().map(String::as_str).collect()
+    };
+    let path = format!("{} → {first}", shown.join(" → "));
+    Diagnostic::error(code::CYCLE, span, format!("this closes the circle {path}"))
+        .help("each of these would have to be there before the others")
+        .help("take one of the references out of the circle")
+}

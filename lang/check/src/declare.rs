@@ -1,0 +1,536 @@
+//! Reads declarations (`unit type kind op function data_class attribute`) into a library.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use mlinfra_api::{ColumnBase, Dimension};
+use rust_decimal::Decimal;
+
+use crate::diagnostic::FileId;
+use crate::quantity::Unit;
+use crate::schema::{
+    Class, FieldDeclaration, Function, Kind, KindValue, Library, Operation, Place, ResultRule,
+    column_base,
+};
+use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, TypeArgument, TypeExpr, TypeKind};
+use crate::types::{Case, CaseResult, CheckedType, Default, EnumType, Parameter, Type};
+use crate::{lower, tree};
+
+/// The words that begin a declaration.
+pub(crate) const FORMS: [&str; 7] =
+    ["unit", "type", "kind", "op", "function", "data_class", "attribute"];
+
+/// Reads the library's texts. What is wrong with them is in [`Library::faults`].
+pub(crate) fn read(texts: &[&str]) -> Library {
+    let mut library = Library::default();
+    let mut items = Vec::new();
+    for text in texts {
+        let lowered = lower::lower(text, FileId(u32::MAX));
+        library.faults.extend(lowered.findings.iter().map(|f| f.primary.text.clone()));
+        items.extend(lowered.items);
+    }
+    let mut forms: BTreeMap<&str, Vec<(&Item, &BlockItem, &str)>> = BTreeMap::new();
+    for item in &items {
+        match named_block(item) {
+            Some((form, name, block)) => forms.entry(form).or_default().push((item, block, name)),
+            None => library.faults.push(format!("no declaration: {:?}", item.span)),
+        }
+    }
+    let of = |form: &str| forms.get(form).map_or(&[][..], Vec::as_slice);
+    of("unit").iter().for_each(|(item, block, name)| unit(&mut library, item, block, name));
+    of("data_class").iter().for_each(|(item, block, name)| class(&mut library, item, block, name));
+    let kinds: Vec<&str> = of("kind").iter().map(|(_, _, name)| *name).collect();
+    of("type").iter().for_each(|(_, block, name)| {
+        let declared = type_head(&mut library, block, name, &kinds);
+        library.types.insert((*name).to_owned(), declared);
+    });
+    of("type").iter().for_each(|(_, block, name)| cases(&mut library, block, name, &kinds));
+    for (item, block, name) in of("kind") {
+        let kind = kind(&mut library, item, block, name, &kinds);
+        library.kinds.insert((*name).to_owned(), Arc::new(kind));
+    }
+    for (item, block, name) in of("op") {
+        let operation = operation(&mut library, item, block, name, &kinds);
+        library.operations.insert((*name).to_owned(), Arc::new(operation));
+    }
+    for (item, block, name) in of("function") {
+        let declared = Function {
+            name: (*name).to_owned(),
+            parameters: parameters(&mut library, block, &kinds),
+            result: optional_type(&mut library, block.result.as_ref(), &kinds),
+            row: has(item, "row"),
+            value: has(item, "value"),
+        };
+        library.functions.insert((*name).to_owned(), Arc::new(declared));
+    }
+    for (_, block, name) in of("attribute") {
+        let declared = parameters(&mut library, block, &kinds);
+        library.attributes.insert((*name).to_owned(), declared);
+    }
+    library
+}
+
+fn named_block(item: &Item) -> Option<(&str, &str, &BlockItem)> {
+    match &item.node {
+        Node::Block(block) => {
+            let form = block.path.names.first()?.text.as_str();
+            Some((form, block.name.as_ref()?.text.as_str(), block))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the item carries this attribute.
+fn has(item: &Item, name: &str) -> bool {
+    item.attributes.iter().any(|attribute| attribute.path.text() == name)
+}
+
+/// The words in the parentheses of this attribute.
+fn words(item: &Item, name: &str) -> Vec<String> {
+    let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
+    let arguments = item.attributes.iter().filter(same).flat_map(|a| &a.arguments);
+    arguments.filter_map(|a| a.value.as_name().map(str::to_owned)).collect()
+}
+
+/// The number in the parentheses of this attribute.
+fn number(item: &Item, name: &str) -> Option<u32> {
+    let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
+    match &item.attributes.iter().find(same)?.arguments.first()?.value.kind {
+        ExprKind::Number { digits, .. } => digits.parse().ok(),
+        _ => None,
+    }
+}
+
+fn unit(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
+    let declared = match &block.value {
+        None => Some(Unit { factor: Decimal::ONE, dimension: Dimension::base(name) }),
+        Some(value) => amount(library, value),
+    };
+    let Some(declared) = declared else {
+        library.faults.push(format!("unit {name} is not so many of a known one"));
+        return;
+    };
+    if has(item, "plural") {
+        library.units.insert(format!("{name}s"), declared.clone());
+    }
+    library.units.insert(name.to_owned(), declared);
+}
+
+/// What an expression over units and numbers amounts to: `0.125 B/s`, `B / s`.
+fn amount(library: &Library, value: &Expr) -> Option<Unit> {
+    match &value.kind {
+        ExprKind::Name(name) => library.unit(name).cloned(),
+        ExprKind::Number { digits, percent: false, unit } => {
+            let number: Decimal = digits.replace('_', "").parse().ok()?;
+            let unit = unit_of(library, unit.as_ref()?).ok()?;
+            Some(Unit { factor: number.checked_mul(unit.factor)?, dimension: unit.dimension })
+        }
+        ExprKind::Binary { operator: tree::Binary::Divide, left, right, .. } => {
+            let (left, right) = (amount(library, left)?, amount(library, right)?);
+            Some(Unit {
+                factor: left.factor.checked_div(right.factor)?,
+                dimension: left.dimension.times(&right.dimension.inverse()),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// A number's unit as written; the first name that is no unit otherwise.
+pub(crate) fn unit_of<'u>(
+    library: &Library,
+    written: &'u tree::Unit,
+) -> Result<Unit, &'u tree::Name> {
+    let mut all = Unit { factor: Decimal::ONE, dimension: Dimension::default() };
+    if let Some(over) = &written.over {
+        all = library.unit(&over.text).cloned().ok_or(over)?;
+    }
+    for name in &written.per {
+        let unit = library.unit(&name.text).ok_or(name)?;
+        all.factor = all.factor.checked_div(unit.factor).ok_or(name)?;
+        all.dimension = all.dimension.times(&unit.dimension.inverse());
+    }
+    Ok(all)
+}
+
+fn class(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
+    let mut class = Class { implies: Vec::new(), never_learned: has(item, "never_learned") };
+    for entry in block.items() {
+        if let Node::Field { path, value } = &entry.node
+            && path.text() == "implies"
+            && let ExprKind::List(elements) = &value.kind
+        {
+            class.implies.extend(elements.iter().filter_map(|e| e.as_name().map(str::to_owned)));
+        }
+    }
+    library.classes.insert(name.to_owned(), class);
+}
+
+fn type_head(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) -> Type {
+    let Some(value) = &block.value else {
+        if block.body.is_none() {
+            return Type::Opaque(name.into());
+        }
+        let named = EnumType { name: Some(name.to_owned()), cases: OnceLock::new() };
+        return Type::Enum(Arc::new(named));
+    };
+    let base = match amount(library, value) {
+        Some(unit) => Type::Quantity(unit.dimension),
+        None => match value.as_name().map(|word| word_type(library, word, kinds)) {
+            Some(Some(base)) => base,
+            _ => {
+                library.faults.push(format!("type {name} is made from something unknown"));
+                Type::Error
+            }
+        },
+    };
+    let require = |item: &Item| match &item.node {
+        Node::Require(require) => Some(require.clone()),
+        _ => None,
+    };
+    let requires: Vec<_> = block.items().iter().filter_map(require).collect();
+    if requires.is_empty() {
+        return base;
+    }
+    Type::Checked(Arc::new(CheckedType { name: name.to_owned(), base, requires }))
+}
+
+fn cases(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) {
+    let Some(Type::Enum(enumeration)) = library.types.get(name).cloned() else {
+        return;
+    };
+    let mut all = Vec::new();
+    for item in block.items() {
+        let Some(("case", name, block)) = named_block(item) else {
+            library.faults.push(format!("type {name} holds something that is no case"));
+            continue;
+        };
+        let result = match block.result.as_ref().and_then(word) {
+            None => CaseResult::Same,
+            Some("nothing") => CaseResult::Nothing,
+            Some(word) => match column_base(word) {
+                Some(base) => CaseResult::Base(base),
+                None => {
+                    library.faults.push(format!("case {name} makes no column"));
+                    CaseResult::Same
+                }
+            },
+        };
+        all.push(Case {
+            name: name.to_owned(),
+            parameters: parameters(library, block, kinds),
+            takes: words(item, "takes").iter().filter_map(|word| column_base(word)).collect(),
+            result,
+            clears: words(item, "clears"),
+            adds: words(item, "adds"),
+        });
+    }
+    if enumeration.cases.set(all).is_err() {
+        library.faults.push(format!("type {name} is declared twice"));
+    }
+}
+
+/// The word of a type that is nothing but a word.
+fn word(written: &TypeExpr) -> Option<&str> {
+    match &written.kind {
+        TypeKind::Named { path, arguments, optional: false }
+            if arguments.is_empty() && path.names.len() == 1 =>
+        {
+            Some(&path.names[0].text)
+        }
+        _ => None,
+    }
+}
+
+fn parameters(library: &mut Library, block: &BlockItem, kinds: &[&str]) -> Vec<Parameter> {
+    let mut all = Vec::new();
+    for parameter in block.parameters.iter().flatten() {
+        all.push(Parameter {
+            name: parameter.name.text.clone(),
+            parameter_type: optional_type(library, Some(&parameter.parameter_type), kinds),
+            default: parameter.default.clone().map(Default::new),
+        });
+    }
+    all
+}
+
+fn optional_type(library: &mut Library, written: Option<&TypeExpr>, kinds: &[&str]) -> Type {
+    let resolved = written.map(|written| resolve(library, written, kinds));
+    match resolved {
+        Some(Ok(resolved)) => resolved,
+        Some(Err(UnknownType { name, .. })) => {
+            library.faults.push(format!("unknown type {name}"));
+            Type::Error
+        }
+        None => {
+            library.faults.push("a type is missing".to_owned());
+            Type::Error
+        }
+    }
+}
+
+fn place(library: &mut Library, block: &BlockItem, kinds: &[&str]) -> Place {
+    let Some(written) = &block.place else {
+        return Place::Nothing;
+    };
+    let (name, optional) = match &written.kind {
+        ExprKind::Name(name) => (Some(name.as_str()), false),
+        ExprKind::Call { callee, arguments } if callee.as_name() == Some("optional") => {
+            (arguments.first().and_then(|a| a.value.as_name()), true)
+        }
+        _ => (None, false),
+    };
+    match name.filter(|name| kinds.contains(name)) {
+        Some(name) if optional => Place::Optional(name.to_owned()),
+        Some(name) => Place::Required(name.to_owned()),
+        None => {
+            library.faults.push("a place is no kind".to_owned());
+            Place::Nothing
+        }
+    }
+}
+
+fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, FieldDeclaration)> {
+    let Node::Column { name, column_type, default } = &item.node else {
+        return None;
+    };
+    let mut field_type = optional_type(library, Some(column_type), kinds);
+    let secret = has(item, "secret");
+    if secret {
+        field_type = Type::Secret(Arc::new(field_type));
+    }
+    let declared = FieldDeclaration {
+        field_type,
+        default: default.clone().map(Default::new),
+        computed: has(item, "computed"),
+        chosen: has(item, "chosen"),
+        secret,
+        late: has(item, "late"),
+        documentation: item.documentation.clone(),
+    };
+    Some((name.text.clone(), declared))
+}
+
+fn kind(
+    library: &mut Library,
+    item: &Item,
+    block: &BlockItem,
+    name: &str,
+    kinds: &[&str],
+) -> Kind {
+    let value = match block.value.as_ref().map(|value| value.as_name().unwrap_or("")) {
+        None => KindValue::Nothing,
+        Some("op") => KindValue::Operation,
+        Some(word) => match word_type(library, word, kinds) {
+            Some(resolved) => KindValue::Of(resolved),
+            None => {
+                library.faults.push(format!("kind {name} has a value of no type"));
+                KindValue::Nothing
+            }
+        },
+    };
+    let mut declared = Kind {
+        name: name.to_owned(),
+        role: words(item, "role").first().cloned(),
+        once: has(item, "once"),
+        section: has(item, "section"),
+        place: place(library, block, kinds),
+        value,
+        table: block.result.as_ref().and_then(table_section),
+        fields: BTreeMap::new(),
+        nested: BTreeMap::new(),
+        each: None,
+        holds_data: has(item, "protect"),
+        replaces: std::collections::BTreeSet::new(),
+        computed: std::collections::BTreeSet::new(),
+    };
+    for entry in block.items() {
+        if let Some(("kind", name, nested)) = named_block(entry) {
+            let nested = kind(library, entry, nested, name, kinds);
+            declared.nested.insert(name.to_owned(), Arc::new(nested));
+        } else if let Some((name, field)) = field(library, entry, kinds) {
+            if name == "each" {
+                declared.each = Some(field.field_type);
+                continue;
+            }
+            if has(entry, "replaces") {
+                declared.replaces.insert(name.clone());
+            }
+            if field.computed {
+                declared.computed.insert(name.clone());
+            }
+            declared.fields.insert(name, field);
+        } else {
+            library.faults.push(format!("kind {name} holds something that is no field"));
+        }
+    }
+    declared
+}
+
+/// `columns` of `table(columns)`.
+fn table_section(written: &TypeExpr) -> Option<String> {
+    match (type_name(written)?, type_words(written).as_slice()) {
+        ("table", [section]) => Some(section.clone()),
+        _ => None,
+    }
+}
+
+fn operation(
+    library: &mut Library,
+    item: &Item,
+    block: &BlockItem,
+    name: &str,
+    kinds: &[&str],
+) -> Operation {
+    let mut declared = Operation {
+        name: name.to_owned(),
+        version: number(item, "version").unwrap_or(0),
+        each_row: has(item, "each_row"),
+        training_only: has(item, "training_only"),
+        parameters: parameters(library, block, kinds),
+        result: result_rule(library, block, name),
+        place: place(library, block, kinds),
+        fields: BTreeMap::new(),
+        each: None,
+    };
+    for entry in block.items() {
+        match field(library, entry, kinds) {
+            Some((name, field)) if name == "each" => declared.each = Some(field.field_type),
+            Some((name, field)) => {
+                declared.fields.insert(name, field);
+            }
+            None => library.faults.push(format!("op {name} holds something that is no field")),
+        }
+    }
+    declared
+}
+
+fn result_rule(library: &mut Library, block: &BlockItem, name: &str) -> ResultRule {
+    let Some(written) = &block.result else {
+        library.faults.push(format!("op {name} has no result"));
+        return ResultRule::Opaque(String::new());
+    };
+    let words = type_words(written);
+    let data = words.first().cloned().unwrap_or_default();
+    match (type_name(written).unwrap_or(""), words.as_slice()) {
+        ("extend", [_, _]) => ResultRule::Extend { data },
+        ("rewrite", [_, _]) => ResultRule::Rewrite { data },
+        ("parts", [_, _]) => ResultRule::Parts { data },
+        ("known", [_]) => ResultRule::Known { data },
+        ("weights", [_, label, rest @ ..]) => ResultRule::Weights {
+            data,
+            label: label.clone(),
+            exclude: rest.first().cloned(),
+        },
+        ("release", [_]) => ResultRule::Release { model: data },
+        (word, []) if library.types.contains_key(word) => ResultRule::Opaque(word.to_owned()),
+        (word, _) => {
+            library.faults.push(format!("op {name}: no type function {word}"));
+            ResultRule::Opaque(String::new())
+        }
+    }
+}
+
+/// The word before the parentheses.
+fn type_name(written: &TypeExpr) -> Option<&str> {
+    match &written.kind {
+        TypeKind::Named { path, .. } if path.names.len() == 1 => Some(&path.names[0].text),
+        _ => None,
+    }
+}
+
+/// The bare words in the parentheses.
+pub(crate) fn type_words(written: &TypeExpr) -> Vec<String> {
+    let TypeKind::Named { arguments, .. } = &written.kind else {
+        return Vec::new();
+    };
+    let bare = |argument: &TypeArgument| match argument {
+        TypeArgument::Type(inner) => word(inner).map(str::to_owned),
+        TypeArgument::Literal => None,
+    };
+    arguments.iter().filter_map(bare).collect()
+}
+
+/// A name that is no type.
+pub(crate) struct UnknownType {
+    pub(crate) name: String,
+    pub(crate) span: crate::diagnostic::Span,
+}
+
+/// The type as written.
+pub(crate) fn resolve(
+    library: &Library,
+    written: &TypeExpr,
+    kinds: &[&str],
+) -> Result<Type, UnknownType> {
+    let (path, arguments, optional) = match &written.kind {
+        TypeKind::Bad => return Ok(Type::Error),
+        TypeKind::Union(members) => {
+            let members: Result<Vec<Type>, UnknownType> =
+                members.iter().map(|member| resolve(library, member, kinds)).collect();
+            return Ok(Type::Union(Arc::new(members?)));
+        }
+        TypeKind::Named { path, arguments, optional } => (path, arguments, *optional),
+    };
+    let name = path.text();
+    let unknown = || UnknownType { name: name.clone(), span: path.span };
+    let inner = || match arguments.first() {
+        Some(TypeArgument::Type(inner)) => resolve(library, inner, kinds).map(Arc::new),
+        _ => Err(unknown()),
+    };
+    let words = type_words(written);
+    let first = || words.first().map(|word| Arc::<str>::from(word.as_str())).ok_or_else(unknown);
+    let resolved = match (name.as_str(), arguments.is_empty()) {
+        ("list", false) => Type::List(inner()?),
+        ("map", false) => Type::Map(inner()?),
+        ("range", false) => Type::Range(inner()?),
+        ("enum", false) if words.len() == arguments.len() => Type::enumeration(words),
+        ("column", false) => Type::ColumnOf(first()?, words.get(1).and_then(|w| column_base(w))),
+        ("like", false) => Type::LikeOf(words.iter().map(|word| word.as_str().into()).collect()),
+        ("fits", false) => Type::FitsOf(first()?),
+        ("row", false) => Type::RowOf(first()?),
+        (word, true) => word_type(library, word, kinds).ok_or_else(unknown)?,
+        _ => return Err(unknown()),
+    };
+    Ok(if optional { resolved.optional() } else { resolved })
+}
+
+fn word_type(library: &Library, word: &str, kinds: &[&str]) -> Option<Type> {
+    Some(match word {
+        "bool" => Type::Bool,
+        "int" => Type::Int,
+        "decimal" => Type::Decimal,
+        "string" => Type::String,
+        "date" => Type::Date,
+        "float" => Type::Float,
+        "category" => Type::Category,
+        "any" => Type::Any,
+        "type" => Type::ColumnType,
+        "table" => Type::AnyTable,
+        "weights" => Type::AnyWeights,
+        "release" => Type::AnyRelease,
+        _ => {
+            if let Some(declared) = library.types.get(word) {
+                return Some(declared.clone());
+            }
+            if kinds.contains(&word) {
+                return Some(Type::Block(word.into()));
+            }
+            return library.unit(word).map(|unit| Type::Quantity(unit.dimension.clone()));
+        }
+    })
+}
+
+/// The words that [`resolve`] knows for people to write.
+pub(crate) const TYPE_WORDS: [&str; 9] =
+    ["bool", "int", "decimal", "string", "date", "list", "map", "range", "enum"];
+
+/// The column type as written, if it is one.
+pub(crate) fn column_type(written: &TypeExpr) -> Option<(ColumnBase, bool)> {
+    match &written.kind {
+        TypeKind::Named { path, arguments, optional } if arguments.is_empty() => {
+            column_base(&path.text()).map(|base| (base, *optional))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,708 @@
+//! Evaluates expressions: each becomes a type and a value in one pass.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mlinfra_api::Value;
+use rust_decimal::Decimal;
+
+use crate::check::{Checker, ELEMENTS_MAX, Env, Local, TEXT_BYTES_MAX};
+use crate::code;
+use crate::declare::unit_of;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::fit::{unify, widen};
+use crate::quantity::{self, NumberFault};
+use crate::suggest::nearest;
+use crate::tree::{Arm, Body, Expr, ExprKind, Loop, Node, Pattern, TextPart, Unit};
+use crate::types::{EnumType, Term, Type};
+
+impl Checker<'_> {
+    /// The expression as a value of the expected type; a finding if it is none.
+    pub(crate) fn value(&mut self, expr: &Expr, expected: &Type, env: Env<'_>) -> Term {
+        let term = self.eval(expr, expected, env);
+        self.fitted(term, expected, expr.span)
+    }
+
+    /// The expression as what it is; `expected` says what its bare words may be.
+    pub(crate) fn eval(&mut self, expr: &Expr, expected: &Type, env: Env<'_>) -> Term {
+        match &expr.kind {
+            ExprKind::Bad => Term::error(),
+            ExprKind::Name(name) => self.eval_name(name, expr.span, expected, env),
+            ExprKind::Number { digits, percent, unit } => {
+                self.eval_number(digits, *percent, unit.as_ref(), expr.span)
+            }
+            ExprKind::Text(parts) => self.eval_text(parts, expr.span, env),
+            ExprKind::Date(text) => self.eval_date(text, expr.span),
+            ExprKind::Address(text) => Term::new(Type::String, Value::text(text)),
+            ExprKind::Bool(flag) => Term::new(Type::Bool, Value::Bool(*flag)),
+            ExprKind::None => Term::new(Type::Nothing, Value::None),
+            ExprKind::List(elements) => self.eval_list(elements, expr.span, expected, env),
+            ExprKind::Comprehension { element, repeat, when } => {
+                self.eval_comprehension(element, repeat, when.as_deref(), expected, env)
+            }
+            ExprKind::Record(body) => self.eval_record(body, expected, env),
+            ExprKind::Call { callee, arguments } => {
+                self.eval_call(callee, arguments, expr.span, expected, env)
+            }
+            ExprKind::Member { object, name } => self.eval_member(object, name, expr.span, env),
+            ExprKind::Index { object, index } => self.eval_index(object, index, env),
+            ExprKind::Negate(operand) => {
+                let term = self.eval(operand, expected, env);
+                self.eval_negate(&term, expr.span)
+            }
+            ExprKind::Not(operand) => {
+                let term = self.value(operand, &Type::Bool, env);
+                match term.value {
+                    Value::Bool(flag) => Term::new(Type::Bool, Value::Bool(!flag)),
+                    _ => term,
+                }
+            }
+            ExprKind::Binary { operator, operator_span, left, right } => {
+                self.eval_binary((*operator, *operator_span), left, right, expected, env)
+            }
+            ExprKind::If { condition, then, otherwise } => {
+                self.eval_if(condition, then, otherwise, expected, env)
+            }
+            ExprKind::Match { subject, arms } => self.eval_match(subject, arms, expected, env),
+        }
+    }
+
+    fn eval_name(&mut self, name: &str, span: Span, expected: &Type, env: Env<'_>) -> Term {
+        let mut enums: Vec<Arc<EnumType>> = Vec::new();
+        expected.enums(&mut enums);
+        let case = enums.iter().find(|enumeration| enumeration.case(name).is_some());
+        if let Some(enumeration) = case.cloned() {
+            self.warn_ambiguous(name, span, &Type::Enum(Arc::clone(&enumeration)), env);
+            return self.call_case(&enumeration, name, &[], span, env);
+        }
+        if let Some(table) = expected.column_table().cloned()
+            && let Some(term) = self.column_of(&table, name, span, env)
+        {
+            return term;
+        }
+        if let Some(term) = env.local(name) {
+            return term.clone();
+        }
+        if let Some(id) = env.scope.and_then(|scope| self.find(name, scope)) {
+            return self.refer(id, span);
+        }
+        if env.scope.is_some_and(|scope| self.is_open(scope)) {
+            return Term::error();
+        }
+        self.unknown_name(name, span, &enums, expected, env);
+        Term::error()
+    }
+
+    /// A name that would fit twice: the member of the expected type wins, and a warning says so.
+    fn warn_ambiguous(&mut self, name: &str, span: Span, case_type: &Type, env: Env<'_>) {
+        let found = match env.local(name) {
+            Some(term) => Some(term.term_type.clone()),
+            None => (env.scope.and_then(|scope| self.find(name, scope)))
+                .and_then(|id| self.evaluated(id))
+                .map(|term| term.term_type.clone()),
+        };
+        if found.is_some_and(|found| found == *case_type) {
+            self.report(
+                Diagnostic::warning(
+                    code::NAME_AMBIGUOUS,
+                    span,
+                    format!("`{name}` is read as a case of `{case_type}`"),
+                )
+                .help("a value of this name would fit here too")
+                .help("rename the value, so that nobody has to guess"),
+            );
+        }
+    }
+
+    fn unknown_name(
+        &mut self,
+        name: &str,
+        span: Span,
+        enums: &[Arc<EnumType>],
+        expected: &Type,
+        env: Env<'_>,
+    ) {
+        let cases = enums.iter().flat_map(|enumeration| enumeration.cases());
+        let cases: Vec<&str> = cases.map(|case| case.name.as_str()).collect();
+        if let Some(table) = expected.column_table() {
+            let finding = unknown_column(table, name, span);
+            self.report(finding);
+            return;
+        }
+        let names = env.scope.map(|scope| self.names_from(scope)).unwrap_or_default();
+        let meant = nearest(name, cases.iter().copied().chain(names.iter().map(String::as_str)));
+        if !cases.is_empty() {
+            let text = format!("`{name}` is no case of `{}`", expected.present());
+            self.report(
+                Diagnostic::error(code::CASE_UNKNOWN, span, text)
+                    .help(format!("the cases are {}", crate::scope::list(&cases)))
+                    .suggest(span, name, meant),
+            );
+            return;
+        }
+        let finding = Diagnostic::error(code::NAME_UNKNOWN, span, format!("nothing is named `{name}`"))
+            .help("what refers to it can't be made before it is there");
+        let finding = match meant {
+            Some(_) => finding.suggest(span, name, meant),
+            None => finding.help("declare it, or put a text in quotes"),
+        };
+        self.report(finding);
+    }
+
+    fn eval_number(
+        &mut self,
+        digits: &str,
+        percent: bool,
+        unit: Option<&Unit>,
+        span: Span,
+    ) -> Term {
+        if unit.is_none() && !percent && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return match digits.parse::<i64>() {
+                Ok(number) => Term::new(Type::Int, Value::Int(number)),
+                Err(_) => self.number_fault(&NumberFault::Overflow, span),
+            };
+        }
+        let number = digits.parse::<Decimal>().or_else(|_| Decimal::from_scientific(digits));
+        let Ok(number) = number else {
+            return self.number_fault(&NumberFault::Overflow, span);
+        };
+        if percent {
+            let value = Value::Decimal((number / Decimal::ONE_HUNDRED).normalize());
+            return Term::new(Type::Decimal, value);
+        }
+        let Some(unit) = unit else {
+            return Term::new(Type::Decimal, Value::Decimal(number.normalize()));
+        };
+        match unit_of(self.library, unit) {
+            Ok(known) => match number.checked_mul(known.factor) {
+                Some(amount) => number_term(quantity::value(amount, known.dimension)),
+                None => self.number_fault(&NumberFault::Overflow, span),
+            },
+            Err(name) => {
+                let meant = nearest(&name.text, self.library.units.keys().map(String::as_str));
+                let text = format!("there is no unit `{}`", name.text);
+                let finding = Diagnostic::error(code::UNIT_UNKNOWN, name.span, text)
+                    .help("without its unit nothing can be said of the amount")
+                    .suggest(name.span, &name.text, meant);
+                self.report(finding);
+                Term::error()
+            }
+        }
+    }
+
+    /// Reports why a number can't be computed.
+    pub(crate) fn number_fault(&mut self, fault: &NumberFault, span: Span) -> Term {
+        let finding = match fault {
+            NumberFault::Overflow => {
+                Diagnostic::error(code::NUMBER_OVERFLOW, span, "this number is too large")
+                    .help("whole numbers have 64 bits, others 28 digits; none is ever cut off")
+                    .help("use a larger unit, or a smaller number")
+            }
+            NumberFault::Zero => {
+                Diagnostic::error(code::DIVISION_BY_ZERO, span, "this divides by zero")
+                    .help("there is no such number")
+                    .help("divide by something else, or decide before with `if`")
+            }
+            NumberFault::Dimensions(left, right) => {
+                let (left, right) = (quantity::noun(left), quantity::noun(right));
+                let text = format!("a {left} on one side, a {right} on the other");
+                Diagnostic::error(code::DIMENSIONS_DIFFER, span, text)
+                    .help("the result would be neither")
+                    .help("compute with amounts of the same thing, or multiply by a rate")
+            }
+        };
+        self.report(finding);
+        Term::error()
+    }
+
+    fn eval_negate(&mut self, term: &Term, span: Span) -> Term {
+        if term.term_type.is_error() {
+            return Term::error();
+        }
+        match term.term_type.bare() {
+            Type::Int | Type::Decimal | Type::Quantity(_) if !term.is_known() => term.clone(),
+            Type::Int | Type::Decimal | Type::Quantity(_) => match quantity::negate(&term.value) {
+                Ok(value) => Term::new(term.term_type.bare().clone(), value),
+                Err(fault) => self.number_fault(&fault, span),
+            },
+            other => {
+                let text = format!("this is a {other}, and only numbers have a sign");
+                self.report(
+                    Diagnostic::error(code::OPERANDS_WRONG, span, text)
+                        .help("an operator works on what it is made for alone")
+                        .help("take the sign out"),
+                );
+                Term::error()
+            }
+        }
+    }
+
+    fn eval_text(&mut self, parts: &[TextPart], span: Span, env: Env<'_>) -> Term {
+        let mut text = String::new();
+        let mut failed = false;
+        for part in parts {
+            match part {
+                TextPart::Literal(literal) => text.push_str(literal),
+                TextPart::Hole(hole) => match self.eval_hole(hole, env) {
+                    Some(shown) => text.push_str(&shown),
+                    None => failed = true,
+                },
+            }
+            if text.len() > TEXT_BYTES_MAX {
+                self.limit(span, &format!("a text of more than {TEXT_BYTES_MAX} bytes"));
+                return Term::error();
+            }
+        }
+        if failed {
+            return Term::error();
+        }
+        Term::new(Type::String, Value::String(text))
+    }
+
+    fn eval_hole(&mut self, hole: &Expr, env: Env<'_>) -> Option<String> {
+        let term = self.eval(hole, &Type::Any, env);
+        if term.term_type.is_error() {
+            return None;
+        }
+        if term.term_type.is_secret() {
+            self.secret_in_the_open(hole.span);
+            return None;
+        }
+        if !self.must_be_known(&term, hole.span, "a text") {
+            return None;
+        }
+        match &term.value {
+            Value::None => {
+                let finding = Diagnostic::error(code::MAYBE_ABSENT, hole.span, "this is absent")
+                    .help("a text with a hole in it says something else than was meant")
+                    .help("give a value for that case: `x ?? value`");
+                self.report(finding);
+                None
+            }
+            Value::String(text) => Some(text.clone()),
+            Value::Bool(_) | Value::Int(_) | Value::Decimal(_) | Value::Quantity(_)
+            | Value::Date(_) => Some(term.value.to_string()),
+            Value::Case { name, arguments } if arguments.is_empty() => Some(name.clone()),
+            Value::Reference(reference) => Some(reference.address.name().to_owned()),
+            _ => {
+                let text = format!("a {} has no text", term.term_type);
+                self.report(
+                    Diagnostic::error(code::TYPE_WRONG, hole.span, text)
+                        .help("only what has one obvious text can stand in a text")
+                        .help("name the part of it that is meant"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Reports a secret where everybody can read it.
+    pub(crate) fn secret_in_the_open(&mut self, span: Span) {
+        self.report(
+            Diagnostic::error(code::SECRET_IN_THE_OPEN, span, "this is secret")
+                .help("a secret may reach only fields that are declared secret")
+                .help("keep it out of here; `mlinfra output --reveal` shows a secret output"),
+        );
+    }
+
+    /// Whether the term is known now; a finding if not.
+    pub(crate) fn must_be_known(&mut self, term: &Term, span: Span, what: &str) -> bool {
+        if term.is_known() {
+            return true;
+        }
+        self.report(
+            Diagnostic::error(code::KNOWN_TOO_LATE, span, "this is known only after apply")
+                .help(format!("{what} must be known when the spec is planned"))
+                .help("refer to something that the spec itself says"),
+        );
+        false
+    }
+
+    /// Reports that a limit was reached.
+    pub(crate) fn limit(&mut self, span: Span, text: &str) {
+        if self.findings.iter().any(|finding| finding.code == code::LIMIT) {
+            return;
+        }
+        self.report(
+            Diagnostic::error(code::LIMIT, span, text)
+                .help("every limit is there so that checking always ends, and soon")
+                .help("make it smaller, or cut it into several"),
+        );
+    }
+
+    fn eval_date(&mut self, text: &str, span: Span) -> Term {
+        if is_date(text) {
+            return Term::new(Type::Date, Value::Date(text.to_owned()));
+        }
+        self.report(
+            Diagnostic::error(code::LITERAL_WRONG, span, "there is no such day")
+                .help("a date is written as ISO 8601 does: year, month, day")
+                .help("write one that a calendar has: `2027-06-30`"),
+        );
+        Term::error()
+    }
+
+    /// Counts elements; false, with a finding, once there are too many.
+    fn count_elements(&mut self, count: usize, span: Span) -> bool {
+        self.elements = self.elements.saturating_add(count as u64);
+        if self.elements > ELEMENTS_MAX {
+            self.limit(span, &format!("more than {ELEMENTS_MAX} elements in all lists together"));
+            return false;
+        }
+        true
+    }
+
+    fn eval_list(
+        &mut self,
+        elements: &[Expr],
+        span: Span,
+        expected: &Type,
+        env: Env<'_>,
+    ) -> Term {
+        if !self.count_elements(elements.len(), span) {
+            return Term::error();
+        }
+        if let Type::List(inner) = expected.present() {
+            let terms: Vec<Term> =
+                elements.iter().map(|element| self.value(element, inner, env)).collect();
+            if terms.iter().any(|term| term.term_type.is_error()) {
+                return Term::error();
+            }
+            let first = terms.first().map_or((**inner).clone(), |term| term.term_type.clone());
+            let values = terms.into_iter().map(|term| term.value).collect();
+            return Term::new(Type::List(Arc::new(first)), Value::List(values));
+        }
+        let terms = elements.iter().map(|element| (self.eval(element, &Type::Any, env), element.span));
+        let terms: Vec<(Term, Span)> = terms.collect();
+        self.list_of(terms)
+    }
+
+    /// A list of these terms, if they have a type in common.
+    fn list_of(&mut self, terms: Vec<(Term, Span)>) -> Term {
+        let mut common = Type::Any;
+        for (term, span) in &terms {
+            match unify(&common, &term.term_type) {
+                Some(unified) => common = unified,
+                None => {
+                    self.differ(&common, &term.term_type, *span);
+                    return Term::error();
+                }
+            }
+        }
+        if terms.iter().any(|(term, _)| term.term_type.is_error()) {
+            return Term::error();
+        }
+        let values = terms.into_iter().map(|(term, _)| widen(term, &common).value).collect();
+        Term::new(Type::List(Arc::new(common)), Value::List(values))
+    }
+
+    /// Reports two values that must have one type and have not.
+    pub(crate) fn differ(&mut self, first: &Type, second: &Type, span: Span) {
+        let text = format!("this is a {second}, and the others are a {first}");
+        self.report(
+            Diagnostic::error(code::TYPE_WRONG, span, text)
+                .help("whoever reads the result must know what it is")
+                .help("make both the same"),
+        );
+    }
+
+    fn eval_comprehension(
+        &mut self,
+        element: &Expr,
+        repeat: &Loop,
+        when: Option<&Expr>,
+        expected: &Type,
+        env: Env<'_>,
+    ) -> Term {
+        let inner = match expected.present() {
+            Type::List(inner) => (**inner).clone(),
+            _ => Type::Any,
+        };
+        let source = self.eval(&repeat.source, &Type::Any, env);
+        let Some(rounds) = self.rounds(&source, repeat) else {
+            return Term::error();
+        };
+        if !self.count_elements(rounds.len(), repeat.span) {
+            return Term::error();
+        }
+        let mut terms = Vec::new();
+        for round in &rounds {
+            let first = repeat.names.first().map_or("", |name| name.text.as_str());
+            let outer = Local { name: first, term: &round.0, next: env.locals };
+            let second = round.1.as_ref().zip(repeat.names.get(1));
+            let both = second.map(|(term, name)| Local { name: &name.text, term, next: Some(&outer) });
+            let inside = Env { locals: Some(both.as_ref().unwrap_or(&outer)), ..env };
+            let holds = match when {
+                None => true,
+                Some(condition) => match self.condition(condition, inside) {
+                    Some(holds) => holds,
+                    None => return Term::error(),
+                },
+            };
+            if holds {
+                let term = self.value(element, &inner, inside);
+                if term.term_type.is_error() {
+                    return Term::error();
+                }
+                terms.push((term, element.span));
+            }
+        }
+        self.list_of(terms)
+    }
+
+    /// What a loop's names stand for, round by round.
+    fn rounds(&mut self, source: &Term, repeat: &Loop) -> Option<Vec<(Term, Option<Term>)>> {
+        if source.term_type.is_error()
+            || !self.must_be_known(source, repeat.source.span, "what a loop goes over")
+        {
+            return None;
+        }
+        match (source.term_type.bare(), &source.value) {
+            (Type::List(inner), Value::List(elements)) => {
+                let round = |element: &Value| (Term::new((**inner).clone(), element.clone()), None);
+                Some(elements.iter().map(round).collect())
+            }
+            (Type::Map(inner), Value::Record(entries)) => {
+                let round = |(key, value): (&String, &Value)| {
+                    let value = Term::new((**inner).clone(), value.clone());
+                    (Term::new(Type::String, Value::text(key)), Some(value))
+                };
+                Some(entries.iter().map(round).collect())
+            }
+            (Type::Range(_), Value::Range(low, high)) => {
+                let (low, high) = (low.as_int()?, high.as_int()?);
+                let count = high.checked_sub(low).map_or(u64::MAX, |d| d.max(-1) as u64);
+                if count >= ELEMENTS_MAX && low <= high {
+                    self.limit(repeat.source.span, &format!("more than {ELEMENTS_MAX} rounds"));
+                    return None;
+                }
+                let round = |number| (Term::new(Type::Int, Value::Int(number)), None);
+                Some((low..=high).map(round).collect())
+            }
+            (other, _) => {
+                let text = format!("this is a {other}; a loop goes over a list, a map or a range");
+                self.report(
+                    Diagnostic::error(code::TYPE_WRONG, repeat.source.span, text)
+                        .help("there is nothing in it to go over")
+                        .help("put a list here"),
+                );
+                None
+            }
+        }
+    }
+
+    /// A condition that must be known now.
+    pub(crate) fn condition(&mut self, condition: &Expr, env: Env<'_>) -> Option<bool> {
+        let term = self.value(condition, &Type::Bool, env);
+        if term.term_type.is_error()
+            || !self.must_be_known(&term, condition.span, "what decides")
+        {
+            return None;
+        }
+        match term.value {
+            Value::Bool(holds) => Some(holds),
+            _ => None,
+        }
+    }
+
+    fn eval_record(&mut self, body: &Body, expected: &Type, env: Env<'_>) -> Term {
+        let inner = match expected.present().bare() {
+            Type::Map(inner) => (**inner).clone(),
+            _ => Type::Any,
+        };
+        let mut entries: BTreeMap<String, Value> = BTreeMap::new();
+        let mut common = inner.clone();
+        let mut failed = false;
+        for item in &body.items {
+            let Node::Field { path, value } = &item.node else {
+                if !item.broken && !matches!(item.node, Node::Bad) {
+                    self.report(
+                        Diagnostic::error(code::ENTRY_OUT_OF_PLACE, item.span, "this is no entry of a record")
+                            .help("a record holds `name = value` alone")
+                            .help("write it so, or take it out"),
+                    );
+                }
+                failed = true;
+                continue;
+            };
+            let term = self.value(value, &inner, env);
+            failed |= term.term_type.is_error();
+            let key = path.text();
+            match unify(&common, &term.term_type) {
+                Some(unified) => common = unified,
+                None => {
+                    self.differ(&common, &term.term_type, value.span);
+                    failed = true;
+                }
+            }
+            if entries.insert(key.clone(), term.value).is_some() {
+                self.report(
+                    Diagnostic::error(code::KEY_TWICE, path.span, format!("`{key}` stands here twice"))
+                        .help("only one of the two could hold")
+                        .help("take one of them out"),
+                );
+                failed = true;
+            }
+        }
+        if failed {
+            return Term::error();
+        }
+        Term::new(Type::Map(Arc::new(common)), Value::Record(entries))
+    }
+
+    fn eval_if(
+        &mut self,
+        condition: &Expr,
+        then: &Expr,
+        otherwise: &Expr,
+        expected: &Type,
+        env: Env<'_>,
+    ) -> Term {
+        let decided = self.condition(condition, env);
+        let (first, second) = (self.eval(then, expected, env), self.eval(otherwise, expected, env));
+        if first.term_type.is_error() || second.term_type.is_error() {
+            return Term::error();
+        }
+        let Some(common) = unify(&first.term_type, &second.term_type) else {
+            self.differ(&first.term_type, &second.term_type, otherwise.span);
+            return Term::error();
+        };
+        match decided {
+            Some(true) => widen(first, &common),
+            Some(false) => widen(second, &common),
+            None => Term::error(),
+        }
+    }
+
+    fn eval_match(
+        &mut self,
+        subject: &Expr,
+        arms: &[Arm],
+        expected: &Type,
+        env: Env<'_>,
+    ) -> Term {
+        let term = self.eval(subject, &Type::Any, env);
+        if term.term_type.is_error() || !self.must_be_known(&term, subject.span, "what decides") {
+            return Term::error();
+        }
+        let mut chosen: Option<Term> = None;
+        let mut common = Type::Any;
+        let mut failed = false;
+        let mut covered: Vec<Value> = Vec::new();
+        let mut rest = false;
+        for arm in arms {
+            let mut matches = false;
+            for pattern in &arm.patterns {
+                match pattern {
+                    Pattern::Rest(_) => {
+                        matches = true;
+                        rest = true;
+                    }
+                    Pattern::Value(pattern) => {
+                        let wanted = self.value(pattern, term.term_type.present(), env);
+                        failed |= wanted.term_type.is_error();
+                        matches |= wanted.value == term.value;
+                        covered.push(wanted.value);
+                    }
+                }
+            }
+            let value = self.eval(&arm.value, expected, env);
+            failed |= value.term_type.is_error();
+            match unify(&common, &value.term_type) {
+                Some(unified) => common = unified,
+                None => {
+                    self.differ(&common, &value.term_type, arm.value.span);
+                    failed = true;
+                }
+            }
+            if matches && chosen.is_none() {
+                chosen = Some(value);
+            }
+        }
+        if failed {
+            return Term::error();
+        }
+        if !rest && !self.covers(&term.term_type, &covered, subject.span) {
+            return Term::error();
+        }
+        chosen.map_or(Term::error(), |term| widen(term, &common))
+    }
+
+    /// Whether these patterns name every value of the type; a finding if not.
+    fn covers(&mut self, subject: &Type, covered: &[Value], span: Span) -> bool {
+        let missing: Vec<String> = match subject.bare() {
+            Type::Enum(enumeration) => {
+                let named = |name: &str| covered.iter().any(|value| value.as_case() == Some(name));
+                let cases = enumeration.cases().iter().map(|case| case.name.clone());
+                cases.filter(|name| !named(name)).collect()
+            }
+            Type::Bool => [true, false]
+                .into_iter()
+                .filter(|flag| !covered.contains(&Value::Bool(*flag)))
+                .map(|flag| flag.to_string())
+                .collect(),
+            _ => vec!["_".to_owned()],
+        };
+        if missing.is_empty() {
+            return true;
+        }
+        let names: Vec<&str> = missing.iter().map(String::as_str).collect();
+        let text = format!("nothing is said for {}", crate::scope::list(&names));
+        self.report(
+            Diagnostic::error(code::MATCH_WRONG, span, text)
+                .help("the result would be unknown in that case")
+                .help("add an arm for it, or `_ => value` for the rest"),
+        );
+        false
+    }
+}
+
+/// The term of a computed number.
+pub(crate) fn number_term(value: Value) -> Term {
+    let term_type = match &value {
+        Value::Int(_) => Type::Int,
+        Value::Quantity(quantity) => Type::Quantity(quantity.dimension.clone()),
+        _ => Type::Decimal,
+    };
+    Term::new(term_type, value)
+}
+
+/// A finding about a column that a table has not.
+pub(crate) fn unknown_column(table: &crate::table::Table, name: &str, span: Span) -> Diagnostic {
+    let meant = nearest(name, table.names());
+    let made = table.address.name();
+    let finding = Diagnostic::error(
+        code::COLUMN_UNKNOWN,
+        span,
+        format!("`{made}` has no column `{name}`"),
+    );
+    match meant {
+        Some(meant) => finding
+            .help(format!("a column with a similar name exists: `{meant}`"))
+            .fix(format!("{name} → {meant}"), span, meant),
+        None => {
+            let names: Vec<&str> = table.names().take(12).collect();
+            let more = table.columns.len().saturating_sub(names.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            finding.help(format!("it has {}{more}", names.join(", ")))
+        }
+    }
+}
+
+/// Whether a calendar has this day; a time behind it was checked by the parser.
+fn is_date(text: &str) -> bool {
+    let mut parts = text.get(..10).unwrap_or("").split('-').map(|part| part.parse::<u32>().ok());
+    let (Some(Some(year)), Some(Some(month)), Some(Some(day))) =
+        (parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + u32::from(leap),
+        _ => return false,
+    };
+    (1..=days).contains(&day)
+}

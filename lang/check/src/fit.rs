@@ -1,0 +1,295 @@
+//! Whether a value of one type may stand where another is expected: all widening there is.
+
+use std::sync::Arc;
+
+use mlinfra_api::{ColumnBase, Dimension, Value};
+use rust_decimal::Decimal;
+
+use crate::check::Checker;
+use crate::code;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::types::{Term, Type};
+
+/// Why a value does not fit.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Misfit {
+    /// It is something else.
+    Type,
+    /// It is an amount of something else.
+    Dimension(Dimension, Dimension),
+    /// It is a plain number where an amount is wanted.
+    UnitMissing(Dimension),
+    /// It is an amount where a plain number is wanted.
+    UnitUnwanted(Dimension),
+    /// It may be absent.
+    Absent,
+    /// It is secret, and this is no place for secrets.
+    Secret,
+    /// It is a column of another type.
+    Column(ColumnBase, ColumnBase),
+}
+
+/// The value as one of type `to`, if it fits.
+pub(crate) fn fit(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit> {
+    match (from, to) {
+        (Type::Error | Type::Any, _) | (_, Type::Error | Type::Any) => Ok(value.clone()),
+        (Type::Secret(from), Type::Secret(to)) => fit(value, from, to),
+        (Type::Secret(_), _) => Err(Misfit::Secret),
+        (from, Type::Secret(to)) => fit(value, from, to),
+        (Type::Checked(from), to) => fit(value, &from.base, to),
+        (from, Type::Checked(to)) => fit(value, from, &to.base),
+        (Type::Nothing, Type::Optional(_)) => Ok(Value::None),
+        (Type::Optional(from), Type::Optional(to)) => match value {
+            Value::None => Ok(Value::None),
+            value => fit(value, from, to),
+        },
+        (Type::Optional(_) | Type::Nothing, _) => Err(Misfit::Absent),
+        (from, Type::Optional(to)) => fit(value, from, to),
+        (from, Type::Union(members)) => {
+            let fits = members.iter().find_map(|member| fit(value, from, member).ok());
+            fits.ok_or_else(|| match members.first() {
+                Some(first) => fit(value, from, first).err().unwrap_or(Misfit::Type),
+                None => Misfit::Type,
+            })
+        }
+        (Type::List(from), Type::List(to)) => match value {
+            Value::List(elements) => {
+                let elements: Result<Vec<Value>, Misfit> =
+                    elements.iter().map(|element| fit(element, from, to)).collect();
+                elements.map(Value::List)
+            }
+            other => Ok(other.clone()),
+        },
+        (from, Type::List(to)) => fit(value, from, to).map(|value| Value::List(vec![value])),
+        (Type::Map(from), Type::Map(to)) => match value {
+            Value::Record(entries) => {
+                let fit_entry = |(name, value): (&String, &Value)| {
+                    fit(value, from, to).map(|value| (name.clone(), value))
+                };
+                let entries: Result<_, Misfit> = entries.iter().map(fit_entry).collect();
+                entries.map(Value::Record)
+            }
+            other => Ok(other.clone()),
+        },
+        (Type::Range(from), Type::Range(to)) => match value {
+            Value::Range(low, high) => {
+                let (low, high) = (fit(low, from, to)?, fit(high, from, to)?);
+                Ok(Value::Range(Box::new(low), Box::new(high)))
+            }
+            other => Ok(other.clone()),
+        },
+        (Type::Int, Type::Range(to)) => {
+            let bound = fit(value, from, to)?;
+            Ok(Value::Range(Box::new(bound.clone()), Box::new(bound)))
+        }
+        _ => fit_plain(value, from, to),
+    }
+}
+
+fn fit_plain(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit> {
+    match (from, to) {
+        (Type::Int, Type::Decimal | Type::Float) => Ok(match value {
+            Value::Int(number) => Value::Decimal(Decimal::from(*number)),
+            other => other.clone(),
+        }),
+        (Type::Decimal, Type::Float) => Ok(value.clone()),
+        (Type::Enum(_), Type::String) => match value {
+            Value::Case { name, arguments } if arguments.is_empty() => Ok(Value::text(name)),
+            Value::Case { .. } => Err(Misfit::Type),
+            other => Ok(other.clone()),
+        },
+        (Type::Quantity(from), Type::Quantity(to)) if from != to => {
+            Err(Misfit::Dimension(from.clone(), to.clone()))
+        }
+        (Type::Int | Type::Decimal, Type::Quantity(to)) => Err(Misfit::UnitMissing(to.clone())),
+        (Type::Quantity(from), Type::Int | Type::Decimal | Type::Float) => {
+            Err(Misfit::UnitUnwanted(from.clone()))
+        }
+        (Type::Column(_, Some(from)), Type::Column(_, Some(to))) if from != to => {
+            Err(Misfit::Column(*from, *to))
+        }
+        (Type::Column(..), Type::Column(..))
+        | (Type::Table(_), Type::AnyTable)
+        | (Type::Weights(_), Type::AnyWeights)
+        | (Type::Release(_), Type::AnyRelease) => Ok(value.clone()),
+        (from, to) if from == to => Ok(value.clone()),
+        _ => Err(Misfit::Type),
+    }
+}
+
+/// A type that both fit, if there is one.
+pub(crate) fn unify(left: &Type, right: &Type) -> Option<Type> {
+    match (left, right) {
+        (left, right) if left == right => Some(left.clone()),
+        (Type::Error | Type::Any, other) | (other, Type::Error | Type::Any) => Some(other.clone()),
+        (Type::Secret(left), right) | (right, Type::Secret(left)) => {
+            unify(left, right).map(|inner| Type::Secret(Arc::new(inner)))
+        }
+        (Type::Checked(left), right) => unify(&left.base, right),
+        (left, Type::Checked(right)) => unify(left, &right.base),
+        (Type::Nothing, other) | (other, Type::Nothing) => Some(other.clone().optional()),
+        (Type::Optional(left), right) | (right, Type::Optional(left)) => {
+            unify(left, right.present()).map(Type::optional)
+        }
+        (Type::Int, Type::Decimal) | (Type::Decimal, Type::Int) => Some(Type::Decimal),
+        (Type::Enum(_), Type::String) | (Type::String, Type::Enum(_)) => Some(Type::String),
+        (Type::List(left), Type::List(right)) => {
+            unify(left, right).map(|inner| Type::List(Arc::new(inner)))
+        }
+        (Type::Map(left), Type::Map(right)) => {
+            unify(left, right).map(|inner| Type::Map(Arc::new(inner)))
+        }
+        (Type::Range(left), Type::Range(right)) => {
+            unify(left, right).map(|inner| Type::Range(Arc::new(inner)))
+        }
+        _ => None,
+    }
+}
+
+/// A value of one of the unified types as one of the unified type.
+pub(crate) fn widen(term: Term, to: &Type) -> Term {
+    match fit(&term.value, &term.term_type, to) {
+        Ok(value) => Term::new(to.clone(), value),
+        Err(_) => term,
+    }
+}
+
+/// Whether terms of this type keep their own type where it is expected.
+fn is_pattern(expected: &Type) -> bool {
+    matches!(
+        expected,
+        Type::Any | Type::Error | Type::AnyTable | Type::AnyWeights | Type::AnyRelease | Type::Float
+    )
+}
+
+impl Checker<'_> {
+    /// The term as one of the expected type; a finding at `span` if it does not fit.
+    pub(crate) fn fitted(&mut self, term: Term, expected: &Type, span: Span) -> Term {
+        if term.term_type.is_error() {
+            return Term::error();
+        }
+        match fit(&term.value, &term.term_type, expected) {
+            Ok(value) => {
+                if !self.judge(expected, &value, span) {
+                    return Term::error();
+                }
+                let keeps = is_pattern(expected.present());
+                Term::new(if keeps { term.term_type } else { expected.clone() }, value)
+            }
+            Err(misfit) => {
+                let finding = self.misfit(&misfit, &term, expected, span);
+                self.report(finding);
+                Term::error()
+            }
+        }
+    }
+
+    fn misfit(&self, misfit: &Misfit, term: &Term, expected: &Type, span: Span) -> Diagnostic {
+        let found = &term.term_type;
+        match misfit {
+            Misfit::Dimension(from, to) => {
+                let text = format!(
+                    "this is a {}, and a {} belongs here",
+                    crate::quantity::noun(from),
+                    crate::quantity::noun(to)
+                );
+                Diagnostic::error(code::UNIT_WRONG, span, text)
+                    .help("amounts of different things can't stand for one another")
+                    .help(self.unit_advice(to))
+            }
+            Misfit::UnitMissing(to) => {
+                let text = format!("a {} needs a unit", crate::quantity::noun(to));
+                Diagnostic::error(code::UNIT_MISSING, span, text)
+                    .help("a bare number would leave open how much is meant")
+                    .help(self.unit_advice(to))
+            }
+            Misfit::UnitUnwanted(from) => {
+                let text = format!("this is a {}, and a plain number belongs here", crate::quantity::noun(from));
+                Diagnostic::error(code::UNIT_WRONG, span, text)
+                    .help("amounts of different things can't stand for one another")
+                    .help("take the unit out")
+            }
+            Misfit::Absent => {
+                let text = format!("this may be absent, and a {expected} belongs here");
+                Diagnostic::error(code::MAYBE_ABSENT, span, text)
+                    .help("nothing says what should happen when it is absent")
+                    .help("give a value for that case: `x ?? value`")
+            }
+            Misfit::Secret => Diagnostic::error(
+                code::SECRET_IN_THE_OPEN,
+                span,
+                "this is secret, and what stands here is shown",
+            )
+            .help("a secret may reach only fields that are declared secret")
+            .help("keep it out of here; `mlinfra output --reveal` shows a secret output"),
+            Misfit::Column(from, to) => {
+                let text = format!("this column is {}, and a {} one belongs here", from.word(), to.word());
+                Diagnostic::error(code::COLUMN_TYPE_WRONG, span, text)
+                    .help("what works on the column would not know what to do with its cells")
+                    .help(format!("derive a {} column first, or name another", to.word()))
+            }
+            Misfit::Type => {
+                let text = format!("this is a {found}, and a {expected} belongs here");
+                Diagnostic::error(code::TYPE_WRONG, span, text)
+                    .help("every field and argument says in its declaration what it takes")
+                    .help(format!("put a {expected} here"))
+            }
+        }
+    }
+
+    /// Which units there are for such an amount.
+    pub(crate) fn unit_advice(&self, dimension: &Dimension) -> String {
+        let mut units: Vec<(&Decimal, &str)> = (self.library.units.iter())
+            .filter(|(_, unit)| unit.dimension == *dimension)
+            .map(|(name, unit)| (&unit.factor, name.as_str()))
+            .collect();
+        units.sort();
+        units.dedup_by_key(|(factor, _)| *factor);
+        let names: Vec<&str> = units.iter().map(|(_, name)| *name).collect();
+        if names.is_empty() {
+            return format!("write an amount in {dimension}");
+        }
+        format!("write a number with one of the units {}", crate::scope::list(&names))
+    }
+
+    /// Judges the conditions of a checked type. Whether they hold, or can't be judged yet.
+    fn judge(&mut self, expected: &Type, value: &Value, span: Span) -> bool {
+        match (expected, value) {
+            (_, Value::None) => true,
+            (Type::Optional(inner) | Type::Secret(inner), value) => self.judge(inner, value, span),
+            (Type::List(inner), Value::List(elements)) => {
+                elements.iter().all(|element| self.judge(inner, element, span))
+            }
+            (Type::Map(inner), Value::Record(entries)) => {
+                entries.values().all(|entry| self.judge(inner, entry, span))
+            }
+            (Type::Checked(checked), value) => {
+                let checked = Arc::clone(checked);
+                let term = Term::new(checked.base.clone(), value.clone());
+                self.judge(&checked.base, value, span)
+                    && (!term.is_known() || self.judge_checked(&checked, &term, span))
+            }
+            _ => true,
+        }
+    }
+
+    fn judge_checked(
+        &mut self,
+        checked: &crate::types::CheckedType,
+        term: &Term,
+        span: Span,
+    ) -> bool {
+        for require in &checked.requires {
+            if let Err(message) = self.holds(require, &checked.name, term) {
+                let text = message.unwrap_or_else(|| format!("this is no {}", checked.name));
+                self.report(
+                    Diagnostic::error(code::VALUE_REFUSED, span, text)
+                        .help(format!("a {} says what it takes, so that a wrong one is found here", checked.name))
+                        .help(format!("put another {} here", checked.name)),
+                );
+                return false;
+            }
+        }
+        true
+    }
+}

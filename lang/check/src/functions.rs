@@ -1,0 +1,103 @@
+//! What the declared functions do with values of the spec; a test joins them with their
+//! declarations.
+
+use mlinfra_api::Value;
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use crate::quantity;
+
+/// A body: values in the order of the declared parameters, each of its declared type.
+type Body = fn(&[Value]) -> Option<Value>;
+
+/// Every function that works on values of the spec.
+const BODIES: &[(&str, Body)] = &[
+    ("abs", absolute),
+    ("min", |values| extreme(values, std::cmp::Ordering::Less)),
+    ("max", |values| extreme(values, std::cmp::Ordering::Greater)),
+    ("round", |values| rounded(values, RoundingStrategy::MidpointAwayFromZero)),
+    ("floor", |values| rounded(values, RoundingStrategy::ToNegativeInfinity)),
+    ("lower", |values| Some(Value::text(values.first()?.as_text()?.to_lowercase()))),
+    ("upper", |values| Some(Value::text(values.first()?.as_text()?.to_uppercase()))),
+    ("length", |values| whole(values.first()?.as_text()?.chars().count())),
+    ("count", |values| whole(values.first()?.as_list()?.len())),
+    ("join", join),
+];
+
+/// What the function gives; none if it can't be computed.
+pub(crate) fn apply(name: &str, values: &[Value]) -> Option<Value> {
+    let (_, body) = BODIES.iter().find(|(known, _)| *known == name)?;
+    body(values)
+}
+
+fn whole(count: usize) -> Option<Value> {
+    i64::try_from(count).ok().map(Value::Int)
+}
+
+fn absolute(values: &[Value]) -> Option<Value> {
+    match values.first()? {
+        Value::Int(number) => number.checked_abs().map(Value::Int),
+        Value::Decimal(number) => Some(Value::Decimal(number.abs())),
+        _ => None,
+    }
+}
+
+fn extreme(values: &[Value], wanted: std::cmp::Ordering) -> Option<Value> {
+    let (first, second) = (values.first()?, values.get(1)?);
+    let order = quantity::compare(second, first).ok()?;
+    Some(if order == wanted { second } else { first }.clone())
+}
+
+fn rounded(values: &[Value], how: RoundingStrategy) -> Option<Value> {
+    let number: Decimal = match values.first()? {
+        Value::Int(number) => Decimal::from(*number),
+        Value::Decimal(number) => *number,
+        _ => return None,
+    };
+    Some(Value::Decimal(number.round_dp_with_strategy(0, how)))
+}
+
+fn join(values: &[Value]) -> Option<Value> {
+    let texts: Option<Vec<&str>> = values.first()?.as_list()?.iter().map(Value::as_text).collect();
+    Some(Value::text(texts?.join(values.get(1)?.as_text()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Library;
+
+    #[test]
+    fn every_function_on_values_has_a_body_and_every_body_a_declaration() {
+        let declared: Vec<&str> = (Library::standard().functions.values())
+            .filter(|function| function.value)
+            .map(|function| function.name.as_str())
+            .collect();
+        let mut bodies: Vec<&str> = BODIES.iter().map(|(name, _)| *name).collect();
+        bodies.sort_unstable();
+        assert_eq!(declared, bodies);
+        for function in Library::standard().functions.values() {
+            assert!(function.value || function.row, "{}", function.name);
+        }
+    }
+
+    #[test]
+    fn bodies_compute() {
+        let number = |text: &str| Value::Decimal(text.parse().expect("a decimal"));
+        for (name, values, result) in [
+            ("abs", vec![Value::Int(-3)], Value::Int(3)),
+            ("min", vec![Value::Int(2), Value::Int(1)], Value::Int(1)),
+            ("max", vec![Value::Int(2), number("2.5")], number("2.5")),
+            ("round", vec![number("2.5")], number("3")),
+            ("round", vec![number("-2.5")], number("-3")),
+            ("floor", vec![number("-2.5")], number("-3")),
+            ("lower", vec![Value::text("AbC")], Value::text("abc")),
+            ("length", vec![Value::text("äb")], Value::Int(2)),
+            ("count", vec![Value::List(vec![Value::Int(1)])], Value::Int(1)),
+        ] {
+            assert_eq!(apply(name, &values), Some(result), "{name}");
+        }
+        let texts = Value::List(vec![Value::text("a"), Value::text("b")]);
+        assert_eq!(apply("join", &[texts, Value::text("-")]), Some(Value::text("a-b")));
+        assert_eq!(apply("abs", &[Value::Int(i64::MIN)]), None);
+    }
+}

@@ -1,0 +1,365 @@
+//! What stands behind a point: nested blocks, fields, computed attributes, parts, columns.
+
+use std::sync::Arc;
+
+use mlinfra_api::{Reference, Value};
+
+use crate::check::{Checker, Env};
+use crate::code;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::eval::unknown_column;
+use crate::schema::{Kind, KindValue};
+use crate::scope::{Form, NodeId};
+use crate::suggest::nearest;
+use crate::table::Table;
+use crate::tree::{Expr, ExprKind, Name};
+use crate::types::{Term, Type};
+
+impl Checker<'_> {
+    pub(crate) fn eval_member(
+        &mut self,
+        object: &Expr,
+        name: &Name,
+        span: Span,
+        env: Env<'_>,
+    ) -> Term {
+        if let Some(word) = object.as_name()
+            && let Some(term) = self.word_member(word, name, span, env)
+        {
+            return term;
+        }
+        let term = self.eval(object, &Type::Any, env);
+        self.member(&term, name)
+    }
+
+    /// `purchase.spot`, `storage.lake`, `param.age`, `module.name`: a word and what it holds, where
+    /// no value has that name.
+    fn word_member(&mut self, word: &str, name: &Name, span: Span, env: Env<'_>) -> Option<Term> {
+        let scope = env.scope?;
+        if env.local(word).is_some() || self.find(word, scope).is_some() {
+            return None;
+        }
+        if let Some(Type::Enum(enumeration)) = self.library.types.get(word)
+            && enumeration.case(&name.text).is_some()
+        {
+            return Some(self.call_case(enumeration, &name.text, &[], span, env));
+        }
+        if let Some(module) = self.module(word, scope) {
+            return Some(match self.scopes[module].names.get(&name.text).copied() {
+                Some(id) => self.refer(id, name.span),
+                None if self.scopes[module].open => Term::error(),
+                None => {
+                    let names = self.names_from(module);
+                    self.unknown_member(name, names.iter().map(String::as_str));
+                    Term::error()
+                }
+            });
+        }
+        let is_kind = self.kind_names.contains(&word) || matches!(word, "param" | "let");
+        if !is_kind {
+            return None;
+        }
+        let found = self.find(&name.text, scope).filter(|id| match &self.nodes[*id].form {
+            Form::Block(kind) => kind.name == word,
+            Form::Parameter => word == "param",
+            Form::Let => word == "let",
+            Form::Output => false,
+            Form::Stray => true,
+        });
+        Some(match found {
+            Some(id) => self.refer(id, name.span),
+            None if self.is_open(scope) => Term::error(),
+            None => {
+                let names = self.names_from(scope);
+                self.unknown_member(name, names.iter().map(String::as_str));
+                Term::error()
+            }
+        })
+    }
+
+    /// The file that is used under this name.
+    fn module(&self, word: &str, scope: usize) -> Option<usize> {
+        let mut current = Some(scope);
+        while let Some(scope) = current {
+            if let Some(module) = self.scopes[scope].modules.get(word) {
+                return Some(*module);
+            }
+            current = self.scopes[scope].parent;
+        }
+        None
+    }
+
+    fn unknown_member<'c>(&mut self, name: &Name, known: impl Iterator<Item = &'c str>) {
+        let known: Vec<&str> = known.collect();
+        let meant = nearest(&name.text, known.iter().copied());
+        let finding = Diagnostic::error(
+            code::MEMBER_UNKNOWN,
+            name.span,
+            format!("there is no `{}` in it", name.text),
+        )
+        .help("what is made from it would have nothing to be made from");
+        let finding = match meant {
+            Some(_) => finding.suggest(name.span, &name.text, meant),
+            None if known.is_empty() => finding.help("it has nothing that could be named"),
+            None => finding.help(format!("it has {}", crate::scope::list(&known))),
+        };
+        self.report(finding);
+    }
+
+    /// A member of an evaluated term.
+    fn member(&mut self, term: &Term, name: &Name) -> Term {
+        match &term.term_type {
+            Type::Error => Term::error(),
+            Type::Optional(_) | Type::Nothing => {
+                self.report(
+                    Diagnostic::error(code::MAYBE_ABSENT, name.span, "what this belongs to may be absent")
+                        .help("nothing says what should happen when it is absent")
+                        .help("give a value for that case: `(x ?? value)`"),
+                );
+                Term::error()
+            }
+            Type::Checked(checked) => {
+                self.member(&Term::new(checked.base.clone(), term.value.clone()), name)
+            }
+            Type::Parts(parts) => {
+                match parts.parts.iter().find(|(part, _)| *part == name.text) {
+                    Some((_, table)) => {
+                        let value = deeper(&term.value, &name.text);
+                        Term::new(Type::Table(Arc::clone(table)), value)
+                    }
+                    None if parts.open => Term::error(),
+                    None => {
+                        let parts = Arc::clone(parts);
+                        self.unknown_member(name, parts.parts.iter().map(|(part, _)| part.as_str()));
+                        Term::error()
+                    }
+                }
+            }
+            Type::Range(inner) => match (&term.value, name.text.as_str()) {
+                (Value::Range(low, _), "min") => Term::new((**inner).clone(), (**low).clone()),
+                (Value::Range(_, high), "max") => Term::new((**inner).clone(), (**high).clone()),
+                _ => {
+                    self.unknown_member(name, ["min", "max"].into_iter());
+                    Term::error()
+                }
+            },
+            Type::Map(inner) => self.map_member(inner, &term.value, &name.text, name),
+            _ => self.block_member(term, name),
+        }
+    }
+
+    fn map_member(&mut self, inner: &Type, value: &Value, key: &str, name: &Name) -> Term {
+        let Some(entries) = value.as_record() else {
+            return Term::new(inner.clone(), Value::Unknown(inner.to_string()));
+        };
+        match entries.get(key) {
+            Some(value) => Term::new(inner.clone(), value.clone()),
+            None => {
+                self.unknown_member(name, entries.keys().map(String::as_str));
+                Term::error()
+            }
+        }
+    }
+
+    /// A member of a block: a nested block, a field, a computed attribute; of a table: a column.
+    fn block_member(&mut self, term: &Term, name: &Name) -> Term {
+        let id = match &term.value {
+            Value::Reference(reference) if reference.path.is_empty() => {
+                self.addresses.get(&reference.address).copied()
+            }
+            _ => None,
+        };
+        let Some(id) = id else {
+            if let Type::Table(table) = &term.term_type
+                && let Some(column) = self.column_of_table(table, name)
+            {
+                return column;
+            }
+            self.unknown_member(name, std::iter::empty());
+            return Term::error();
+        };
+        let Form::Block(kind) = &self.nodes[id].form else {
+            return Term::error();
+        };
+        let kind = Arc::clone(kind);
+        if let Some(nested) = self.nested(id, &name.text) {
+            return self.refer(nested, name.span);
+        }
+        if let Some(term) = self.field_member(id, &kind, name) {
+            return term;
+        }
+        if let Type::Table(table) = &term.term_type
+            && let Some(column) = self.column_of_table(table, name)
+        {
+            return column;
+        }
+        if self.nodes[id].broken || self.scopes[self.nodes[id].body].open {
+            return Term::error();
+        }
+        let known = self.members(id, &kind);
+        self.unknown_member(name, known.iter().map(String::as_str));
+        Term::error()
+    }
+
+    /// The block of this name inside another.
+    fn nested(&self, id: NodeId, name: &str) -> Option<NodeId> {
+        let node = &self.nodes[id];
+        if node.body == node.scope {
+            return None;
+        }
+        self.scopes[node.body].names.get(name).copied()
+    }
+
+    fn field_member(&mut self, id: NodeId, kind: &Kind, name: &Name) -> Option<Term> {
+        let declared: Option<(Type, bool)> = match &kind.value {
+            KindValue::Operation => self.operation_field(id, &name.text),
+            _ => kind.fields.get(&name.text).map(|f| (f.field_type.clone(), f.computed)),
+        };
+        let (field_type, computed) = declared?;
+        if computed {
+            let address = self.nodes[id].address.clone();
+            let reference = Reference { address, path: vec![name.text.clone()] };
+            return Some(Term::new(field_type, Value::Reference(reference)));
+        }
+        self.evaluate(id, name.span);
+        let block = self.blocks[id].as_ref()?;
+        let value = match &block.step {
+            Some(step) => step.settings.get(&name.text).cloned(),
+            None => block.fields.get(&name.text).map(|field| field.value.clone()),
+        };
+        Some(match value {
+            Some(value) => Term::new(field_type, value),
+            None if field_type.may_be_absent() => Term::new(field_type, Value::None),
+            None => Term::error(),
+        })
+    }
+
+    /// A setting or a computed figure of the operation that a step calls.
+    fn operation_field(&self, id: NodeId, name: &str) -> Option<(Type, bool)> {
+        let block = self.nodes[id].block?;
+        let ExprKind::Call { callee, .. } = &block.value.as_ref()?.kind else {
+            return None;
+        };
+        let operation = self.library.operations.get(callee.as_name()?)?;
+        let field = operation.fields.get(name)?;
+        Some((field.field_type.clone(), field.computed))
+    }
+
+    /// Everything that can stand behind the point, for suggestions.
+    fn members(&self, id: NodeId, kind: &Kind) -> Vec<String> {
+        let node = &self.nodes[id];
+        let mut all: std::collections::BTreeSet<String> = kind.fields.keys().cloned().collect();
+        if node.body != node.scope {
+            all.extend(self.scopes[node.body].names.keys().cloned());
+        }
+        all.into_iter().collect()
+    }
+
+    fn column_of_table(&mut self, table: &Arc<Table>, name: &Name) -> Option<Term> {
+        let column = table.column(&name.text);
+        match column {
+            Some(column) => {
+                let base = column.column_type.map(|known| known.base);
+                let term_type = match base {
+                    Some(_) => Type::Column(Arc::clone(table), base),
+                    None => Type::Error,
+                };
+                Some(Term::new(term_type, Value::text(&name.text)))
+            }
+            None if table.open => Some(Term::error()),
+            None => {
+                let finding = unknown_column(table, &name.text, name.span);
+                self.report(finding);
+                Some(Term::error())
+            }
+        }
+    }
+
+    /// A bare word as a column of this table; none if it is no column, and may be something else.
+    pub(crate) fn column_of(
+        &mut self,
+        table: &Arc<Table>,
+        name: &str,
+        span: Span,
+        env: Env<'_>,
+    ) -> Option<Term> {
+        if table.column(name).is_some() || table.open {
+            return self.column_of_table(table, &Name { text: name.to_owned(), span });
+        }
+        let _ = env;
+        let finding = unknown_column(table, name, span);
+        self.report(finding);
+        Some(Term::error())
+    }
+
+    pub(crate) fn eval_index(&mut self, object: &Expr, index: &Expr, env: Env<'_>) -> Term {
+        let of = self.eval(object, &Type::Any, env);
+        let wanted = match of.term_type.bare() {
+            Type::List(_) => Type::Int,
+            Type::Map(_) => Type::String,
+            Type::Error => {
+                self.eval(index, &Type::Any, env);
+                return Term::error();
+            }
+            other => {
+                let text = format!("a {other} has no elements");
+                self.report(
+                    Diagnostic::error(code::TYPE_WRONG, object.span, text)
+                        .help("only lists and maps are indexed")
+                        .help("take the brackets out"),
+                );
+                return Term::error();
+            }
+        };
+        let at = self.value(index, &wanted, env);
+        if at.term_type.is_error() || !self.must_be_known(&at, index.span, "an index") {
+            return Term::error();
+        }
+        match (of.term_type.bare(), &of.value, &at.value) {
+            (Type::List(inner), Value::List(elements), Value::Int(place)) => {
+                let element = usize::try_from(*place).ok().and_then(|place| elements.get(place));
+                match element {
+                    Some(element) => Term::new((**inner).clone(), element.clone()),
+                    None => {
+                        let text = format!("the list has {} elements, counted from 0", elements.len());
+                        self.index_wrong(index.span, text);
+                        Term::error()
+                    }
+                }
+            }
+            (Type::Map(inner), Value::Record(entries), Value::String(key)) => {
+                match entries.get(key) {
+                    Some(element) => Term::new((**inner).clone(), element.clone()),
+                    None => {
+                        self.index_wrong(index.span, format!("the map has no `{key}`"));
+                        Term::error()
+                    }
+                }
+            }
+            (Type::List(inner) | Type::Map(inner), ..) => {
+                Term::new((**inner).clone(), Value::Unknown(inner.to_string()))
+            }
+            _ => Term::error(),
+        }
+    }
+
+    fn index_wrong(&mut self, span: Span, text: String) {
+        self.report(
+            Diagnostic::error(code::INDEX_WRONG, span, text)
+                .help("there is nothing at that place")
+                .help("name one that is there"),
+        );
+    }
+}
+
+/// The same reference, one member deeper.
+fn deeper(value: &Value, member: &str) -> Value {
+    match value {
+        Value::Reference(reference) => {
+            let mut reference = reference.clone();
+            reference.path.push(member.to_owned());
+            Value::Reference(reference)
+        }
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,343 @@
+//! Operators between two operands.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use mlinfra_api::{Dimension, Value};
+
+use crate::check::{Checker, Env};
+use crate::code;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::eval::number_term;
+use crate::fit::{unify, widen};
+use crate::quantity::{self, NumberFault};
+use crate::tree::{Binary, Expr};
+use crate::types::{Term, Type};
+
+/// An operator and where it stands.
+type Operator = (Binary, Span);
+
+impl Checker<'_> {
+    pub(crate) fn eval_binary(
+        &mut self,
+        operator: Operator,
+        left: &Expr,
+        right: &Expr,
+        expected: &Type,
+        env: Env<'_>,
+    ) -> Term {
+        match operator.0 {
+            Binary::Or | Binary::And => self.eval_logic(operator.0, left, right, env),
+            Binary::Default => self.eval_default(left, right, expected, env),
+            Binary::Range => self.eval_range(left, right, expected, env),
+            Binary::In | Binary::NotIn => self.eval_in(operator, left, right, env),
+            comparison if comparison.compares() => self.eval_comparison(operator, left, right, env),
+            _ => {
+                let (left, right) =
+                    (self.eval(left, &Type::Any, env), self.eval(right, &Type::Any, env));
+                self.eval_arithmetic(operator, &left, &right)
+            }
+        }
+    }
+
+    fn eval_logic(&mut self, operator: Binary, left: &Expr, right: &Expr, env: Env<'_>) -> Term {
+        let left = self.value(left, &Type::Bool, env);
+        let right = self.value(right, &Type::Bool, env);
+        if left.term_type.is_error() || right.term_type.is_error() {
+            return Term::error();
+        }
+        let value = match (&left.value, &right.value) {
+            (Value::Bool(left), Value::Bool(right)) if operator == Binary::And => {
+                Value::Bool(*left && *right)
+            }
+            (Value::Bool(left), Value::Bool(right)) => Value::Bool(*left || *right),
+            _ => Value::Unknown("bool".to_owned()),
+        };
+        Term::new(Type::Bool, value)
+    }
+
+    /// `a ?? b`: what is there of the two.
+    fn eval_default(
+        &mut self,
+        left: &Expr,
+        right: &Expr,
+        expected: &Type,
+        env: Env<'_>,
+    ) -> Term {
+        let first = self.eval(left, &expected.clone().optional(), env);
+        let second = self.eval(right, expected, env);
+        if first.term_type.is_error() || second.term_type.is_error() {
+            return Term::error();
+        }
+        if !first.term_type.may_be_absent() {
+            self.default_never_used(left.span);
+            return first;
+        }
+        let present = first.term_type.bare().present().clone();
+        let unified = match present {
+            Type::Nothing => Some(second.term_type.clone()),
+            present => unify(&present, &second.term_type),
+        };
+        let Some(common) = unified else {
+            self.differ(&first.term_type, &second.term_type, right.span);
+            return Term::error();
+        };
+        if !first.is_known() {
+            return Term::new(common, Value::Unknown("value".to_owned()));
+        }
+        let chosen = if first.value == Value::None { second } else { first };
+        let present = Term::new(chosen.term_type.present().clone(), chosen.value);
+        widen(present, &common)
+    }
+
+    /// Warns that what stands behind `??` can never count.
+    pub(crate) fn default_never_used(&mut self, span: Span) {
+        self.report(
+            Diagnostic::warning(code::DEFAULT_NEVER_USED, span, "this is never absent")
+                .help("what stands behind `??` is never used")
+                .help("take `??` and what follows out"),
+        );
+    }
+
+    fn eval_range(&mut self, left: &Expr, right: &Expr, expected: &Type, env: Env<'_>) -> Term {
+        let inner = match expected.present().bare() {
+            Type::Range(inner) => (**inner).clone(),
+            _ => Type::Any,
+        };
+        let (low, high) = (self.value(left, &inner, env), self.value(right, &inner, env));
+        if low.term_type.is_error() || high.term_type.is_error() {
+            return Term::error();
+        }
+        let Some(common) = unify(&low.term_type, &high.term_type) else {
+            self.differ(&low.term_type, &high.term_type, right.span);
+            return Term::error();
+        };
+        let (low, high) = (widen(low, &common), widen(high, &common));
+        match quantity::compare(&low.value, &high.value) {
+            Ok(Ordering::Greater) => {
+                self.report(
+                    Diagnostic::error(code::VALUE_REFUSED, right.span, "this end is below the other")
+                        .help("a range without anything in it fits nothing")
+                        .help("put the smaller end first"),
+                );
+                Term::error()
+            }
+            Err(NumberFault::Overflow) if low.is_known() && high.is_known() => {
+                let text = format!("a {common} has no range");
+                self.report(
+                    Diagnostic::error(code::OPERANDS_WRONG, left.span, text)
+                        .help("both ends of a range are numbers or amounts")
+                        .help("put a list here"),
+                );
+                Term::error()
+            }
+            Err(fault @ NumberFault::Dimensions(..)) => self.number_fault(&fault, right.span),
+            _ => Term::new(
+                Type::Range(Arc::new(common)),
+                Value::Range(Box::new(low.value), Box::new(high.value)),
+            ),
+        }
+    }
+
+    /// Both sides, each read as what the other one is.
+    fn both(&mut self, left: &Expr, right: &Expr, env: Env<'_>) -> (Term, Term) {
+        let is_bare = left.as_name().is_some_and(|name| {
+            let found = env.scope.and_then(|scope| self.find(name, scope));
+            env.local(name).is_none() && found.is_none()
+        });
+        if is_bare {
+            let second = self.eval(right, &Type::Any, env);
+            let expected = second.term_type.present().clone();
+            (self.eval(left, &expected, env), second)
+        } else {
+            let first = self.eval(left, &Type::Any, env);
+            let expected = first.term_type.present().clone();
+            let second = self.eval(right, &expected, env);
+            (first, second)
+        }
+    }
+
+    fn eval_comparison(
+        &mut self,
+        operator: Operator,
+        left: &Expr,
+        right: &Expr,
+        env: Env<'_>,
+    ) -> Term {
+        let (first, second) = self.both(left, right, env);
+        if first.term_type.is_error() || second.term_type.is_error() {
+            return Term::error();
+        }
+        for (term, span) in [(&first, left.span), (&second, right.span)] {
+            if term.term_type.is_secret() {
+                self.secret_in_the_open(span);
+                return Term::error();
+            }
+        }
+        let equality = matches!(operator.0, Binary::Equal | Binary::NotEqual);
+        if equality && let Some(common) = unify(&first.term_type, &second.term_type) {
+            if !first.is_known() || !second.is_known() {
+                return Term::new(Type::Bool, Value::Unknown("bool".to_owned()));
+            }
+            let same = widen(first, &common).value == widen(second, &common).value;
+            return Term::new(Type::Bool, Value::Bool(same == (operator.0 == Binary::Equal)));
+        }
+        if !first.is_known() || !second.is_known() {
+            return Term::new(Type::Bool, Value::Unknown("bool".to_owned()));
+        }
+        match (order(&first, &second), equality) {
+            (Ok(Some(order)), _) => {
+                let holds = match operator.0 {
+                    Binary::Less => order == Ordering::Less,
+                    Binary::LessOrEqual => order != Ordering::Greater,
+                    Binary::Greater => order == Ordering::Greater,
+                    Binary::Equal => order == Ordering::Equal,
+                    Binary::NotEqual => order != Ordering::Equal,
+                    _ => order != Ordering::Less,
+                };
+                Term::new(Type::Bool, Value::Bool(holds))
+            }
+            (Err(fault), _) => self.number_fault(&fault, operator.1),
+            (Ok(None), _) => self.operands_wrong(operator, &first.term_type, &second.term_type),
+        }
+    }
+
+    /// Reports operands that the operator does not take.
+    pub(crate) fn operands_wrong(&mut self, operator: Operator, left: &Type, right: &Type) -> Term {
+        if left.may_be_absent() || right.may_be_absent() {
+            self.report(
+                Diagnostic::error(code::MAYBE_ABSENT, operator.1, "one side may be absent")
+                    .help("nothing says what should happen when it is absent")
+                    .help("give a value for that case: `x ?? value`"),
+            );
+            return Term::error();
+        }
+        let text = format!("`{}` does not take a {left} and a {right}", operator.0.text());
+        self.report(
+            Diagnostic::error(code::OPERANDS_WRONG, operator.1, text)
+                .help("an operator works on what it is made for alone")
+                .help("make both sides the same kind of thing"),
+        );
+        Term::error()
+    }
+
+    fn eval_in(&mut self, operator: Operator, left: &Expr, right: &Expr, env: Env<'_>) -> Term {
+        let is_bare = left.as_name().is_some_and(|name| {
+            env.local(name).is_none() && env.scope.and_then(|s| self.find(name, s)).is_none()
+        });
+        let (first, second) = if is_bare {
+            let second = self.eval(right, &Type::Any, env);
+            let inner = match second.term_type.bare() {
+                Type::List(inner) | Type::Range(inner) => (**inner).clone(),
+                _ => Type::Any,
+            };
+            (self.eval(left, &inner, env), second)
+        } else {
+            let first = self.eval(left, &Type::Any, env);
+            let expected = match &right.kind {
+                crate::tree::ExprKind::List(_) => {
+                    Type::List(Arc::new(first.term_type.present().bare().clone()))
+                }
+                _ => Type::Any,
+            };
+            let second = self.eval(right, &expected, env);
+            (first, second)
+        };
+        if first.term_type.is_error() || second.term_type.is_error() {
+            return Term::error();
+        }
+        if !first.is_known() || !second.is_known() {
+            return Term::new(Type::Bool, Value::Unknown("bool".to_owned()));
+        }
+        let found = match (&second.value, &first.value) {
+            (Value::List(elements), value) => elements.contains(value),
+            (Value::Record(entries), Value::String(key)) => entries.contains_key(key),
+            (Value::Range(low, high), value) => {
+                match (quantity::compare(low, value), quantity::compare(value, high)) {
+                    (Ok(low), Ok(high)) => low != Ordering::Greater && high != Ordering::Greater,
+                    (Err(fault @ NumberFault::Dimensions(..)), _) => {
+                        return self.number_fault(&fault, operator.1);
+                    }
+                    _ => return self.operands_wrong(operator, &first.term_type, &second.term_type),
+                }
+            }
+            _ => return self.operands_wrong(operator, &first.term_type, &second.term_type),
+        };
+        Term::new(Type::Bool, Value::Bool(found == (operator.0 == Binary::In)))
+    }
+
+    fn eval_arithmetic(&mut self, operator: Operator, left: &Term, right: &Term) -> Term {
+        let (first, second) = (&left.term_type, &right.term_type);
+        if first.is_error() || second.is_error() {
+            return Term::error();
+        }
+        let dimensions = (dimension(first), dimension(second));
+        let (Some(over), Some(under)) = dimensions else {
+            if operator.0 == Binary::Add && *first.bare() == Type::String {
+                self.report(
+                    Diagnostic::error(code::OPERANDS_WRONG, operator.1, "`+` adds numbers")
+                        .help("a text that looks like a number would leave open what is meant")
+                        .help("join texts in one: `\"${a}${b}\"`"),
+                );
+                return Term::error();
+            }
+            return self.operands_wrong(operator, first, second);
+        };
+        let sum = matches!(operator.0, Binary::Add | Binary::Subtract);
+        if sum && over != under {
+            return self.number_fault(&NumberFault::Dimensions(over, under), operator.1);
+        }
+        if !left.is_known() || !right.is_known() {
+            return unknown_number(operator.0, first, second, &over, &under);
+        }
+        match quantity::arithmetic(operator.0, &left.value, &right.value) {
+            Ok(value) => number_term(value),
+            Err(fault) => self.number_fault(&fault, operator.1),
+        }
+    }
+}
+
+/// The dimension of a number's type.
+fn dimension(number: &Type) -> Option<Dimension> {
+    match number.bare() {
+        Type::Int | Type::Decimal => Some(Dimension::default()),
+        Type::Quantity(dimension) => Some(dimension.clone()),
+        _ => None,
+    }
+}
+
+fn unknown_number(
+    operator: Binary,
+    left: &Type,
+    right: &Type,
+    over: &Dimension,
+    under: &Dimension,
+) -> Term {
+    let result = match operator {
+        Binary::Multiply => over.times(under),
+        Binary::Divide => over.times(&under.inverse()),
+        _ => over.clone(),
+    };
+    let ints = *left.bare() == Type::Int && *right.bare() == Type::Int;
+    let result = if !result.is_none() {
+        Type::Quantity(result)
+    } else if ints && operator != Binary::Divide {
+        Type::Int
+    } else {
+        Type::Decimal
+    };
+    let word = result.to_string();
+    Term::new(result, Value::Unknown(word))
+}
+
+/// How two values compare; none if values of these types have no order.
+fn order(left: &Term, right: &Term) -> Result<Option<Ordering>, NumberFault> {
+    match (&left.value, &right.value) {
+        (Value::String(left), Value::String(right)) => Ok(Some(left.cmp(right))),
+        (Value::Date(left), Value::Date(right)) => Ok(Some(left.cmp(right))),
+        (left, right) if quantity::parts(left).is_some() && quantity::parts(right).is_some() => {
+            quantity::compare(left, right).map(Some)
+        }
+        _ => Ok(None),
+    }
+}

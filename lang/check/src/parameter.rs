@@ -1,0 +1,152 @@
+//! Parameters: their values from the outside, and the conditions on them.
+
+use mlinfra_api::Value;
+
+use crate::check::{Checker, Env};
+use crate::code;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::scope::NodeId;
+use crate::suggest::nearest;
+use crate::tree::{BlockItem, Node};
+use crate::types::{Term, Type};
+
+impl Checker<'_> {
+    /// Evaluates a parameter: what the user gave, else the default.
+    pub(crate) fn check_parameter(&mut self, id: NodeId) -> Term {
+        let node = &self.nodes[id];
+        let Some(block) = node.block else {
+            return Term::error();
+        };
+        let (env, name, broken) = (Env::of(node.scope), node.name.clone(), node.broken);
+        self.refuse_head(block, &["value", "type"]);
+        let expected = match &block.result {
+            Some(written) => self.written_type(written),
+            None => {
+                if !broken {
+                    self.report(
+                        Diagnostic::error(code::VALUE_MISSING, name.span, "this has no type")
+                            .help("what is given for it is read as its type says")
+                            .help("add one behind the name: `param name: int`"),
+                    );
+                }
+                Type::Error
+            }
+        };
+        let default = block.value.as_ref().map(|value| (self.value(value, &expected, env), value.span));
+        let term = match self.given_value(&name.text, &expected) {
+            Some(given) => Some(given),
+            None => default,
+        };
+        let Some((term, span)) = term else {
+            if expected.may_be_absent() {
+                return Term::new(expected, Value::None);
+            }
+            if !broken {
+                let text = format!("`{}` has no default and was not given", name.text);
+                self.report(
+                    Diagnostic::error(code::PARAMETER_MISSING, name.span, text)
+                        .help("what depends on it can't be planned without it")
+                        .help(format!("give it: `--param {}=…`", name.text)),
+                );
+            }
+            return Term::error();
+        };
+        if term.term_type.is_error() {
+            return Term::error();
+        }
+        // A value that was given is of the declared type now, whatever it was written as.
+        let term = Term::new(expected, term.value);
+        self.conditions(block, &name.text, &term, span, env)
+    }
+
+    /// Judges the conditions in a parameter's body.
+    fn conditions(
+        &mut self,
+        block: &BlockItem,
+        name: &str,
+        term: &Term,
+        span: Span,
+        env: Env<'_>,
+    ) -> Term {
+        for item in block.items() {
+            match &item.node {
+                Node::Require(require) => {
+                    if let Err(message) = self.holds_in(require, name, term, env) {
+                        let text = message.unwrap_or_else(|| "this does not hold".to_owned());
+                        self.report(
+                            Diagnostic::error(code::REQUIRE_FAILED, span, text)
+                                .also(require.condition.span, "the condition")
+                                .help("whoever wrote the spec says that it is not made for this value")
+                                .help(format!("give another value: `--param {name}=…`")),
+                        );
+                        return Term::error();
+                    }
+                }
+                Node::Bad => {}
+                _ if item.broken => {}
+                _ => self.report(
+                    Diagnostic::error(
+                        code::ENTRY_OUT_OF_PLACE,
+                        item.span,
+                        "a parameter holds conditions alone",
+                    )
+                    .help("nothing would read this")
+                    .help("write `require condition else \"why\"`"),
+                ),
+            }
+        }
+        term.clone()
+    }
+
+    /// What the user gave for a parameter, as a value of its type.
+    fn given_value(&mut self, name: &str, expected: &Type) -> Option<(Term, Span)> {
+        let given = self.given.get(name)?.clone();
+        if takes_text(expected) {
+            let term = Term::new(Type::String, Value::text(&given.text));
+            return Some((self.fitted(term, expected, given.span), given.span));
+        }
+        let term = match &given.expression {
+            Some(expression) => self.value(expression, expected, Env::library()),
+            None => {
+                let text = format!("this is no {expected}");
+                self.report(
+                    Diagnostic::error(code::TYPE_WRONG, given.span, text)
+                        .help("what is given for a parameter is read as its type says")
+                        .help(format!("give a {expected}")),
+                );
+                Term::error()
+            }
+        };
+        Some((term, given.span))
+    }
+
+    /// Reports what was given for parameters that do not exist.
+    pub(crate) fn check_given(&mut self, known: &[String]) {
+        let given: Vec<(String, Span)> =
+            self.given.iter().map(|(name, given)| (name.clone(), given.span)).collect();
+        for (name, span) in given {
+            if known.contains(&name) {
+                continue;
+            }
+            let meant = nearest(&name, known.iter().map(String::as_str));
+            let names: Vec<&str> = known.iter().map(String::as_str).collect();
+            let finding = Diagnostic::error(
+                code::PARAMETER_UNKNOWN,
+                span,
+                format!("the spec has no parameter `{name}`"),
+            )
+            .help("what was given would have no effect");
+            let finding = match meant {
+                Some(meant) => finding.help(format!("did you mean `{meant}`?")),
+                None if names.is_empty() => finding.help("it has no parameters at all"),
+                None => finding.help(format!("it has {}", crate::scope::list(&names))),
+            };
+            self.report(finding);
+        }
+    }
+}
+
+/// Whether what is given is the text itself, without quotes.
+fn takes_text(expected: &Type) -> bool {
+    *expected.present().bare().present() == Type::String
+}

@@ -1,0 +1,251 @@
+//! What the standard library declares, as the checker looks it up: units, types, kinds, operations,
+//! functions, classes and attributes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
+
+use mlinfra_api::ColumnBase;
+
+use crate::declare;
+use crate::quantity::Unit;
+use crate::types::{Default, Parameter, Type};
+
+/// The standard library's files, in the order in which they are read.
+const TEXTS: &[&str] = &[
+    include_str!("../../../stdlib/units.mlinfra"),
+    include_str!("../../../stdlib/classes.mlinfra"),
+    include_str!("../../../stdlib/types.mlinfra"),
+    include_str!("../../../stdlib/kinds.mlinfra"),
+    include_str!("../../../stdlib/operations.mlinfra"),
+    include_str!("../../../stdlib/functions.mlinfra"),
+];
+
+/// All declared words.
+#[derive(Debug, Default)]
+pub(crate) struct Library {
+    pub(crate) units: BTreeMap<String, Unit>,
+    pub(crate) types: BTreeMap<String, Type>,
+    pub(crate) kinds: BTreeMap<String, Arc<Kind>>,
+    pub(crate) operations: BTreeMap<String, Arc<Operation>>,
+    pub(crate) functions: BTreeMap<String, Arc<Function>>,
+    pub(crate) classes: BTreeMap<String, Class>,
+    pub(crate) attributes: BTreeMap<String, Vec<Parameter>>,
+    /// What is wrong with the declarations; a test holds that nothing is.
+    pub(crate) faults: Vec<String>,
+}
+
+/// A kind of block.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    pub(crate) name: String,
+    pub(crate) role: Option<String>,
+    /// Whether a program has at most one.
+    pub(crate) once: bool,
+    /// Whether its blocks have no name and stand at most once in their parent.
+    pub(crate) section: bool,
+    pub(crate) place: Place,
+    pub(crate) value: KindValue,
+    /// The section whose entries are the columns of the table that a block is.
+    pub(crate) table: Option<String>,
+    pub(crate) fields: BTreeMap<String, FieldDeclaration>,
+    pub(crate) nested: BTreeMap<String, Arc<Kind>>,
+    /// The type of every entry of an open body.
+    pub(crate) each: Option<Type>,
+    pub(crate) holds_data: bool,
+    pub(crate) replaces: BTreeSet<String>,
+    pub(crate) computed: BTreeSet<String>,
+}
+
+impl Kind {
+    /// Whether a reference to such a block is more than its name: a table, a step's result.
+    pub(crate) fn has_content(&self) -> bool {
+        self.table.is_some() || matches!(self.value, KindValue::Operation)
+    }
+}
+
+/// What a block is placed `on`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Nothing,
+    Optional(String),
+    Required(String),
+}
+
+impl Place {
+    /// The kind of the place.
+    pub(crate) fn kind(&self) -> Option<&str> {
+        match self {
+            Place::Nothing => None,
+            Place::Optional(kind) | Place::Required(kind) => Some(kind),
+        }
+    }
+}
+
+/// What stands behind a block's `=`.
+#[derive(Debug)]
+pub(crate) enum KindValue {
+    Nothing,
+    /// The call of an operation.
+    Operation,
+    Of(Type),
+}
+
+/// A field of a kind or a setting of an operation.
+#[derive(Debug)]
+pub(crate) struct FieldDeclaration {
+    pub(crate) field_type: Type,
+    pub(crate) default: Option<Default>,
+    pub(crate) computed: bool,
+    pub(crate) chosen: bool,
+    pub(crate) secret: bool,
+    /// Whether a reference in it is no dependency: it is made after both ends exist.
+    pub(crate) late: bool,
+    /// Its documentation, for editors.
+    pub(crate) documentation: String,
+}
+
+impl FieldDeclaration {
+    /// Whether a block is wrong without it.
+    pub(crate) fn required(&self) -> bool {
+        let fills_itself = self.computed || self.chosen || self.default.is_some();
+        !fills_itself && !self.field_type.may_be_absent()
+    }
+}
+
+/// An operation: what a step calls.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) name: String,
+    pub(crate) version: u32,
+    pub(crate) each_row: bool,
+    pub(crate) training_only: bool,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) result: ResultRule,
+    pub(crate) place: Place,
+    pub(crate) fields: BTreeMap<String, FieldDeclaration>,
+    pub(crate) each: Option<Type>,
+}
+
+/// How a result's type follows from what flows in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ResultRule {
+    /// The table with the body's columns added.
+    Extend { data: String },
+    /// The table with its columns rewritten by the body's cases.
+    Rewrite { data: String },
+    /// One such table for each entry of the body.
+    Parts { data: String },
+    /// The table without missing cells.
+    Known { data: String },
+    /// A model fitted on the table, but for the label and the columns in this setting.
+    Weights { data: String, label: String, exclude: Option<String> },
+    /// A named model.
+    Release { model: String },
+    /// A declared type.
+    Opaque(String),
+}
+
+/// A function.
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub(crate) name: String,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) result: Type,
+    /// Whether it works on the cells of a row.
+    pub(crate) row: bool,
+    /// Whether it works on values of the spec.
+    pub(crate) value: bool,
+}
+
+/// A data class.
+#[derive(Debug, Default)]
+pub(crate) struct Class {
+    pub(crate) implies: Vec<String>,
+    /// Whether no model may learn from a column of it.
+    pub(crate) never_learned: bool,
+}
+
+impl Library {
+    /// The standard library, read once.
+    pub(crate) fn standard() -> &'static Library {
+        static STANDARD: OnceLock<Library> = OnceLock::new();
+        STANDARD.get_or_init(|| declare::read(TEXTS))
+    }
+
+    /// A class and everything that it implies.
+    pub(crate) fn closure(&self, class: &str) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        let mut open = vec![class.to_owned()];
+        while let Some(class) = open.pop() {
+            if all.insert(class.clone()) {
+                let implied = self.classes.get(&class).map(|class| class.implies.iter());
+                open.extend(implied.into_iter().flatten().cloned());
+            }
+        }
+        all
+    }
+
+    /// Whether a column of these classes tells the answer.
+    pub(crate) fn never_learned(&self, classes: &BTreeSet<String>) -> bool {
+        let secret = |class| self.classes.get(class).is_some_and(|class: &Class| class.never_learned);
+        classes.iter().any(secret)
+    }
+
+    /// The unit of this name.
+    pub(crate) fn unit(&self, name: &str) -> Option<&Unit> {
+        self.units.get(name)
+    }
+}
+
+/// The column type of this word.
+pub(crate) fn column_base(word: &str) -> Option<ColumnBase> {
+    use ColumnBase::{Bool, Category, Date, Float, Int, String};
+    [Int, Float, Bool, String, Category, Date]
+        .into_iter()
+        .find(|base| base.word() == word)
+}
+
+/// The words for the types of columns.
+pub(crate) const COLUMN_WORDS: [&str; 6] = ["int", "float", "bool", "string", "category", "date"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_library_has_no_fault() {
+        let library = Library::standard();
+        assert_eq!(library.faults, Vec::<String>::new());
+        assert!(library.kinds.len() >= 8 && library.operations.len() >= 7);
+    }
+
+    #[test]
+    fn every_operation_on_tables_says_whether_an_endpoint_replays_it() {
+        for operation in Library::standard().operations.values() {
+            let on_tables = matches!(
+                operation.result,
+                ResultRule::Extend { .. }
+                    | ResultRule::Rewrite { .. }
+                    | ResultRule::Parts { .. }
+                    | ResultRule::Known { .. }
+            );
+            let flags = u8::from(operation.each_row) + u8::from(operation.training_only);
+            assert_eq!(flags, u8::from(on_tables), "{}", operation.name);
+            assert!(operation.version >= 1, "{}", operation.name);
+        }
+    }
+
+    #[test]
+    fn words_of_one_name_space_do_not_meet() {
+        let library = Library::standard();
+        let mut words: BTreeMap<&str, usize> = BTreeMap::new();
+        let all = (library.types.keys())
+            .chain(library.operations.keys())
+            .chain(library.functions.keys());
+        for word in all {
+            *words.entry(word).or_default() += 1;
+        }
+        words.retain(|_, count| *count > 1);
+        assert!(words.is_empty(), "{words:?}");
+    }
+}

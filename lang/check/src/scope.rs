@@ -1,0 +1,556 @@
+//! Which names there are: every named block, parameter and `let`, by scope.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use mlinfra_api::Address;
+
+use crate::check::Checker;
+use crate::code;
+use crate::declare::FORMS;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::schema::{Kind, KindValue, Library};
+use crate::suggest::nearest;
+use crate::tree::{BlockItem, Item, Name, Node};
+
+/// A declared thing, by its place in [`Checker::nodes`].
+pub(crate) type NodeId = usize;
+/// A scope, by its place in [`Checker::scopes`].
+pub(crate) type ScopeId = usize;
+
+/// The forms of the language that this version does not check.
+const FORMS_UNSUPPORTED: [&str; 7] =
+    ["component", "test", "policy", "moved", "removed", "import", "environment"];
+
+/// A scope: a file, or the body of a block.
+#[derive(Debug, Default)]
+pub(crate) struct Scope {
+    pub(crate) parent: Option<ScopeId>,
+    pub(crate) names: HashMap<String, NodeId>,
+    /// Files used under a name of their own.
+    pub(crate) modules: HashMap<String, ScopeId>,
+    /// Outputs, which nothing in the file refers to.
+    pub(crate) outputs: BTreeMap<String, NodeId>,
+    /// Whether a name may be missing here because of a finding: looking one up then never fails.
+    pub(crate) open: bool,
+}
+
+/// What a name stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum Form {
+    Block(Arc<Kind>),
+    Let,
+    Parameter,
+    Output,
+    /// Something in error: everything about it fits.
+    Stray,
+}
+
+/// A declared thing.
+#[derive(Debug)]
+pub(crate) struct Declared<'t> {
+    pub(crate) form: Form,
+    pub(crate) name: Name,
+    pub(crate) item: &'t Item,
+    /// None for a stray entry that is no block.
+    pub(crate) block: Option<&'t BlockItem>,
+    pub(crate) parent: Option<NodeId>,
+    /// Where the names in its head are looked up.
+    pub(crate) scope: ScopeId,
+    /// Where the names in its body are looked up.
+    pub(crate) body: ScopeId,
+    pub(crate) address: Address,
+    /// Whether a syntax error may have taken something from it.
+    pub(crate) broken: bool,
+}
+
+/// Where entries are collected.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) scope: ScopeId,
+    /// The block around, with its kind; none for a file.
+    pub(crate) parent: Option<(NodeId, Arc<Kind>)>,
+    /// Whether the file has a syntax error: entries may have fallen out of their block.
+    pub(crate) file_broken: bool,
+}
+
+impl<'t> Checker<'t> {
+    /// Collects the names that these entries declare, and those inside them.
+    pub(crate) fn collect(&mut self, items: &'t [Item], place: &Place) {
+        for item in items {
+            match &item.node {
+                Node::Use(_) if place.parent.is_none() => {}
+                Node::Bad => self.scopes[place.scope].open = true,
+                Node::Block(block) => self.collect_block(item, block, place),
+                Node::Field { path, .. } | Node::Requirement { path, .. } => {
+                    let known = match &place.parent {
+                        None => false,
+                        Some((_, kind)) => kind.fields.contains_key(&path.text()),
+                    };
+                    if !known && let Some(name) = path.names.first() {
+                        self.stray(item, name, place);
+                    }
+                }
+                Node::Column { name, .. } => self.stray(item, name, place),
+                Node::Use(_) => self.out_of_place(item, place, "`use` stands at the top of a file"),
+                Node::Require(_) => self.unsupported_require(item, place),
+            }
+        }
+    }
+
+    fn unsupported_require(&mut self, item: &Item, place: &Place) {
+        if place.parent.is_none() {
+            let text = "`require` stands in what it is a condition on";
+            self.out_of_place(item, place, text);
+            return;
+        }
+        let text = "this condition would not be judged";
+        self.report(
+            Diagnostic::error(code::FORM_UNSUPPORTED, item.span, text)
+                .help("a condition that nobody judges would be worse than none")
+                .help("take it out; conditions of `param` are judged already"),
+        );
+    }
+
+    /// An entry that is no block and no field of its parent: its name fits everything.
+    fn stray(&mut self, item: &'t Item, name: &Name, place: &Place) {
+        if place.parent.is_none() {
+            let text = format!("`{}` belongs to no block", name.text);
+            self.out_of_place_at(name.span, place, &text);
+        }
+        if self.library.kinds.contains_key(&name.text) || self.is_nested_kind(&name.text) {
+            self.scopes[place.scope].open = true;
+        }
+        self.declare(Form::Stray, name, item, None, place);
+    }
+
+    fn out_of_place(&mut self, item: &Item, place: &Place, text: &str) {
+        self.out_of_place_at(item.span, place, text);
+    }
+
+    fn out_of_place_at(&mut self, span: Span, place: &Place, text: &str) {
+        if place.file_broken {
+            return;
+        }
+        self.report(
+            Diagnostic::error(code::ENTRY_OUT_OF_PLACE, span, text)
+                .help("at the top of a file stand blocks: `kind name { … }`")
+                .help("move it into the block that it belongs to, or name a value with `let`"),
+        );
+    }
+
+    fn collect_block(&mut self, item: &'t Item, block: &'t BlockItem, place: &Place) {
+        let word = block.path.text();
+        if word.is_empty() {
+            self.scopes[place.scope].open = true;
+            self.stray_block(item, block, place);
+            return;
+        }
+        if place.parent.is_none() && self.collect_form(item, block, &word, place) {
+            return;
+        }
+        let found = match &place.parent {
+            None => self.library.kinds.get(&word).cloned(),
+            Some((_, kind)) => kind.nested.get(&word).cloned(),
+        };
+        match found {
+            None => self.unknown_kind(item, block, &word, place),
+            Some(kind) if kind.section => self.collect_section(block, place, &kind),
+            Some(kind) => self.collect_kind(item, block, kind, place),
+        }
+    }
+
+    /// Collects `let`, `param` and `output`, and says which forms are not for a spec. Whether it
+    /// was one of them.
+    fn collect_form(
+        &mut self,
+        item: &'t Item,
+        block: &'t BlockItem,
+        word: &str,
+        place: &Place,
+    ) -> bool {
+        let form = match word {
+            "let" => Form::Let,
+            "param" => Form::Parameter,
+            "output" => Form::Output,
+            _ if FORMS.contains(&word) && block.name.is_some() => {
+                self.report(
+                    Diagnostic::error(
+                        code::DECLARATION_IN_SPEC,
+                        block.path.span,
+                        format!("only the standard library declares a `{word}`"),
+                    )
+                    .help("a kind without a provider that knows it could be written, never made")
+                    .help("use what is there: `mlinfra explain E0107` says where to look"),
+                );
+                self.stray_block(item, block, place);
+                return true;
+            }
+            _ if FORMS_UNSUPPORTED.contains(&word) => {
+                self.report(
+                    Diagnostic::error(
+                        code::FORM_UNSUPPORTED,
+                        block.path.span,
+                        format!("`{word}` is not in this version"),
+                    )
+                    .help("it would stand here without any effect, so it is refused")
+                    .help("write out what it stands for, or take it out"),
+                );
+                self.stray_block(item, block, place);
+                return true;
+            }
+            _ => return false,
+        };
+        match &block.name {
+            Some(name) => {
+                self.declare(form, name, item, Some(block), place);
+            }
+            None => self.nameless(item, block, place),
+        }
+        true
+    }
+
+    /// A block in error: its name, if it has one, fits everything.
+    fn stray_block(&mut self, item: &'t Item, block: &'t BlockItem, place: &Place) {
+        match block.name.as_ref().or(block.path.names.first()) {
+            Some(name) => {
+                self.declare(Form::Stray, name, item, None, place);
+            }
+            None => self.scopes[place.scope].open = true,
+        }
+    }
+
+    fn nameless(&mut self, item: &Item, block: &BlockItem, place: &Place) {
+        self.scopes[place.scope].open = true;
+        if item.broken {
+            return;
+        }
+        let word = block.path.text();
+        self.report(
+            Diagnostic::error(code::NAME_MISSING, block.path.span, format!("this `{word}` has no name"))
+                .help("its name is its identity in the plan, the state and every reference")
+                .help(format!("name it: `{word} main`")),
+        );
+    }
+
+    fn unknown_kind(&mut self, item: &'t Item, block: &'t BlockItem, word: &str, place: &Place) {
+        self.stray_block(item, block, place);
+        if item.broken && block.name.is_none() || place.file_broken && block.body.is_none() {
+            return;
+        }
+        let span = block.path.span;
+        if let Some((_, kind)) = &place.parent {
+            if kind.fields.contains_key(word) && self.field_as_block(block, word) {
+                return;
+            }
+            if self.library.kinds.contains_key(word) {
+                let text = format!("a `{word}` stands at the top of a file, not in a block");
+                let finding = Diagnostic::error(code::KIND_ELSEWHERE, span, text)
+                    .help("the place of a block is part of its address")
+                    .help("move it out of this block and refer to it by name");
+                self.report(finding);
+                return;
+            }
+        } else if let Some(parent) = self.parent_of(word) {
+            let text = format!("a `{word}` stands inside a `{parent}`");
+            let finding = Diagnostic::error(code::KIND_ELSEWHERE, span, text)
+                .help("the place of a block is part of its address")
+                .help(format!("move it into a `{parent}` block"));
+            self.report(finding);
+            return;
+        }
+        let known: Vec<&str> = match &place.parent {
+            None => self.library.kinds.keys().map(String::as_str).chain(["let", "param"]).collect(),
+            Some((_, kind)) => {
+                kind.nested.keys().chain(kind.fields.keys()).map(String::as_str).collect()
+            }
+        };
+        let meant = nearest(word, known.iter().copied());
+        let mut finding =
+            Diagnostic::error(code::KIND_UNKNOWN, span, format!("there is no kind `{word}`"))
+                .help("what stands here would never be made");
+        finding = match meant {
+            Some(_) => finding.suggest(span, word, meant),
+            None if known.is_empty() => finding.help("no block stands inside this one"),
+            None => finding.help(format!("the kinds here: {}", list(&known))),
+        };
+        self.report(finding);
+    }
+
+    /// `class ssd` where `class = ssd` is meant.
+    fn field_as_block(&mut self, block: &BlockItem, word: &str) -> bool {
+        let Some(name) = &block.name else {
+            return false;
+        };
+        let text = format!("`{word}` is a field: write `{word} = {}`", name.text);
+        let between = Span { start: block.path.span.end, end: name.span.start, ..name.span };
+        self.report(
+            Diagnostic::error(code::FIELD_AS_BLOCK, block.path.span, text)
+                .help("without `=` this declares a block, and the field keeps its default")
+                .fix(format!("{word} {0} → {word} = {0}", name.text), between, " = "),
+        );
+        true
+    }
+
+    fn collect_section(&mut self, block: &BlockItem, place: &Place, kind: &Kind) {
+        if let Some(name) = &block.name {
+            let text = format!("`{}` takes no name", kind.name);
+            self.report(
+                Diagnostic::error(code::SECTION_NAMED, name.span, text)
+                    .help("there is one in each block, so nothing has to tell them apart")
+                    .help("take the name out"),
+            );
+        }
+        let parent = place.parent.as_ref().map(|(id, _)| *id);
+        let Some(parent) = parent.and_then(|id| self.nodes[id].block) else {
+            return;
+        };
+        let same = |item: &&Item| match &item.node {
+            Node::Block(other) => other.path.text() == kind.name,
+            _ => false,
+        };
+        let first = parent.items().iter().find(same).map(|item| item.span);
+        if let Some(first) = first
+            && !first.holds(block.path.span)
+        {
+            self.report(
+                Diagnostic::error(
+                    code::FIELD_TWICE,
+                    block.path.span,
+                    format!("`{}` stands here a second time", kind.name),
+                )
+                .also(first, "and here first")
+                .help("which of the two counts is not said anywhere")
+                .help("put both into one"),
+            );
+        }
+    }
+
+    fn collect_kind(
+        &mut self,
+        item: &'t Item,
+        block: &'t BlockItem,
+        kind: Arc<Kind>,
+        place: &Place,
+    ) {
+        let Some(name) = &block.name else {
+            self.nameless(item, block, place);
+            return;
+        };
+        let id = self.declare(Form::Block(Arc::clone(&kind)), name, item, Some(block), place);
+        self.nodes[id].broken |= place.file_broken && block.body.is_none();
+        if block.body.is_none() {
+            return;
+        }
+        if matches!(kind.value, KindValue::Operation) {
+            return;
+        }
+        let mut scope = place.scope;
+        if kind.nested.values().any(|nested| !nested.section) {
+            self.scopes.push(Scope {
+                parent: Some(place.scope),
+                open: self.nodes[id].broken && has_bad(block.items()),
+                ..Scope::default()
+            });
+            scope = self.scopes.len() - 1;
+            self.nodes[id].body = scope;
+        }
+        let inside = Place {
+            scope,
+            parent: Some((id, kind)),
+            file_broken: place.file_broken,
+        };
+        if scope == place.scope {
+            self.collect_leaf(block, &inside);
+        } else {
+            self.collect(block.items(), &inside);
+        }
+    }
+
+    /// The body of a block that declares no names: only its blocks are looked at here.
+    fn collect_leaf(&mut self, block: &'t BlockItem, place: &Place) {
+        let outer = self.scopes[place.scope].open;
+        self.scopes.push(Scope { parent: Some(place.scope), open: outer, ..Scope::default() });
+        let scope = self.scopes.len() - 1;
+        let inside = Place { scope, ..place.clone() };
+        for item in block.items() {
+            match &item.node {
+                Node::Block(nested) => self.collect_block(item, nested, &inside),
+                Node::Require(_) => self.unsupported_require(item, &inside),
+                Node::Use(_) => self.out_of_place(item, place, "`use` stands at the top of a file"),
+                _ => {}
+            }
+        }
+        // What strays in such a body is no name for anybody.
+        self.scopes[scope].names.clear();
+    }
+
+    /// Declares a name; a second one of the same is a finding.
+    fn declare(
+        &mut self,
+        form: Form,
+        name: &Name,
+        item: &'t Item,
+        block: Option<&'t BlockItem>,
+        place: &Place,
+    ) -> NodeId {
+        let address = self.address_of(&form, name, place);
+        let id = self.nodes.len();
+        self.nodes.push(Declared {
+            form: form.clone(),
+            name: name.clone(),
+            item,
+            block,
+            parent: place.parent.as_ref().map(|(id, _)| *id),
+            scope: place.scope,
+            body: place.scope,
+            address: address.clone(),
+            broken: item.broken,
+        });
+        if matches!(form, Form::Output) {
+            match self.scopes[place.scope].outputs.get(&name.text).copied() {
+                Some(first) => self.name_twice(name, first),
+                None => {
+                    self.scopes[place.scope].outputs.insert(name.text.clone(), id);
+                }
+            }
+            return id;
+        }
+        match self.scopes[place.scope].names.get(&name.text).copied() {
+            Some(first) => {
+                if !matches!(form, Form::Stray) && !matches!(self.nodes[first].form, Form::Stray) {
+                    self.name_twice(name, first);
+                }
+            }
+            None => {
+                self.scopes[place.scope].names.insert(name.text.clone(), id);
+                self.addresses.entry(address).or_insert(id);
+                if !matches!(form, Form::Stray) {
+                    self.check_shadow(name, place);
+                }
+            }
+        }
+        id
+    }
+
+    fn address_of(&self, form: &Form, name: &Name, place: &Place) -> Address {
+        let kind = match form {
+            Form::Block(kind) => kind.name.as_str(),
+            Form::Let => "let",
+            Form::Parameter => "param",
+            Form::Output => "output",
+            Form::Stray => "stray",
+        };
+        match &place.parent {
+            Some((parent, _)) => self.nodes[*parent].address.child(kind, &name.text),
+            None => Address::new(kind, &name.text),
+        }
+    }
+
+    pub(crate) fn name_twice(&mut self, name: &Name, first: NodeId) {
+        let before = self.nodes[first].name.span;
+        self.report(
+            Diagnostic::error(
+                code::NAME_TWICE,
+                name.span,
+                format!("`{}` is taken already", name.text),
+            )
+            .also(before, "here first")
+            .help("a reference by this name could mean either")
+            .help("rename one of the two; a name is unique in its body, whatever its kind"),
+        );
+    }
+
+    /// A nested name may hide neither a name around it nor a field of its parent.
+    fn check_shadow(&mut self, name: &Name, place: &Place) {
+        let Some((_, kind)) = &place.parent else {
+            return;
+        };
+        if kind.fields.contains_key(&name.text) {
+            let text = format!("`{}` is a field of every `{}`", name.text, kind.name);
+            self.report(
+                Diagnostic::error(code::NAME_IS_FIELD, name.span, text)
+                    .help("from outside, the name behind the point could mean either")
+                    .help("rename this block"),
+            );
+        }
+        let mut scope = self.scopes[place.scope].parent;
+        while let Some(current) = scope {
+            if let Some(outer) = self.scopes[current].names.get(&name.text).copied() {
+                let outer = self.nodes[outer].name.span;
+                self.report(
+                    Diagnostic::error(
+                        code::NAME_SHADOWS,
+                        name.span,
+                        format!("`{}` hides another block of this name", name.text),
+                    )
+                    .also(outer, "this one")
+                    .help("whoever reads a reference to it must guess which is meant")
+                    .help("rename one of the two"),
+                );
+                return;
+            }
+            scope = self.scopes[current].parent;
+        }
+    }
+
+    /// What a name stands for, from this scope outwards.
+    pub(crate) fn find(&self, name: &str, scope: ScopeId) -> Option<NodeId> {
+        let mut current = Some(scope);
+        while let Some(scope) = current {
+            if let Some(id) = self.scopes[scope].names.get(name) {
+                return Some(*id);
+            }
+            current = self.scopes[scope].parent;
+        }
+        None
+    }
+
+    /// Whether a name may be missing from this scope outwards because of a finding.
+    pub(crate) fn is_open(&self, scope: ScopeId) -> bool {
+        let mut current = Some(scope);
+        while let Some(scope) = current {
+            if self.scopes[scope].open {
+                return true;
+            }
+            current = self.scopes[scope].parent;
+        }
+        false
+    }
+
+    /// Every name from this scope outwards, sorted.
+    pub(crate) fn names_from(&self, scope: ScopeId) -> Vec<String> {
+        let mut all = std::collections::BTreeSet::new();
+        let mut current = Some(scope);
+        while let Some(scope) = current {
+            all.extend(self.scopes[scope].names.keys().cloned());
+            current = self.scopes[scope].parent;
+        }
+        all.into_iter().collect()
+    }
+
+    fn is_nested_kind(&self, word: &str) -> bool {
+        self.parent_of(word).is_some()
+    }
+
+    /// The kind in which blocks of this one stand.
+    fn parent_of(&self, word: &str) -> Option<&'static str> {
+        let library: &'static Library = self.library;
+        let holds = |kind: &&Arc<Kind>| kind.nested.contains_key(word);
+        library.kinds.values().find(holds).map(|kind| kind.name.as_str())
+    }
+}
+
+fn has_bad(items: &[Item]) -> bool {
+    items.iter().any(|item| matches!(item.node, Node::Bad))
+}
+
+/// Words for a person: `a`, `b` and `c`.
+pub(crate) fn list(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}

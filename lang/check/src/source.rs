@@ -1,0 +1,233 @@
+//! The files of a program: the root, and every file that is used from it.
+
+use std::collections::BTreeMap;
+
+use crate::code;
+use crate::diagnostic::{Diagnostic, FileId, Severity, Span};
+use crate::lower::lower;
+use crate::tree::{Item, Node, Use, UseTarget};
+use crate::world::World;
+
+/// How many files one program may have.
+const FILES_MAX: usize = 1_000;
+
+/// One text that findings point into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Its path from the root file's folder; `--param name` for what was given for a parameter.
+    pub name: String,
+    /// Its text; bytes that are not UTF-8 are replaced.
+    pub text: String,
+}
+
+/// A parsed file.
+pub(crate) struct Parsed {
+    pub(crate) items: Vec<Item>,
+    /// Whether it has a syntax error.
+    pub(crate) broken: bool,
+    /// For each `use` of a file, by its place among the items: the file.
+    pub(crate) uses: BTreeMap<usize, usize>,
+    /// Whether it could not be read: everything in it fits.
+    pub(crate) missing: bool,
+}
+
+/// All files of a program.
+pub(crate) struct Sources {
+    pub(crate) files: Vec<SourceFile>,
+    pub(crate) parsed: Vec<Parsed>,
+    pub(crate) findings: Vec<Diagnostic>,
+}
+
+/// Reads the root and all that is used from it, each file once.
+pub(crate) fn load(world: &dyn World, root: &str) -> Sources {
+    let mut sources = Sources { files: Vec::new(), parsed: Vec::new(), findings: Vec::new() };
+    let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
+    let start = Span { file: FileId(0), start: 0, end: 0 };
+    add(&mut sources, &mut by_name, world, root, start);
+    let mut next = 0;
+    while next < sources.parsed.len() {
+        let wanted: Vec<(usize, String, Span)> = (sources.parsed[next].items.iter().enumerate())
+            .filter_map(|(place, item)| {
+                let used = as_use(item)?;
+                match &used.target {
+                    UseTarget::File(path) => Some((place, path.clone(), used.target_span)),
+                    _ => None,
+                }
+            })
+            .collect();
+        for (place, path, span) in wanted {
+            let name = join(&sources.files[next].name, &path);
+            let file = match by_name.get(&name) {
+                Some(file) => *file,
+                None if sources.files.len() >= FILES_MAX => {
+                    let text = format!("more than {FILES_MAX} files");
+                    let finding = Diagnostic::error(code::LIMIT, span, text)
+                        .help("every limit is there so that checking always ends, and soon")
+                        .help("put several of them into one");
+                    sources.findings.push(finding);
+                    continue;
+                }
+                None => add(&mut sources, &mut by_name, world, &name, span),
+            };
+            sources.parsed[next].uses.insert(place, file);
+        }
+        next += 1;
+    }
+    let cycles = use_cycles(&sources);
+    sources.findings.extend(cycles);
+    sources
+}
+
+/// The `use` that an entry is.
+pub(crate) fn as_use(item: &Item) -> Option<&Use> {
+    match &item.node {
+        Node::Use(used) => Some(used),
+        _ => None,
+    }
+}
+
+fn add(
+    sources: &mut Sources,
+    by_name: &mut BTreeMap<String, usize>,
+    world: &dyn World,
+    name: &str,
+    span: Span,
+) -> usize {
+    let place = sources.files.len();
+    by_name.insert(name.to_owned(), place);
+    let file = FileId(u32::try_from(place).expect("FILES_MAX is below 2^32"));
+    let mut parsed =
+        Parsed { items: Vec::new(), broken: false, uses: BTreeMap::new(), missing: false };
+    let text = match world.read(name) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                parsed.missing = true;
+                let bytes = error.into_bytes();
+                sources.findings.push(not_utf8(&bytes, valid, file));
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+        },
+        Err(reason) => {
+            parsed.missing = true;
+            let text = format!("`{name}` can't be read: {reason}");
+            sources.findings.push(
+                Diagnostic::error(code::FILE_UNREADABLE, span, text)
+                    .help("nothing can be said of a spec that can't be read")
+                    .help("check the path and who may read it"),
+            );
+            String::new()
+        }
+    };
+    if !parsed.missing {
+        let lowered = lower(&text, file);
+        parsed.broken = lowered.findings.iter().any(|f| f.severity == Severity::Error);
+        if lowered.items.is_empty() && !parsed.broken {
+            let at = Span { file, start: 0, end: 0 };
+            sources.findings.push(
+                Diagnostic::error(code::FILE_EMPTY, at, "there is no entry in this file")
+                    .help("an empty spec would mean: remove everything")
+                    .help("`mlinfra init` writes one to begin with"),
+            );
+        }
+        sources.findings.extend(lowered.findings);
+        parsed.items = lowered.items;
+    }
+    sources.files.push(SourceFile { name: name.to_owned(), text });
+    sources.parsed.push(parsed);
+    place
+}
+
+fn not_utf8(bytes: &[u8], valid: usize, file: FileId) -> Diagnostic {
+    let line = 1 + bytes[..valid].iter().filter(|byte| **byte == b'\n').count();
+    let at = u32::try_from(valid).unwrap_or(u32::MAX);
+    let span = Span { file, start: at, end: at };
+    Diagnostic::error(code::FILE_NOT_UTF8, span, format!("line {line} holds a byte that is no text"))
+        .help("a spec is UTF-8, so that every reader sees the same")
+        .help("save the file as UTF-8")
+}
+
+/// A path as written in a file, from the root's folder.
+fn join(from: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// A finding for each `use` that leads back to its own file.
+fn use_cycles(sources: &Sources) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    // 0: not seen, 1: on the path, 2: done.
+    let mut state = vec![0_u8; sources.parsed.len()];
+    for root in 0..sources.parsed.len() {
+        if state[root] != 0 {
+            continue;
+        }
+        state[root] = 1;
+        let mut path: Vec<(usize, Vec<(usize, usize)>)> = vec![(root, uses_of(sources, root))];
+        while let Some((file, uses)) = path.last_mut() {
+            let file = *file;
+            match uses.pop() {
+                None => {
+                    state[file] = 2;
+                    path.pop();
+                }
+                Some((_, to)) if state[to] == 0 => {
+                    state[to] = 1;
+                    path.push((to, uses_of(sources, to)));
+                }
+                Some((item, to)) if state[to] == 1 => {
+                    let used = as_use(&sources.parsed[file].items[item]);
+                    let from = path.iter().position(|(file, _)| *file == to).unwrap_or(0);
+                    let names: Vec<&str> = path[from..]
+                        .iter()
+                        .map(|(file, _)| sources.files[*file].name.as_str())
+                        .collect();
+                    let text = format!("{} → {}", names.join(" → "), sources.files[to].name);
+                    findings.extend(used.map(|used| {
+                        Diagnostic::error(code::USE_CYCLE, used.target_span, text)
+                            .help("each of these files would have to be read before the others")
+                            .help("put what they share into a file of its own")
+                    }));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    findings
+}
+
+fn uses_of(sources: &Sources, file: usize) -> Vec<(usize, usize)> {
+    let mut uses: Vec<(usize, usize)> =
+        sources.parsed[file].uses.iter().map(|(item, to)| (*item, *to)).collect();
+    uses.reverse();
+    uses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_relative_to_the_file_that_uses_them() {
+        for (from, path, joined) in [
+            ("main.mlinfra", "parts/a.mlinfra", "parts/a.mlinfra"),
+            ("parts/a.mlinfra", "b.mlinfra", "parts/b.mlinfra"),
+            ("parts/a.mlinfra", "../c.mlinfra", "c.mlinfra"),
+            ("parts/a.mlinfra", "./x/../d.mlinfra", "parts/d.mlinfra"),
+            ("main.mlinfra", "../shared/e.mlinfra", "../shared/e.mlinfra"),
+        ] {
+            assert_eq!(join(from, path), joined);
+        }
+    }
+}

@@ -1,0 +1,693 @@
+//! Checks the call of an operation: what flows in, the settings, and the result's type.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mlinfra_api::{ColumnType, RowExpression, Value};
+use rust_decimal::Decimal;
+
+use crate::block::missing_field;
+use crate::eval::unknown_column;
+use crate::check::{Checker, Env};
+use crate::code;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::model::Fitted;
+use crate::program::{Argument, Block, Step};
+use crate::row::RowEnv;
+use crate::schema::{FieldDeclaration, Operation, Place, ResultRule};
+use crate::scope::NodeId;
+use crate::suggest::nearest;
+use crate::table::{
+    Making, Rewriting, STEPS_OF_A_TABLE_MAX, Table, TableColumn, extend, known, part, rewrite,
+};
+use crate::tree::{self, BlockItem, Expr, ExprKind, Name, Node};
+use crate::types::{EnumType, Parts, Term, Type};
+
+/// What flowed into a call, by parameter.
+#[derive(Default)]
+pub(crate) struct Inputs {
+    pub(crate) terms: BTreeMap<String, Term>,
+}
+
+impl Inputs {
+    /// The table in this parameter.
+    pub(crate) fn table(&self, name: &str) -> Option<&Arc<Table>> {
+        match &self.terms.get(name)?.term_type {
+            Type::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// The model in this parameter.
+    pub(crate) fn model(&self, name: &str) -> Option<&Arc<Fitted>> {
+        match &self.terms.get(name)?.term_type {
+            Type::Weights(fitted) | Type::Release(fitted) => Some(fitted),
+            _ => None,
+        }
+    }
+}
+
+/// An entry of an open body, checked.
+enum Entry {
+    Row(TableColumn, Option<RowExpression>),
+    Case(Arc<EnumType>, Value, Span),
+    Share(Decimal),
+    /// In error; its name is known.
+    Wrong,
+}
+
+impl Checker<'_> {
+    /// Checks a step; the term is its result.
+    pub(crate) fn check_step(
+        &mut self,
+        id: NodeId,
+        block: &BlockItem,
+        checked: &mut Block,
+        place: &Place,
+    ) -> Term {
+        let broken = self.nodes[id].broken;
+        let called = match &block.value {
+            Some(Expr { kind: ExprKind::Call { callee, arguments }, .. }) => {
+                self.operation(callee).map(|operation| (operation, callee, arguments))
+            }
+            Some(value) => {
+                self.no_call(value);
+                None
+            }
+            None => {
+                if !broken {
+                    self.report(
+                        Diagnostic::error(
+                            code::STEP_WITHOUT_CALL,
+                            self.nodes[id].name.span,
+                            "this calls no operation",
+                        )
+                        .help("without one there is nothing to run")
+                        .help("write the call of an operation behind its name: `= derive(data)`"),
+                    );
+                }
+                None
+            }
+        };
+        let Some((operation, callee, arguments)) = called else {
+            checked.place = self.place(id, block, place, broken);
+            return Term::error();
+        };
+        checked.place = self.place(id, block, &operation.place, broken);
+        checked.computed = operation
+            .fields
+            .iter()
+            .filter(|(_, field)| field.computed)
+            .map(|(name, _)| name.clone())
+            .collect();
+        let before = self.errors();
+        let mut step = Step {
+            operation: operation.name.clone(),
+            version: operation.version,
+            each_row: operation.each_row,
+            training_only: operation.training_only,
+            arguments: BTreeMap::new(),
+            settings: BTreeMap::new(),
+            entries: Vec::new(),
+            table: None,
+            parts: BTreeMap::new(),
+            model: None,
+            operation_span: callee.span,
+            spans: BTreeMap::new(),
+        };
+        let inputs = self.arguments(id, &operation, arguments, callee.span, &mut step);
+        let entries = self.body(id, &operation, block, &inputs, &mut step);
+        let tainted = broken || self.errors() > before;
+        let term = self.result(id, &operation, &inputs, entries, tainted, &mut step);
+        checked.step = Some(step);
+        term
+    }
+
+    fn operation(&mut self, callee: &Expr) -> Option<Arc<Operation>> {
+        let Some(word) = callee.as_name() else {
+            self.no_call(callee);
+            return None;
+        };
+        if let Some(operation) = self.library.operations.get(word) {
+            return Some(Arc::clone(operation));
+        }
+        let known = self.library.operations.keys().map(String::as_str);
+        let meant = nearest(word, known.clone());
+        let text = format!("there is no operation `{word}`");
+        let finding = Diagnostic::error(code::OPERATION_UNKNOWN, callee.span, text)
+            .help("a step runs an operation of the standard library");
+        let finding = match meant {
+            Some(_) => finding.suggest(callee.span, word, meant),
+            None => {
+                let known: Vec<&str> = known.collect();
+                finding.help(format!("the operations are {}", crate::scope::list(&known)))
+            }
+        };
+        self.report(finding);
+        None
+    }
+
+    fn no_call(&mut self, value: &Expr) {
+        if matches!(value.kind, ExprKind::Bad) {
+            return;
+        }
+        self.report(
+            Diagnostic::error(code::STEP_WITHOUT_CALL, value.span, "this calls no operation")
+                .help("without one there is nothing to run")
+                .help("write the call of an operation here: `derive(data)`"),
+        );
+    }
+
+    /// Checks what flows in, in the order of the parameters: a parameter's type may name an earlier
+    /// one.
+    fn arguments(
+        &mut self,
+        id: NodeId,
+        operation: &Operation,
+        arguments: &[tree::Argument],
+        span: Span,
+        step: &mut Step,
+    ) -> Inputs {
+        let env = Env::of(self.nodes[id].scope);
+        let mut inputs = Inputs::default();
+        let Some(bound) = self.bind(&operation.parameters, arguments, &operation.name, span) else {
+            for parameter in &operation.parameters {
+                inputs.terms.insert(parameter.name.clone(), Term::error());
+            }
+            return inputs;
+        };
+        for (parameter, argument) in operation.parameters.iter().zip(bound) {
+            let expected = instantiate(&parameter.parameter_type, &inputs);
+            let term = match argument {
+                Some(argument) => {
+                    step.spans.insert(parameter.name.clone(), argument.span);
+                    let term = self.argument(argument, &parameter.parameter_type, &expected, env);
+                    self.check_shape(&parameter.parameter_type, &term, &inputs, argument.span);
+                    term
+                }
+                None => Term::new(expected, self.parameter_default(parameter)),
+            };
+            if !term.term_type.is_error() && term.value != Value::None {
+                let table = match &term.term_type {
+                    Type::Table(table) => Some(table.table_type()),
+                    _ => None,
+                };
+                let argument = Argument { value: term.value.clone(), table };
+                step.arguments.insert(parameter.name.clone(), argument);
+            }
+            inputs.terms.insert(parameter.name.clone(), term);
+        }
+        inputs
+    }
+
+    fn argument(&mut self, argument: &Expr, declared: &Type, expected: &Type, env: Env<'_>) -> Term {
+        let wants_table = matches!(
+            declared.present(),
+            Type::AnyTable | Type::LikeOf(_) | Type::FitsOf(_)
+        );
+        if !wants_table {
+            return self.value(argument, expected, env);
+        }
+        let term = self.eval(argument, expected, env);
+        if let Type::Parts(parts) = &term.term_type {
+            let names: Vec<&str> = parts.parts.iter().map(|(name, _)| name.as_str()).collect();
+            let text = "this is several tables, and one belongs here";
+            self.report(
+                Diagnostic::error(code::TYPE_WRONG, argument.span, text)
+                    .help("which of them is meant is not said anywhere")
+                    .help(format!("name one behind a point: {}", crate::scope::list(&names))),
+            );
+            return Term::error();
+        }
+        self.fitted(term, &Type::AnyTable, argument.span)
+    }
+
+    /// Whether a table has the columns that its parameter asks for.
+    fn check_shape(&mut self, declared: &Type, term: &Term, inputs: &Inputs, span: Span) {
+        let Type::Table(table) = &term.term_type else {
+            return;
+        };
+        let (wanted, whose): (Vec<(String, ColumnType)>, &str) = match declared.present() {
+            Type::LikeOf(names) => {
+                let like = names.first().and_then(|name| inputs.table(name));
+                let Some(like) = like.filter(|like| !like.tainted) else { return };
+                let columns = like.columns.iter();
+                let typed = columns.filter_map(|c| Some((c.name.clone(), c.column_type?)));
+                (typed.collect(), "the other table")
+            }
+            Type::FitsOf(name) => {
+                let model = inputs.model(name).and_then(|fitted| fitted.model.as_ref());
+                let Some(model) = model else { return };
+                let features = model.features.columns.iter();
+                let mut wanted: Vec<_> = features.map(|c| (c.name.clone(), c.column_type)).collect();
+                let label = ColumnType { base: mlinfra_api::ColumnBase::Bool, nullable: false };
+                wanted.push((model.label.clone(), label));
+                (wanted, "the model")
+            }
+            _ => return,
+        };
+        if table.tainted {
+            return;
+        }
+        for (name, column_type) in wanted {
+            let found = table.column(&name);
+            let text = match found.map(|column| column.column_type) {
+                Some(Some(found)) if found.base == column_type.base
+                    && (column_type.nullable || !found.nullable) => continue,
+                Some(None) => continue,
+                Some(Some(found)) => format!("its column `{name}` is {found}, {whose} has {column_type}"),
+                None => format!("it has no column `{name}`, and {whose} needs it"),
+            };
+            self.report(
+                Diagnostic::error(code::TABLES_DIFFER, span, text)
+                    .help("cells that were never learned from can't be judged by")
+                    .help("use a table that went through the same steps"),
+            );
+            return;
+        }
+    }
+
+    /// Checks the settings and the entries of the body.
+    fn body(
+        &mut self,
+        id: NodeId,
+        operation: &Operation,
+        block: &BlockItem,
+        inputs: &Inputs,
+        step: &mut Step,
+    ) -> Vec<(Name, Entry)> {
+        let env = Env::of(self.nodes[id].scope);
+        let mut entries = Vec::new();
+        let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        let mut stray = false;
+        for item in block.items() {
+            let (path, value) = match &item.node {
+                Node::Field { path, value } => (path, value),
+                _ => {
+                    stray = true;
+                    self.no_setting(item, operation);
+                    continue;
+                }
+            };
+            let name = path.text();
+            if self.field_twice(&name, path.span, &mut seen) {
+                continue;
+            }
+            step.spans.insert(name.clone(), value.span);
+            if let Some(declared) = operation.fields.get(&name) {
+                if self.field_computed(declared, path) {
+                    continue;
+                }
+                let expected = instantiate(&declared.field_type, inputs);
+                let term = self.value(value, &expected, env);
+                if !term.term_type.is_error() {
+                    step.settings.insert(name, term.value);
+                }
+            } else if let Some(each) = &operation.each {
+                let key = Name { text: name.clone(), span: path.span };
+                let (entry, term) = self.entry(each, &key, value, inputs, env);
+                step.entries.extend(term.map(|term| (name, term)));
+                entries.push((key, entry));
+            } else {
+                stray = true;
+                let finding = unknown_setting(&name, path.span, operation);
+                self.report(finding);
+            }
+        }
+        self.settings_left(id, operation, &seen, stray, step);
+        let empty = operation.each.is_some() && entries.is_empty();
+        if empty && !stray && !self.nodes[id].broken {
+            let text = format!("`{}` has nothing to do here", operation.name);
+            self.report(
+                Diagnostic::error(code::BODY_EMPTY, step.operation_span, text)
+                    .help("its body says what it does, one entry a line")
+                    .help("add `{ name = value }`, or take the step out"),
+            );
+        }
+        entries
+    }
+
+    fn no_setting(&mut self, item: &tree::Item, operation: &Operation) {
+        if item.broken || matches!(item.node, Node::Bad) {
+            return;
+        }
+        let finding = match &item.node {
+            Node::Require(_) => Diagnostic::error(
+                code::FORM_UNSUPPORTED,
+                item.span,
+                "this condition would not be judged",
+            )
+            .help("a condition that nobody judges would be worse than none")
+            .help("take it out, and read the figures with `mlinfra show`"),
+            Node::Block(block) => {
+                let word = block.path.text();
+                match &block.name {
+                    Some(name) if operation.fields.contains_key(&word) || operation.each.is_some() => {
+                        let span = Span {
+                            start: block.path.span.end,
+                            end: name.span.start,
+                            ..name.span
+                        };
+                        Diagnostic::error(
+                            code::FIELD_AS_BLOCK,
+                            block.path.span,
+                            format!("write `{word} = {}`", name.text),
+                        )
+                        .help("without `=` this declares a block, which has no place here")
+                        .fix(format!("{word} {0} → {word} = {0}", name.text), span, " = ")
+                    }
+                    _ => Diagnostic::error(
+                        code::KIND_UNKNOWN,
+                        block.path.span,
+                        format!("`{}` has no `{word}` block", operation.name),
+                    )
+                    .help("what stands here would have no effect"),
+                }
+            }
+            _ => Diagnostic::error(code::ENTRY_OUT_OF_PLACE, item.span, "this is no setting")
+                .help("the body of a step says how it works")
+                .help("write `name = value`"),
+        };
+        self.report(finding);
+    }
+
+    fn settings_left(
+        &mut self,
+        id: NodeId,
+        operation: &Operation,
+        seen: &BTreeMap<String, Span>,
+        stray: bool,
+        step: &mut Step,
+    ) {
+        for (name, declared) in &operation.fields {
+            if seen.contains_key(name) {
+                continue;
+            }
+            if let Some(default) = &declared.default {
+                let value = self.default_value(default, &settled(declared));
+                step.settings.insert(name.clone(), value);
+            } else if declared.required() && !stray && !self.nodes[id].broken {
+                let finding = missing_field(name, declared, step.operation_span, &operation.name);
+                self.report(finding);
+            }
+        }
+    }
+
+    /// Checks one entry of an open body.
+    fn entry(
+        &mut self,
+        each: &Type,
+        key: &Name,
+        value: &Expr,
+        inputs: &Inputs,
+        env: Env<'_>,
+    ) -> (Entry, Option<Value>) {
+        match each {
+            Type::RowOf(data) => self.row_entry(data, key, value, inputs, env),
+            Type::Enum(enumeration) => {
+                let term = self.value(value, each, env);
+                if term.term_type.is_error() {
+                    return (Entry::Wrong, None);
+                }
+                let entry = Entry::Case(Arc::clone(enumeration), term.value.clone(), value.span);
+                (entry, Some(term.value))
+            }
+            other => {
+                let term = self.value(value, other, env);
+                match (&term.term_type, &term.value) {
+                    (Type::Error, _) => (Entry::Wrong, None),
+                    (_, Value::Decimal(share)) => (Entry::Share(*share), Some(term.value)),
+                    _ => (Entry::Wrong, Some(term.value)),
+                }
+            }
+        }
+    }
+
+    fn row_entry(
+        &mut self,
+        data: &str,
+        key: &Name,
+        value: &Expr,
+        inputs: &Inputs,
+        env: Env<'_>,
+    ) -> (Entry, Option<Value>) {
+        let wrong = |column_type| TableColumn {
+            name: key.text.clone(),
+            column_type,
+            classes: BTreeSet::new(),
+            span: key.span,
+        };
+        let Some(table) = inputs.table(data).cloned() else {
+            return (Entry::Row(wrong(None), None), None);
+        };
+        if let Some(first) = table.column(&key.text).map(|column| column.span) {
+            let text = format!("the table has a column `{}` already", key.text);
+            self.report(
+                Diagnostic::error(code::COLUMN_EXISTS, key.span, text)
+                    .also(first, "here")
+                    .help("a table with two columns of one name could not be read")
+                    .help("give the new one another name"),
+            );
+        }
+        match self.row(value, RowEnv { table: &table, env }) {
+            None => (Entry::Row(wrong(None), None), None),
+            Some(row) => {
+                let column = TableColumn { classes: row.classes, ..wrong(Some(row.column_type)) };
+                let value = Value::Row(row.expression.clone());
+                (Entry::Row(column, Some(row.expression)), Some(value))
+            }
+        }
+    }
+
+    /// The result's type.
+    fn result(
+        &mut self,
+        id: NodeId,
+        operation: &Operation,
+        inputs: &Inputs,
+        entries: Vec<(Name, Entry)>,
+        tainted: bool,
+        step: &mut Step,
+    ) -> Term {
+        let address = self.nodes[id].address.clone();
+        let making =
+            Making { address: &address, operation: &operation.name, each_row: operation.each_row };
+        let value = self.reference_to(id);
+        let broken = self.nodes[id].broken;
+        let table_of = |name: &str| inputs.table(name).cloned();
+        let made = match &operation.result {
+            ResultRule::Extend { data } => table_of(data).map(|data| {
+                let added = entries.into_iter().filter_map(|(_, entry)| match entry {
+                    Entry::Row(column, expression) => Some((column, expression)),
+                    _ => None,
+                });
+                let mut made = extend(&data, &making, added.collect());
+                made.open |= broken;
+                made
+            }),
+            ResultRule::Rewrite { data } => {
+                table_of(data).map(|data| self.rewritten(&data, &making, &entries))
+            }
+            ResultRule::Known { data } => {
+                table_of(data).map(|data| self.made_known(&data, &making, step))
+            }
+            ResultRule::Parts { data } => {
+                return match table_of(data) {
+                    Some(data) => self.parted(&data, &making, &entries, tainted, step, value),
+                    None => Term::error(),
+                };
+            }
+            ResultRule::Weights { data, label, exclude } => {
+                let setting = exclude.as_ref().and_then(|name| step.settings.get(name)).cloned();
+                return match table_of(data) {
+                    Some(table) => {
+                        let column = inputs.terms.get(label).and_then(|term| term.value.as_text());
+                        let call = crate::train::Fitting {
+                            address: &address,
+                            label: column,
+                            excluded: setting.as_ref(),
+                            exclude: exclude.as_deref(),
+                            data_span: step.spans.get(data).copied().unwrap_or(step.operation_span),
+                            tainted,
+                        };
+                        self.fit_model(id, &table, &call, step, value)
+                    }
+                    None => Term::error(),
+                };
+            }
+            ResultRule::Release { model } => {
+                return match inputs.model(model) {
+                    Some(fitted) => {
+                        step.model.clone_from(&fitted.model);
+                        Term::new(Type::Release(Arc::clone(fitted)), value)
+                    }
+                    None => Term::error(),
+                };
+            }
+            ResultRule::Opaque(name) => {
+                return Term::new(Type::Opaque(name.as_str().into()), value);
+            }
+        };
+        let Some(mut made) = made else {
+            return Term::error();
+        };
+        made.tainted |= tainted;
+        if made.steps > STEPS_OF_A_TABLE_MAX {
+            self.limit(step.operation_span, &format!("a table after more than {STEPS_OF_A_TABLE_MAX} steps"));
+            return Term::error();
+        }
+        step.table = Some(made.table_type());
+        Term::new(Type::Table(Arc::new(made)), value)
+    }
+
+    fn made_known(&mut self, data: &Arc<Table>, making: &Making<'_>, step: &Step) -> Table {
+        let unknown = |column: &TableColumn| column.column_type.is_none_or(|known| known.nullable);
+        if !data.tainted && !data.columns.iter().any(unknown) {
+            let span = step.spans.values().min().copied().unwrap_or(step.operation_span);
+            self.report(
+                Diagnostic::error(code::NOTHING_TO_DROP, span, "no column of it may be missing")
+                    .help("this step would never take a row out")
+                    .help("take the step out, or mark the columns that may be missing with `?`"),
+            );
+        }
+        known(data, making)
+    }
+
+    fn rewritten(
+        &mut self,
+        data: &Arc<Table>,
+        making: &Making<'_>,
+        entries: &[(Name, Entry)],
+    ) -> Table {
+        let mut rewritings = Vec::new();
+        for (key, entry) in entries {
+            let Some(column) = data.column(&key.text) else {
+                if !data.open {
+                    let finding = unknown_column(data, &key.text, key.span);
+                    self.report(finding);
+                }
+                continue;
+            };
+            let Entry::Case(enumeration, value, span) = entry else {
+                continue;
+            };
+            let Some(case) = value.as_case().and_then(|name| enumeration.case(name)) else {
+                continue;
+            };
+            let base = column.column_type.map(|known| known.base);
+            if let Some(base) = base
+                && !case.takes.is_empty()
+                && !case.takes.contains(&base)
+            {
+                let takes: Vec<&str> = case.takes.iter().map(|base| base.word()).collect();
+                let text = format!("`{}` works on {} columns, and this is {}", case.name,
+                    takes.join(" and "), base.word());
+                self.report(
+                    Diagnostic::error(code::MASKING_WRONG, *span, text)
+                        .also(column.span, "the column")
+                        .help("its cells would not be masked, and so stay readable")
+                        .help("use another masking, or `drop`"),
+                );
+                continue;
+            }
+            let added = case.adds.iter().flat_map(|class| self.library.closure(class)).collect();
+            rewritings.push(Rewriting {
+                column: key.text.clone(),
+                case,
+                value: value.clone(),
+                added,
+                span: key.span,
+            });
+        }
+        rewrite(data, making, &rewritings)
+    }
+
+    fn parted(
+        &mut self,
+        data: &Arc<Table>,
+        making: &Making<'_>,
+        entries: &[(Name, Entry)],
+        tainted: bool,
+        step: &mut Step,
+        value: Value,
+    ) -> Term {
+        let mut total = Decimal::ZERO;
+        let mut parts = Vec::new();
+        for (key, entry) in entries {
+            if let Entry::Share(share) = entry {
+                total += *share;
+                if share.is_zero() {
+                    self.parts_not_whole(key.span, "this part would be empty");
+                }
+            }
+            let mut table = part(data, making, &key.text);
+            table.tainted |= tainted;
+            step.parts.insert(key.text.clone(), table.table_type());
+            parts.push((key.text.clone(), Arc::new(table)));
+        }
+        if !tainted && !parts.is_empty() && total != Decimal::ONE {
+            let percent = (total * Decimal::ONE_HUNDRED).normalize();
+            let text = format!("the parts add up to {percent}%");
+            self.parts_not_whole(step.operation_span, &text);
+        }
+        if data.steps >= STEPS_OF_A_TABLE_MAX {
+            self.limit(step.operation_span, &format!("a table after more than {STEPS_OF_A_TABLE_MAX} steps"));
+            return Term::error();
+        }
+        let open = tainted;
+        Term::new(Type::Parts(Arc::new(Parts { parts, open })), value)
+    }
+
+    fn parts_not_whole(&mut self, span: Span, text: &str) {
+        self.report(
+            Diagnostic::error(code::PARTS_NOT_WHOLE, span, text)
+                .help("every row goes into exactly one part")
+                .help("let the shares add up to 100%; name what is not used `rest`"),
+        );
+    }
+}
+
+/// The declared type with the parameters that it names replaced by what flowed in.
+fn instantiate(declared: &Type, inputs: &Inputs) -> Type {
+    match declared {
+        Type::Optional(inner) => instantiate(inner, inputs).optional(),
+        Type::List(inner) => match instantiate(inner, inputs) {
+            Type::Error => Type::Error,
+            inner => Type::List(Arc::new(inner)),
+        },
+        Type::ColumnOf(name, base) => match inputs.table(name) {
+            Some(table) => Type::Column(Arc::clone(table), *base),
+            None => Type::Error,
+        },
+        other => other.clone(),
+    }
+}
+
+/// The type that a setting's default is checked against: columns are named by written ones alone.
+fn settled(declared: &FieldDeclaration) -> Type {
+    match declared.field_type.present() {
+        Type::List(inner) if matches!(**inner, Type::ColumnOf(..)) => {
+            Type::List(Arc::new(Type::Any))
+        }
+        _ => declared.field_type.clone(),
+    }
+}
+
+fn unknown_setting(name: &str, span: Span, operation: &Operation) -> Diagnostic {
+    let text = format!("`{}` has no setting `{name}`", operation.name);
+    let finding = Diagnostic::error(code::FIELD_UNKNOWN, span, text)
+        .help("nothing would read it, so it would have no effect");
+    if operation.parameters.iter().any(|parameter| parameter.name == name) {
+        return finding.help(format!(
+            "it flows in, so it stands in the parentheses: `{}({name} = …)`",
+            operation.name
+        ));
+    }
+    let settable = operation.fields.iter().filter(|(_, field)| !field.computed);
+    let known: Vec<&str> = settable.map(|(name, _)| name.as_str()).collect();
+    match nearest(name, known.iter().copied()) {
+        Some(meant) => finding.suggest(span, name, Some(meant)),
+        None if known.is_empty() => finding.help("it has no settings: take this out"),
+        None => finding.help(format!("its settings are {}", crate::scope::list(&known))),
+    }
+}

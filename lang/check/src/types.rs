@@ -1,0 +1,351 @@
+//! The types of the language, and what an expression amounts to: a type and a value.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use mlinfra_api::{ColumnBase, Dimension, Value};
+
+use crate::model::Fitted;
+use crate::table::Table;
+use crate::tree::{Expr, Require};
+
+/// A type. The last group stands only in declarations; a call replaces it by what flows in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Type {
+    /// Of an expression in error: fits everything, so that no finding has a child.
+    Error,
+    /// Of `none` alone.
+    Nothing,
+    Bool,
+    Int,
+    Decimal,
+    String,
+    Date,
+    Quantity(Dimension),
+    Enum(Arc<EnumType>),
+    Checked(Arc<CheckedType>),
+    Optional(Arc<Type>),
+    List(Arc<Type>),
+    Map(Arc<Type>),
+    Range(Arc<Type>),
+    Union(Arc<Vec<Type>>),
+    /// A block of this kind.
+    Block(Arc<str>),
+    /// A result without members of its own kind of type: a report.
+    Opaque(Arc<str>),
+    Table(Arc<Table>),
+    Parts(Arc<Parts>),
+    Weights(Arc<Fitted>),
+    Release(Arc<Fitted>),
+    Secret(Arc<Type>),
+    /// A column of this table, of this type if one is named.
+    Column(Arc<Table>, Option<ColumnBase>),
+    /// A column's type, where types are values.
+    ColumnType,
+
+    AnyTable,
+    AnyWeights,
+    AnyRelease,
+    /// Everything.
+    Any,
+    ColumnOf(Arc<str>, Option<ColumnBase>),
+    LikeOf(Vec<Arc<str>>),
+    FitsOf(Arc<str>),
+    RowOf(Arc<str>),
+    /// Binary floating point: rows alone have it.
+    Float,
+    /// One of few texts: rows alone have it.
+    Category,
+}
+
+/// The tables that a step cuts its input into.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Parts {
+    pub(crate) parts: Vec<(String, Arc<Table>)>,
+    /// Whether a part may be missing here because of a finding.
+    pub(crate) open: bool,
+}
+
+/// A declared type with cases.
+pub(crate) struct EnumType {
+    /// None for `enum(a, b)` written in place.
+    pub(crate) name: Option<String>,
+    /// Set once, when all types are known: cases may name their own type.
+    pub(crate) cases: OnceLock<Vec<Case>>,
+}
+
+impl EnumType {
+    /// The cases, in the order declared.
+    pub(crate) fn cases(&self) -> &[Case] {
+        self.cases.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// The case of this name.
+    pub(crate) fn case(&self, name: &str) -> Option<&Case> {
+        self.cases().iter().find(|case| case.name == name)
+    }
+}
+
+impl PartialEq for EnumType {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl fmt::Debug for EnumType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name.as_deref().unwrap_or("enum"))
+    }
+}
+
+/// One case, with what it carries.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) parameters: Vec<Parameter>,
+    /// As a masking: which columns it can be used on; all if empty.
+    pub(crate) takes: Vec<ColumnBase>,
+    /// As a masking: what it makes of the column.
+    pub(crate) result: CaseResult,
+    /// As a masking: the classes that it takes away.
+    pub(crate) clears: Vec<String>,
+    /// As a masking: the classes that it adds.
+    pub(crate) adds: Vec<String>,
+}
+
+/// What a masking makes of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CaseResult {
+    /// It stays what it is.
+    Same,
+    /// It goes.
+    Nothing,
+    /// It becomes this.
+    Base(ColumnBase),
+}
+
+/// A parameter of a case, an operation or a function.
+#[derive(Debug)]
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    pub(crate) parameter_type: Type,
+    pub(crate) default: Option<Default>,
+}
+
+/// A declared default: its text, and its value once somebody asked.
+#[derive(Debug)]
+pub(crate) struct Default {
+    pub(crate) expression: Expr,
+    pub(crate) value: OnceLock<Value>,
+}
+
+impl Default {
+    /// A default that nobody asked for yet.
+    pub(crate) fn new(expression: Expr) -> Self {
+        Default {
+            expression,
+            value: OnceLock::new(),
+        }
+    }
+}
+
+/// A type with a name and conditions on its values.
+pub(crate) struct CheckedType {
+    pub(crate) name: String,
+    pub(crate) base: Type,
+    pub(crate) requires: Vec<Require>,
+}
+
+impl PartialEq for CheckedType {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl fmt::Debug for CheckedType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Type {
+    /// The type without conditions and secrecy.
+    pub(crate) fn bare(&self) -> &Type {
+        match self {
+            Type::Checked(checked) => checked.base.bare(),
+            Type::Secret(inner) => inner.bare(),
+            other => other,
+        }
+    }
+
+    /// The type of what is there, if something is.
+    pub(crate) fn present(&self) -> &Type {
+        match self {
+            Type::Optional(inner) => inner.present(),
+            other => other,
+        }
+    }
+
+    /// `T?`; one `?` is as good as two.
+    pub(crate) fn optional(self) -> Type {
+        match self {
+            Type::Optional(_) | Type::Error | Type::Nothing => self,
+            other => Type::Optional(Arc::new(other)),
+        }
+    }
+
+    /// Whether a value of it may be absent.
+    pub(crate) fn may_be_absent(&self) -> bool {
+        matches!(self.bare(), Type::Optional(_) | Type::Nothing)
+    }
+
+    /// Whether it is an error, or made of one.
+    pub(crate) fn is_error(&self) -> bool {
+        match self {
+            Type::Error => true,
+            Type::Optional(inner)
+            | Type::List(inner)
+            | Type::Map(inner)
+            | Type::Range(inner)
+            | Type::Secret(inner) => inner.is_error(),
+            _ => false,
+        }
+    }
+
+    /// Whether a secret is in it.
+    pub(crate) fn is_secret(&self) -> bool {
+        match self {
+            Type::Secret(_) => true,
+            Type::Optional(inner) | Type::List(inner) | Type::Map(inner) => inner.is_secret(),
+            _ => false,
+        }
+    }
+
+    /// An `enum(…)` of these texts, as a type written in place.
+    pub(crate) fn enumeration(names: impl IntoIterator<Item = String>) -> Type {
+        let case = |name| Case {
+            name,
+            parameters: Vec::new(),
+            takes: Vec::new(),
+            result: CaseResult::Same,
+            clears: Vec::new(),
+            adds: Vec::new(),
+        };
+        Type::Enum(Arc::new(EnumType {
+            name: None,
+            cases: OnceLock::from(names.into_iter().map(case).collect::<Vec<_>>()),
+        }))
+    }
+
+    /// The enums that a bare word may be a case of, where this type is expected.
+    pub(crate) fn enums(&self, found: &mut Vec<Arc<EnumType>>) {
+        match self {
+            Type::Enum(enumeration) => found.push(Arc::clone(enumeration)),
+            Type::Optional(inner) | Type::List(inner) | Type::Range(inner) => inner.enums(found),
+            Type::Secret(inner) => inner.enums(found),
+            Type::Checked(checked) => checked.base.enums(found),
+            Type::Union(members) => members.iter().for_each(|member| member.enums(found)),
+            _ => {}
+        }
+    }
+
+    /// The table whose columns a bare word may name, where this type is expected.
+    pub(crate) fn column_table(&self) -> Option<&Arc<Table>> {
+        match self {
+            Type::Column(table, _) => Some(table),
+            Type::Optional(inner) | Type::List(inner) => inner.column_table(),
+            _ => None,
+        }
+    }
+}
+
+/// As a person would say it: "a duration", "an int".
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::Error => f.write_str("?"),
+            Type::Nothing => f.write_str("none"),
+            Type::Bool => f.write_str("bool"),
+            Type::Int => f.write_str("int"),
+            Type::Decimal => f.write_str("decimal"),
+            Type::Float => f.write_str("float"),
+            Type::String => f.write_str("string"),
+            Type::Category => f.write_str("category"),
+            Type::Date => f.write_str("date"),
+            Type::Quantity(dimension) => f.write_str(&crate::quantity::noun(dimension)),
+            Type::Enum(enumeration) => match &enumeration.name {
+                Some(name) => f.write_str(name),
+                None => {
+                    let names: Vec<&str> =
+                        enumeration.cases().iter().map(|case| case.name.as_str()).collect();
+                    write!(f, "enum({})", names.join(", "))
+                }
+            },
+            Type::Checked(checked) => f.write_str(&checked.name),
+            Type::Optional(inner) => write!(f, "{inner}?"),
+            Type::List(inner) => write!(f, "list({inner})"),
+            Type::Map(inner) => write!(f, "map({inner})"),
+            Type::Range(inner) => write!(f, "range({inner})"),
+            Type::Secret(inner) => write!(f, "secret {inner}"),
+            Type::Union(members) => {
+                for (index, member) in members.iter().enumerate() {
+                    write!(f, "{}{member}", if index == 0 { "" } else { " | " })?;
+                }
+                Ok(())
+            }
+            Type::Block(kind) => f.write_str(kind),
+            Type::Opaque(name) => f.write_str(name),
+            Type::Table(_) | Type::AnyTable | Type::LikeOf(_) | Type::FitsOf(_) => {
+                f.write_str("table")
+            }
+            Type::Parts(_) => f.write_str("parts of a table"),
+            Type::Weights(_) | Type::AnyWeights => f.write_str("weights"),
+            Type::Release(_) | Type::AnyRelease => f.write_str("release"),
+            Type::Column(_, None) | Type::ColumnOf(_, None) => f.write_str("column"),
+            Type::Column(_, Some(base)) | Type::ColumnOf(_, Some(base)) => {
+                write!(f, "{} column", base.word())
+            }
+            Type::ColumnType => f.write_str("type of a column"),
+            Type::RowOf(_) => f.write_str("expression over a row"),
+            Type::Any => f.write_str("any value"),
+        }
+    }
+}
+
+/// A type and a value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Term {
+    pub(crate) term_type: Type,
+    pub(crate) value: Value,
+}
+
+impl Term {
+    /// A typed value.
+    pub(crate) fn new(term_type: Type, value: Value) -> Self {
+        Term { term_type, value }
+    }
+
+    /// What an expression in error amounts to.
+    pub(crate) fn error() -> Self {
+        Term::new(Type::Error, Value::None)
+    }
+
+    /// Whether it is known now, when the spec is checked.
+    pub(crate) fn is_known(&self) -> bool {
+        known(&self.value)
+    }
+}
+
+/// Whether nothing in this value is for apply to tell.
+fn known(value: &Value) -> bool {
+    match value {
+        Value::Unknown(_) => false,
+        Value::Reference(reference) => reference.path.is_empty(),
+        Value::List(elements) => elements.iter().all(known),
+        Value::Record(entries) | Value::Case { arguments: entries, .. } => {
+            entries.values().all(known)
+        }
+        Value::Range(low, high) => known(low) && known(high),
+        _ => true,
+    }
+}

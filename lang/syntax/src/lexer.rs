@@ -1,0 +1,482 @@
+//! Text to tokens: one `alt` of nom, total, so that every byte belongs to a token.
+
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take_till, take_while, take_while_m_n, take_while1};
+use nom::character::complete::{anychar, char, digit1, one_of, satisfy};
+use nom::combinator::{map, map_opt, not, opt, peek, recognize, value, verify};
+use nom::multi::{fold_many0, many_m_n};
+use nom::sequence::{pair, preceded, terminated};
+use nom::{IResult, Parser};
+
+use crate::kind::Kind;
+
+/// A token: its kind and its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// What it is.
+    pub kind: Kind,
+    /// The first byte.
+    pub start: u32,
+    /// Behind the last byte.
+    pub end: u32,
+}
+
+/// What the parser sees of a token that is no trivia.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lexeme {
+    /// Its kind; a reserved word has its own unless a `=` or `:` follows on its line.
+    pub(crate) kind: Kind,
+    /// Its place among all tokens.
+    pub(crate) token: u32,
+    /// Bytes between the start of its line and its own.
+    pub(crate) column: u32,
+    /// The column of the first lexeme on its line.
+    pub(crate) indent: u32,
+    /// Its line, from 0.
+    pub(crate) line: u32,
+    /// Whether it is the first on its line.
+    pub(crate) first: bool,
+    /// Whether anything stands between it and the one before.
+    pub(crate) apart: bool,
+}
+
+/// A text in tokens.
+pub(crate) struct Lexed {
+    /// All of them; joined they are the text.
+    pub(crate) tokens: Vec<Token>,
+    /// Those that are no trivia, closed by one [`Kind::End`].
+    pub(crate) lexemes: Vec<Lexeme>,
+}
+
+/// All tokens of a text; joined they are the text.
+pub fn tokens(text: &str) -> Vec<Token> {
+    lex(text).tokens
+}
+
+/// Cuts a text into tokens. Takes time in proportion to the text's length.
+pub(crate) fn lex(text: &str) -> Lexed {
+    let mut lexer = Lexer::new(text);
+    while !lexer.rest.is_empty() {
+        lexer.step();
+    }
+    lexer.break_strings();
+    lexer.finish()
+}
+
+/// Where the lexer stands.
+struct Lexer<'a> {
+    text: &'a str,
+    rest: &'a str,
+    /// For each string whose `${` is open, the number of `{` open in that expression.
+    braces: Vec<u32>,
+    /// Whether the text of a string goes on here.
+    in_string: bool,
+    line: u32,
+    line_start: u32,
+    indent: u32,
+    first: bool,
+    apart: bool,
+    tokens: Vec<Token>,
+    lexemes: Vec<Lexeme>,
+}
+
+impl<'a> Lexer<'a> {
+    fn new(text: &'a str) -> Self {
+        Lexer {
+            text,
+            rest: text,
+            braces: Vec::new(),
+            in_string: false,
+            line: 0,
+            line_start: 0,
+            indent: 0,
+            first: true,
+            apart: false,
+            tokens: Vec::with_capacity(text.len() / 3),
+            lexemes: Vec::with_capacity(text.len() / 5),
+        }
+    }
+
+    fn offset(&self) -> u32 {
+        (self.text.len() - self.rest.len()) as u32
+    }
+
+    /// Takes one token.
+    fn step(&mut self) {
+        if self.in_string {
+            return self.step_in_string();
+        }
+        let context = Context {
+            before: self.text.as_bytes()[..self.offset() as usize].last().copied(),
+            nested: !self.braces.is_empty(),
+            indent: if self.first { self.column() } else { self.indent },
+        };
+        let (rest, kind) = token(context, self.rest).expect("the last branch takes any character");
+        let kind = match (kind, self.braces.last_mut()) {
+            (Kind::Newline, Some(_)) => return self.break_strings(),
+            (Kind::LeftBrace, Some(open)) => {
+                *open += 1;
+                kind
+            }
+            (Kind::RightBrace, Some(0)) => {
+                self.braces.pop();
+                self.in_string = true;
+                Kind::InterpolationClose
+            }
+            (Kind::RightBrace, Some(open)) => {
+                *open -= 1;
+                kind
+            }
+            _ => kind,
+        };
+        self.push(kind, rest);
+        if kind == Kind::StringStart {
+            self.open_interpolation();
+        }
+    }
+
+    /// Takes what follows the `}` of a `${…}`.
+    fn step_in_string(&mut self) {
+        self.in_string = false;
+        let (rest, stop) = string_text(self.rest).expect("a string's text may be empty");
+        match stop {
+            Stop::Quote => self.push(Kind::StringEnd, rest),
+            Stop::Line => self.push(Kind::StringBreak, rest),
+            Stop::Interpolation => {
+                if rest.len() < self.rest.len() {
+                    self.push(Kind::StringMiddle, rest);
+                }
+                self.open_interpolation();
+            }
+        }
+    }
+
+    fn open_interpolation(&mut self) {
+        let rest = self.rest.get("${".len()..).unwrap_or("");
+        self.push(Kind::InterpolationOpen, rest);
+        self.braces.push(0);
+    }
+
+    /// The line ends: so does every string on it.
+    fn break_strings(&mut self) {
+        if std::mem::take(&mut self.in_string) {
+            self.push(Kind::StringBreak, self.rest);
+        }
+        for _ in 0..std::mem::take(&mut self.braces).len() {
+            self.push(Kind::StringBreak, self.rest);
+        }
+    }
+
+    fn column(&self) -> u32 {
+        self.offset() - self.line_start
+    }
+
+    fn push(&mut self, kind: Kind, rest: &'a str) {
+        let start = self.offset();
+        let column = self.column();
+        let taken = &self.rest[..self.rest.len() - rest.len()];
+        self.rest = rest;
+        let end = self.offset();
+        if kind == Kind::Unknown
+            && let Some(last) = self.tokens.last_mut()
+            && last.kind == Kind::Unknown
+        {
+            // A run of characters that mean nothing is one token, hence one finding.
+            last.end = end;
+            return;
+        }
+        let token = self.tokens.len() as u32;
+        self.tokens.push(Token { kind, start, end });
+        if kind == Kind::Newline {
+            self.line += 1;
+            self.line_start = end;
+            self.first = true;
+            self.apart = true;
+        } else if kind.is_trivia() {
+            self.apart = true;
+            if start == 0 && taken.starts_with('\u{feff}') {
+                self.line_start = '\u{feff}'.len_utf8() as u32;
+            }
+        } else {
+            if self.first {
+                self.indent = column;
+            }
+            self.lexemes.push(Lexeme {
+                kind: if kind == Kind::Word { Kind::of_word(taken) } else { kind },
+                token,
+                column,
+                indent: self.indent,
+                line: self.line,
+                first: self.first,
+                apart: self.apart,
+            });
+            self.first = false;
+            self.apart = false;
+            if matches!(kind, Kind::Text | Kind::OpenText) {
+                self.line += taken.bytes().filter(|byte| *byte == b'\n').count() as u32;
+                if let Some(last) = taken.rfind('\n') {
+                    self.line_start = start + last as u32 + 1;
+                }
+            }
+        }
+    }
+
+    /// Reserved words before `=` or `:` on their line are names: columns and arguments may be
+    /// called anything.
+    fn finish(mut self) -> Lexed {
+        self.lexemes.push(Lexeme {
+            kind: Kind::End,
+            token: self.tokens.len() as u32,
+            column: 0,
+            indent: 0,
+            line: self.line + 1,
+            first: true,
+            apart: true,
+        });
+        for at in 1..self.lexemes.len() {
+            let next = self.lexemes[at];
+            if matches!(next.kind, Kind::Equal | Kind::Colon) && !next.first {
+                let word = &mut self.lexemes[at - 1];
+                if crate::set::RESERVED.has(word.kind) {
+                    word.kind = Kind::Word;
+                }
+            }
+        }
+        Lexed {
+            tokens: self.tokens,
+            lexemes: self.lexemes,
+        }
+    }
+}
+
+/// What a token depends on besides the text that follows.
+#[derive(Clone, Copy)]
+struct Context {
+    /// The byte before: `/` behind a name, a number or `)` may be "per".
+    before: Option<u8>,
+    /// Whether this is the expression of a `${…}`, which ends at its line and holds no comment.
+    nested: bool,
+    /// The column of the line's first token.
+    indent: u32,
+}
+
+/// One token. Total: fails at the end of the text alone.
+fn token(context: Context, input: &str) -> IResult<&str, Kind> {
+    alt((
+        value(Kind::Space, take_while1(|c| c == ' ' || c == '\t')),
+        word,
+        value(Kind::Newline, newline),
+        |input| comment(context, input),
+        number_like,
+        |input| string_like(context, input),
+        |input| per(context, input),
+        sign,
+        quoted,
+        value(Kind::Space, one_of("\r\u{feff}")),
+        value(Kind::Unknown, anychar),
+    ))
+    .parse(input)
+}
+
+fn newline(input: &str) -> IResult<&str, &str> {
+    alt((tag("\n"), tag("\r\n"))).parse(input)
+}
+
+/// The rest of the line, without its end.
+fn line_rest(input: &str) -> IResult<&str, &str> {
+    let (_, line) = take_till(|c| c == '\n').parse(input)?;
+    let line = line.strip_suffix('\r').filter(|_| line.len() < input.len()).unwrap_or(line);
+    Ok((&input[line.len()..], line))
+}
+
+fn comment(context: Context, input: &str) -> IResult<&str, Kind> {
+    let kind = alt((
+        value(Kind::Documentation, tag("///")),
+        value(Kind::Comment, tag("//")),
+        value(Kind::HashComment, char('#')),
+    ));
+    terminated(verify(kind, |_| !context.nested), line_rest).parse(input)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+fn word(input: &str) -> IResult<&str, Kind> {
+    // The first character decides alone, so that a long run is not read twice.
+    let first = peek(satisfy(|c| is_word(c) && !c.is_numeric()));
+    map(preceded(first, take_while1(is_word)), |word: &str| {
+        if word.is_ascii() { Kind::Word } else { Kind::ForeignWord }
+    })
+    .parse(input)
+}
+
+fn quoted(input: &str) -> IResult<&str, Kind> {
+    let inner = take_while1(|c| c != '`' && c != '\n');
+    value(Kind::Quoted, (char('`'), inner, char('`'))).parse(input)
+}
+
+fn per(context: Context, input: &str) -> IResult<&str, Kind> {
+    let touches = context
+        .before
+        .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'%' | b')'));
+    let letter = satisfy(|c| c.is_ascii_alphabetic() || c == '_');
+    let sign = verify(char('/'), move |_| touches);
+    value(Kind::Per, terminated(sign, peek(letter))).parse(input)
+}
+
+/// Dates and addresses are the longer matches, so they come first.
+fn number_like(input: &str) -> IResult<&str, Kind> {
+    preceded(
+        peek(satisfy(|c| c.is_ascii_digit())),
+        alt((
+            value(Kind::Date, date),
+            value(Kind::Ip, ip),
+            value(Kind::Number, number),
+        )),
+    )
+    .parse(input)
+}
+
+fn exactly(count: usize) -> impl Fn(&str) -> IResult<&str, &str> {
+    move |input| take_while_m_n(count, count, |c: char| c.is_ascii_digit()).parse(input)
+}
+
+fn date(input: &str) -> IResult<&str, &str> {
+    let day = (exactly(4), char('-'), exactly(2), char('-'), exactly(2));
+    let offset = (one_of("+-"), exactly(2), char(':'), exactly(2));
+    let zone = alt((recognize(char('Z')), recognize(offset)));
+    let clock = take_while1(|c: char| c.is_ascii_digit() || c == ':' || c == '.');
+    let time = (char('T'), clock, zone);
+    let end = not(satisfy(|c| is_word(c) || c == '-'));
+    terminated(recognize(pair(day, opt(time))), end).parse(input)
+}
+
+fn ip(input: &str) -> IResult<&str, &str> {
+    let part = || take_while_m_n(1, 3, |c: char| c.is_ascii_digit());
+    let address = (part(), many_m_n(3, 3, preceded(char('.'), part())));
+    let network = preceded(char('/'), take_while_m_n(1, 2, |c: char| c.is_ascii_digit()));
+    let end = not(satisfy(|c| is_word(c) || c == '.'));
+    terminated(recognize(pair(address, opt(network))), end).parse(input)
+}
+
+/// Digits, each `_` between two of them.
+fn digits(input: &str) -> IResult<&str, &str> {
+    let group = preceded(char('_'), digit1);
+    recognize(pair(digit1, fold_many0(group, || (), |(), _| ()))).parse(input)
+}
+
+fn number(input: &str) -> IResult<&str, &str> {
+    let fraction = preceded(char('.'), digits);
+    let exponent = (one_of("eE"), opt(one_of("+-")), digit1);
+    recognize((digits, opt(fraction), opt(exponent), opt(char('%')))).parse(input)
+}
+
+/// Where the text of a string stops.
+enum Stop {
+    /// Behind its closing quote.
+    Quote,
+    /// Before a `${`.
+    Interpolation,
+    /// Before its line's end.
+    Line,
+}
+
+/// The text of a string up to where it stops. A backslash takes the next character with it.
+fn string_text(input: &str) -> IResult<&str, Stop> {
+    let mut rest = input;
+    loop {
+        (rest, _) = take_till(|c| matches!(c, '"' | '\\' | '$' | '\n' | '\r')).parse(rest)?;
+        let mut next = rest.chars();
+        match next.next() {
+            Some('"') => return Ok((next.as_str(), Stop::Quote)),
+            Some('$') if rest.starts_with("${") => return Ok((rest, Stop::Interpolation)),
+            None | Some('\n') => return Ok((rest, Stop::Line)),
+            Some('\r') if rest.starts_with("\r\n") => return Ok((rest, Stop::Line)),
+            Some('\\') => rest = match next.clone().next() {
+                None | Some('\n' | '\r') => next.as_str(),
+                Some(_) => {
+                    next.next();
+                    next.as_str()
+                }
+            },
+            Some(_) => rest = next.as_str(),
+        }
+    }
+}
+
+fn string_like(context: Context, input: &str) -> IResult<&str, Kind> {
+    let text = |input| text(context, input);
+    let string = map(preceded(char('"'), string_text), |stop| match stop {
+        Stop::Quote => Kind::String,
+        Stop::Interpolation => Kind::StringStart,
+        Stop::Line => Kind::OpenString,
+    });
+    let single = (char('\''), take_while(|c| c != '\'' && c != '\n'), char('\''));
+    alt((text, string, value(Kind::SingleQuoted, single))).parse(input)
+}
+
+/// `"""…"""`; unclosed it ends before the first line indented no deeper than the line it began on.
+fn text(context: Context, input: &str) -> IResult<&str, Kind> {
+    let (body, _) = verify(tag("\"\"\""), |_: &str| !context.nested).parse(input)?;
+    let mut rest = body;
+    loop {
+        let (next, line) = line_rest(rest)?;
+        if let Some(close) = line.find("\"\"\"") {
+            return Ok((&rest[close + 3..], Kind::Text));
+        }
+        let Ok((below, _)) = newline(next) else {
+            return Ok((next, Kind::OpenText));
+        };
+        let (_, line) = line_rest(below)?;
+        let content = line.trim_start_matches([' ', '\t']);
+        let shallow = line.len() - content.len() <= context.indent as usize;
+        if shallow && !content.is_empty() && !content.starts_with("\"\"\"") {
+            return Ok((next, Kind::OpenText));
+        }
+        rest = below;
+    }
+}
+
+fn sign(input: &str) -> IResult<&str, Kind> {
+    let double = map_opt(nom::bytes::complete::take(2usize), |sign| {
+        Some(match sign {
+            "=>" => Kind::Arrow,
+            "==" => Kind::EqualEqual,
+            "!=" => Kind::NotEqual,
+            "<=" => Kind::LessEqual,
+            ">=" => Kind::GreaterEqual,
+            ".." => Kind::DotDot,
+            "??" => Kind::Coalesce,
+            "&&" => Kind::AndAnd,
+            "||" => Kind::OrOr,
+            _ => return None,
+        })
+    });
+    let single = map_opt(anychar, |sign| {
+        Some(match sign {
+            '{' => Kind::LeftBrace,
+            '}' => Kind::RightBrace,
+            '(' => Kind::LeftParen,
+            ')' => Kind::RightParen,
+            '[' => Kind::LeftBracket,
+            ']' => Kind::RightBracket,
+            ',' => Kind::Comma,
+            ':' => Kind::Colon,
+            '=' => Kind::Equal,
+            '<' => Kind::Less,
+            '>' => Kind::Greater,
+            '+' => Kind::Plus,
+            '-' => Kind::Minus,
+            '*' => Kind::Star,
+            '/' => Kind::Slash,
+            '.' => Kind::Dot,
+            '?' => Kind::Question,
+            '@' => Kind::At,
+            '|' => Kind::Pipe,
+            '!' => Kind::Bang,
+            _ => return None,
+        })
+    });
+    alt((double, single)).parse(input)
+}

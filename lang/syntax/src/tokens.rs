@@ -1,0 +1,92 @@
+//! What is wrong with single tokens.
+
+use crate::error::{SyntaxError, edit};
+use crate::kind::Kind;
+use crate::lexer::Token;
+use crate::literal;
+
+/// The findings that a token alone gives rise to, in the order of the text.
+pub(crate) fn findings(text: &str, tokens: &[Token]) -> Vec<SyntaxError> {
+    let mut findings = Vec::new();
+    let mut starts = Vec::new();
+    for token in tokens {
+        match token.kind {
+            Kind::StringStart => starts.push(*token),
+            Kind::StringEnd => {
+                starts.pop();
+            }
+            Kind::StringBreak => {
+                let start = starts.pop().unwrap_or(*token);
+                // One line ends them all: the outermost is the one to mend.
+                if starts.is_empty() {
+                    findings.push(open_string(start));
+                }
+            }
+            // Inside a `${…}` that is not closed either, the outer string is reported.
+            Kind::OpenString if starts.is_empty() => findings.push(open_string(*token)),
+            _ => {}
+        }
+        let word = &text[token.start as usize..token.end as usize];
+        of_token(*token, word, &mut findings);
+    }
+    findings
+}
+
+fn open_string(token: Token) -> SyntaxError {
+    let at = token.start..token.start + 1;
+    let finding = SyntaxError::new("E0002", at, "this string is not closed on its line");
+    finding.help("close it with `\"`; text of several lines stands between `\"\"\"`")
+}
+
+fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
+    let at = token.start..token.end;
+    match token.kind {
+        Kind::Unknown => {
+            let message = "this means nothing outside of strings and comments";
+            findings.push(SyntaxError::new("E0001", at, message));
+        }
+        Kind::OpenText => {
+            let at = at.start..at.start + 3;
+            let finding = SyntaxError::new("E0003", at, "this text is not closed");
+            findings.push(finding.help("close it with `\"\"\"` on a line of its own"));
+        }
+        Kind::HashComment => {
+            let sign = at.start..at.start + 1;
+            let finding = SyntaxError::new("E0018", sign.clone(), "a comment begins with `//`");
+            findings.push(finding.fix("write `//`", vec![edit(sign, "//")]));
+        }
+        Kind::SingleQuoted => {
+            let inner = word[1..word.len() - 1].replace('"', "\\\"");
+            let finding = SyntaxError::new("E0019", at.clone(), "a string takes double quotes");
+            let fix = vec![edit(at, format!("\"{inner}\""))];
+            findings.push(finding.fix("write double quotes", fix));
+        }
+        Kind::ForeignWord => {
+            let message = "a name is made of ASCII letters, digits and `_`";
+            let finding = SyntaxError::new("E0025", at.clone(), message);
+            let finding = finding.help("any other name stands between back quotes");
+            let fix = vec![edit(at, format!("`{word}`"))];
+            findings.push(finding.fix("put it between back quotes", fix));
+        }
+        Kind::Date if literal::date(word).is_none() => {
+            findings.push(SyntaxError::new("E0033", at, "there is no such day or time"));
+        }
+        Kind::Ip if literal::ip(word).is_none() => {
+            let message = "no part of an address is above 255, no prefix above 32";
+            findings.push(SyntaxError::new("E0033", at, message));
+        }
+        kind => {
+            let Some(inner) = literal::string_inner(kind, word) else { return };
+            let start = at.start + inner.start;
+            let text = &word[inner.start as usize..inner.end as usize];
+            for escape in literal::unknown_escapes(text) {
+                let at = start + escape.start..start + escape.end;
+                let fix = vec![edit(at.start..at.start, "\\")];
+                let finding = SyntaxError::new("E0029", at, "this escape means nothing")
+                    .help("the escapes are \\n \\t \\r \\\" \\\\ \\$ and \\u{1f600}")
+                    .fix("write `\\\\`", fix);
+                findings.push(finding);
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `mlinfra log`: who changed what, when and how it ended.
+
+use clap::Args;
+use mlinfra_state::operation_number;
+use serde_json::json;
+
+use crate::arguments::SpecOption;
+use crate::problem::{Exit, Problem, Stop};
+use crate::session::Session;
+use crate::view::{Screen, json, state};
+use crate::workspace::Workspace;
+
+const EXAMPLES: &str = "\
+Examples:
+  mlinfra log                      every operation, newest first
+  mlinfra log op-3                 one of them with its actions";
+
+/// The words of `log`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// An operation such as `op-3`
+    operation: Option<String>,
+    #[command(flatten)]
+    spec: SpecOption,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Lists operations, or shows one.
+pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> {
+    let workspace = Workspace::find(&arguments.spec.spec, &[])?;
+    let session = Session::open_unchecked(&workspace)?;
+    let operations = session.store.operations();
+    let chosen = match &arguments.operation {
+        None => operations,
+        Some(name) => {
+            let number = operation_number(name);
+            let found = operations.iter().find(|operation| Some(operation.number) == number);
+            std::slice::from_ref(found.ok_or_else(|| unknown(name))?)
+        }
+    };
+    if screen.json {
+        screen.print_json(&json::envelope("log", json!({ "operations": chosen })));
+        return Ok(Exit::Done);
+    }
+    match (&arguments.operation, chosen) {
+        (Some(_), [operation]) => screen.print(&state::operation(operation, screen)),
+        _ => screen.print(&state::operations(chosen, screen)),
+    }
+    Ok(Exit::Done)
+}
+
+/// No operation has this name.
+pub(crate) fn unknown(name: &str) -> Problem {
+    Problem::new(Exit::Usage, "E1014", "there is no such operation")
+        .detail(format!("`{name}` is not in the journal"))
+        .help("`mlinfra log` lists them")
+}

@@ -1,0 +1,39 @@
+//! The commands, one file each.
+
+pub(crate) mod apply;
+pub(crate) mod attach;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod destroy;
+pub(crate) mod explain;
+pub(crate) mod fmt;
+pub(crate) mod init;
+pub(crate) mod log;
+pub(crate) mod output;
+pub(crate) mod plan;
+pub(crate) mod show;
+pub(crate) mod state;
+
+use crate::arguments::{Arguments, Command};
+use crate::problem::{Exit, Stop};
+use crate::view::Screen;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Stop> {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Init(arguments) => init::run(arguments, screen),
+        Command::Check(arguments) => check::run(arguments, global, screen),
+        Command::Fmt(arguments) => fmt::run(arguments, screen),
+        Command::Plan(arguments) => plan::run(arguments, global, screen),
+        Command::Apply(arguments) => apply::run(arguments, global, screen),
+        Command::Attach(arguments) => attach::run(arguments, screen),
+        Command::Show(arguments) => show::run(arguments, screen),
+        Command::Output(arguments) => output::run(arguments, global, screen),
+        Command::Log(arguments) => log::run(arguments, screen),
+        Command::Destroy(arguments) => destroy::run(arguments, global, screen),
+        Command::Explain(arguments) => explain::run(arguments, screen),
+        Command::State(arguments) => state::run(arguments, screen),
+        Command::Completions(arguments) => completions::run(arguments, screen),
+    }
+}

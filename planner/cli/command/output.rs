@@ -1,0 +1,103 @@
+//! `mlinfra output`: what other programs take from here.
+
+use clap::Args;
+use mlinfra_api::Value;
+use serde_json::{Map, json};
+
+use crate::arguments::{Global, SpecOption};
+use crate::names;
+use crate::problem::{Exit, Problem, Stop};
+use crate::session::Session;
+use crate::view::state::table;
+use crate::view::{Screen, json};
+use crate::workspace::Workspace;
+
+const EXAMPLES: &str = "\
+Examples:
+  mlinfra output                   all outputs that the spec declares
+  mlinfra output url               one of them, bare, for a script
+  mlinfra output risk.model.rows   an output of one resource
+  mlinfra output --reveal score.key";
+
+/// The words of `output`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// A declared output, or `resource.output`
+    name: Option<String>,
+    #[command(flatten)]
+    spec: SpecOption,
+    /// Show secrets
+    #[arg(long)]
+    reveal: bool,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Prints one output bare, or all with their names.
+pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
+    let workspace = Workspace::find(&arguments.spec.spec, &global.param)?;
+    let session = Session::required(&workspace)?;
+    let snapshot = session.store.snapshot();
+    let reveal = arguments.reveal;
+    let declared = || workspace.check().program.outputs;
+    let Some(name) = &arguments.name else {
+        let values = declared().into_iter();
+        let values = values.map(|(name, output)| {
+            (name, mlinfra_plan::resolve(&output.value, snapshot))
+        });
+        if screen.json {
+            let values = values.map(|(name, value)| (name, as_json(&value, reveal)));
+            let body = json!({ "outputs": values.collect::<Map<_, _>>() });
+            screen.print_json(&json::envelope("output", body));
+        } else {
+            let rows: Vec<_> = values.map(|(name, value)| (name, bare(&value, reveal))).collect();
+            screen.print(&table(&rows, screen));
+        }
+        return Ok(Exit::Done);
+    };
+    // A resource's output needs no spec that is free of errors, so it is looked for first.
+    let value = match names::output(snapshot, name)? {
+        Some(value) => value.clone(),
+        None => match declared().get(name) {
+            Some(output) => mlinfra_plan::resolve(&output.value, snapshot),
+            None => return Err(unknown(name).into()),
+        },
+    };
+    if let Value::Unknown(origin) = &value {
+        return Err(Problem::new(Exit::Failed, "E1013", "this output is not known yet")
+            .detail(format!("`{name}` waits for {origin}"))
+            .help("`mlinfra apply` makes it")
+            .into());
+    }
+    match screen.json {
+        true => {
+            let body = json!({ "name": name, "value": as_json(&value, reveal) });
+            screen.print_json(&json::envelope("output", body));
+        }
+        false => screen.print(&format!("{}\n", bare(&value, reveal))),
+    }
+    Ok(Exit::Done)
+}
+
+fn unknown(name: &str) -> Problem {
+    Problem::new(Exit::Usage, "E1012", "there is no such output")
+        .detail(format!("neither the spec nor a resource has an output `{name}`"))
+        .help("`mlinfra output` lists the declared ones, `mlinfra show ADDRESS` those of a resource")
+}
+
+fn bare(value: &Value, reveal: bool) -> String {
+    match value {
+        Value::Secret(secret) if reveal => secret.reveal().to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn as_json(value: &Value, reveal: bool) -> serde_json::Value {
+    match value {
+        Value::Secret(secret) if reveal => json!(secret.reveal()),
+        other => json::value(other),
+    }
+}

@@ -1,0 +1,132 @@
+//! `mlinfra plan`: what would be done, and why.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use mlinfra_plan::{Goal, Plan};
+use serde_json::json;
+
+use crate::arguments::{Global, SpecArgument};
+use crate::problem::{Exit, Problem, Stop};
+use crate::session::{self, Session, Wanted};
+use crate::view::diagnostic::{self, Finding};
+use crate::view::plan::Heading;
+use crate::view::{Screen, ending, json, plan as plan_view};
+use crate::workspace::{Sound, Workspace};
+use crate::world::reason;
+
+const EXAMPLES: &str = "\
+Examples:
+  mlinfra plan                     of the spec in this folder
+  mlinfra plan --out today.plan    keep it; `mlinfra apply today.plan` does exactly this
+  mlinfra plan --destroy           what `mlinfra destroy` would do
+
+Exit codes: 0 planned, 1 a finding blocks it, 2 the spec has errors, 4 try again later";
+
+/// The words of `plan`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    spec: SpecArgument,
+    /// Write the plan to a file, for `mlinfra apply FILE`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Plan to remove everything
+    #[arg(long)]
+    destroy: bool,
+    /// Allow data to be replaced or destroyed
+    #[arg(long)]
+    data: bool,
+    /// Print the plan as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Plans and shows the plan. Changes nothing; with `--out` it makes the state that the plan is
+/// tied to, if there is none.
+pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
+    let workspace = Workspace::find(&arguments.spec.spec, &global.param)?;
+    let sound = workspace.sound("plan", screen)?;
+    let session = match arguments.out {
+        Some(_) => Some(Session::open_or_create(&workspace, &sound)?),
+        None => Session::open(&workspace)?,
+    };
+    let wanted = Wanted {
+        goal: if arguments.destroy { Goal::Destroy } else { Goal::Apply },
+        data_may_go: arguments.data,
+    };
+    let plan = session::plan(&workspace, &sound, session.as_ref(), wanted);
+    if let Some(file) = &arguments.out {
+        save(&plan, file)?;
+    }
+    let (program, option) = (ending::program(), workspace.option());
+    let next = match (&arguments.out, arguments.destroy) {
+        (Some(file), _) => format!("{program} apply {}{option}", file.display()),
+        (None, true) => format!("{program} destroy{}", workspace.argument()),
+        (None, false) => format!("{program} apply{}", workspace.argument()),
+    };
+    Ok(show(&plan, &sound, session.as_ref(), Some(next), screen))
+}
+
+/// Shows a plan and its findings, and says what they mean for the exit code.
+pub(crate) fn show(
+    plan: &Plan,
+    sound: &Sound,
+    session: Option<&Session>,
+    next: Option<String>,
+    screen: &Screen,
+) -> Exit {
+    if screen.json {
+        screen.print_json(&json::envelope("plan", json!({ "plan": plan })));
+        return exit(plan);
+    }
+    let state = match session {
+        Some(session) => format!("state {}", session.store.snapshot().serial),
+        None => "no state yet".to_owned(),
+    };
+    let targets = sound.program.with_role("target").map(|block| block.value.as_ref());
+    let targets: Vec<String> = targets
+        .filter_map(|value| value.and_then(|value| value.as_case().map(str::to_owned)))
+        .collect();
+    let name = match targets.is_empty() {
+        true => session::project(sound),
+        false => format!("{} {} {}", session::project(sound), screen.sign("·"), targets.join(", ")),
+    };
+    let next = next.filter(|_| !plan.is_blocked());
+    screen.print(&plan_view::plan(plan, &Heading { name, state, next }, screen));
+    if !plan.findings.is_empty() {
+        let findings = plan.findings.iter();
+        let findings: Vec<_> = findings.map(|f| Finding::of_plan(f, &sound.program)).collect();
+        screen.print("\n");
+        screen.print(&diagnostic::findings(&findings, &sound.sources, screen));
+    }
+    exit(plan)
+}
+
+/// What is said where nothing has to be done; nothing in JSON, where the result says it.
+pub(crate) fn nothing_to_do(plan: &Plan, settled: bool, screen: &Screen) -> String {
+    match screen.json {
+        true => String::new(),
+        false => ending::no_changes(&plan.notices, settled, screen),
+    }
+}
+
+/// Blocked by what may pass: 4; blocked otherwise: 1.
+pub(crate) fn exit(plan: &Plan) -> Exit {
+    let mut errors = plan.findings.iter().filter(|finding| finding.error).peekable();
+    match errors.peek() {
+        None => Exit::Done,
+        Some(_) if errors.all(|finding| finding.busy) => Exit::NotStarted,
+        Some(_) => Exit::Failed,
+    }
+}
+
+/// Writes a plan to a file.
+pub(crate) fn save(plan: &Plan, file: &Path) -> Result<(), Problem> {
+    let text = serde_json::to_string_pretty(plan).expect("a plan has string keys alone");
+    std::fs::write(file, text + "\n").map_err(|error| {
+        Problem::new(Exit::NotStarted, "E1005", "a file can't be written")
+            .detail(format!("{}: {}", file.display(), reason(error)))
+    })
+}

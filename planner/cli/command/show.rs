@@ -1,0 +1,186 @@
+//! `mlinfra show`: what exists, and how it is.
+
+use clap::Args;
+use mlinfra_api::{Observation, Provider, ResourceState};
+use mlinfra_runtime_spec::AgentHealth;
+use mlinfra_state::Store;
+use serde_json::json;
+
+use crate::arguments::SpecOption;
+use crate::names;
+use crate::problem::{Exit, Stop};
+use crate::session::{self, Session};
+use crate::view::state::{self as view, Seen};
+use crate::view::{Screen, json};
+use crate::workspace::Workspace;
+
+const EXAMPLES: &str = "\
+Examples:
+  mlinfra show                     everything, a line each
+  mlinfra show endpoint.score      one thing: how it is, what it was asked for, its outputs
+  mlinfra show score               short names do where they are clear";
+
+/// The words of `show`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// An address such as `storage.lake`, or its short name
+    address: Option<String>,
+    #[command(flatten)]
+    spec: SpecOption,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Shows the state beside the world. A state that fails its check is shown too, with what is wrong.
+pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> {
+    let workspace = Workspace::find(&arguments.spec.spec, &[])?;
+    let folder = workspace.state_folder();
+    if !Store::exists(&folder) {
+        return Err(session::nothing_applied(&workspace).into());
+    }
+    let session = Session::open_unchecked(&workspace)?;
+    let faults = session.store.faults().to_vec();
+    let snapshot = session.store.snapshot();
+    let health = session.local.agent_health();
+    let states: Vec<&ResourceState> = match &arguments.address {
+        Some(name) => vec![names::resource(snapshot, name)?],
+        None => snapshot.resources.values().collect(),
+    };
+    let seen: Vec<Seen<'_>> = states
+        .iter()
+        .map(|state| see(state, &session, health.as_ref()))
+        .collect();
+    if screen.json {
+        let resources: Vec<_> = seen.iter().map(as_json).collect();
+        let body = json!({
+            "lineage": snapshot.lineage,
+            "serial": snapshot.serial,
+            "faults": faults.iter().map(|f| json!({"code": f.code, "message": f.message}))
+                .collect::<Vec<_>>(),
+            "agent": health.as_ref().map(|health| json!({
+                "process": health.process, "version": health.version, "keepers": health.keepers,
+            })),
+            "resources": resources,
+        });
+        screen.print_json(&json::envelope("show", body));
+    } else {
+        print(arguments, &session, &seen, health.as_ref(), screen);
+    }
+    for fault in &faults {
+        screen.warn(&format!("error[{}]: {}\n", fault.code, fault.message));
+    }
+    Ok(if faults.is_empty() { Exit::Done } else { Exit::NotStarted })
+}
+
+fn print(
+    arguments: &Arguments,
+    session: &Session,
+    seen: &[Seen<'_>],
+    health: Option<&AgentHealth>,
+    screen: &Screen,
+) {
+    if arguments.address.is_some() {
+        seen.iter().for_each(|one| screen.print(&view::one(one, screen)));
+        return;
+    }
+    let snapshot = session.store.snapshot();
+    let agent = match health {
+        Some(health) => format!("running, process {}, version {}", health.process, health.version),
+        None => "not running".to_owned(),
+    };
+    let rows = [
+        ("project".to_owned(), session.store.replayed().project.clone()),
+        ("state".to_owned(), format!("{}, lineage {}", snapshot.serial, snapshot.lineage)),
+        ("agent".to_owned(), agent),
+    ];
+    screen.print(&view::table(&rows, screen));
+    screen.print("\n");
+    screen.print(&view::list(seen, screen));
+    if seen.is_empty() {
+        screen.print("  nothing exists\n");
+    }
+    for (address, call) in &snapshot.open {
+        let verb = format!("{:?}", call.verb).to_lowercase();
+        screen.print(&format!("  open     {address}  {verb} begun by {}\n", call.operation));
+    }
+}
+
+fn see<'a>(state: &'a ResourceState, session: &Session, health: Option<&AgentHealth>) -> Seen<'a> {
+    let observation = match session.local.observe(state) {
+        Ok(observation) => observation,
+        Err(fault) => Observation::Unseen { reason: fault.to_string() },
+    };
+    Seen {
+        state,
+        observation: Some(observation),
+        more: more(state, session, health),
+    }
+}
+
+/// What there is to say of a resource beyond what was asked for, by the provider's type.
+fn more(
+    state: &ResourceState,
+    session: &Session,
+    health: Option<&AgentHealth>,
+) -> Vec<(String, String)> {
+    let row = |name: &str, text: String| (name.to_owned(), text);
+    let mut rows = Vec::new();
+    match state.resource.resource_type.as_str() {
+        "folder" => {
+            if let Some(store) = session.local.store(&state.resource) {
+                rows.push(row("folder", store.folder.display().to_string()));
+                rows.push(row("covers", covered(store.key_file.is_some())));
+            }
+        }
+        "reservation" => match health {
+            Some(health) => {
+                let keeper = |(bound, keeper)| row("bound", format!("{bound}: kept by {keeper}"));
+                rows.extend(health.keepers.iter().map(keeper));
+            }
+            None => rows.push(row("bound", "not known: the agent is not running".to_owned())),
+        },
+        "endpoint" => {
+            for unit in session.local.unit_statuses(state).unwrap_or_default() {
+                let phase = format!("{:?}", unit.phase).to_lowercase();
+                let process = unit.process.map_or(String::new(), |p| format!(", process {p}"));
+                let started = format!(", started {} times", unit.attempt);
+                let started = if unit.attempt > 1 { started } else { String::new() };
+                rows.push(row("replica", format!("{phase}{process}{started}")));
+                rows.extend(unit.release.map(|key| row("release", key)));
+                rows.extend(unit.problem.map(|problem| row("problem", problem)));
+            }
+        }
+        "agent" => {
+            if let Some(health) = health {
+                let text = format!("{}, version {}", health.process, health.version);
+                rows.push(row("process", text));
+            }
+        }
+        _ => {}
+    }
+    rows
+}
+
+/// Which threat the encryption of a store covers, and which it does not.
+fn covered(sealed: bool) -> String {
+    match sealed {
+        true => "objects are sealed (AES-256-GCM): whoever gets the folder, the disk or a backup \
+                 of it without the key reads nothing and changes nothing unnoticed. Not covered: \
+                 whoever acts as this user or as root on this machine can read the key."
+            .to_owned(),
+        false => "objects lie as they are: whoever can read this user's files can read them. \
+                  `encryption = customer(KEY)` seals them."
+            .to_owned(),
+    }
+}
+
+fn as_json(seen: &Seen<'_>) -> serde_json::Value {
+    let mut out = json::resource(seen.state);
+    let (word, reason) = view::condition(seen.observation.as_ref());
+    out["is"] = json!(word);
+    out["reason"] = json!(reason);
+    out["more"] = seen.more.iter().map(|(name, text)| json!([name, text])).collect();
+    out
+}

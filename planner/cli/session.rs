@@ -1,0 +1,195 @@
+//! A state and the provider that works on it, opened together; and planning to the end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mlinfra_api::{Lower, Snapshot};
+use mlinfra_local::{Local, LocalLower};
+use mlinfra_plan::{Answers, Goal, Inputs, Outcome, Plan, ROUNDS_MAX};
+use mlinfra_state::{Holder, StateFault, Store};
+
+use crate::facts::Facts;
+use crate::problem::{Exit, Problem, Stop};
+use crate::view::Screen;
+use crate::workspace::{Sound, Workspace};
+use crate::world::reason;
+
+/// There is one environment so far.
+const ENVIRONMENT: &str = "default";
+
+/// An open state with its provider.
+pub(crate) struct Session {
+    /// The state.
+    pub(crate) store: Store,
+    /// This machine.
+    pub(crate) local: Arc<Local>,
+}
+
+impl From<StateFault> for Problem {
+    fn from(fault: StateFault) -> Self {
+        let problem = Problem::new(Exit::NotStarted, fault.code, fault.message);
+        Problem {
+            help: fault.help.into_iter().collect(),
+            ..problem
+        }
+    }
+}
+
+impl Session {
+    /// The state of a spec; none if there is none yet.
+    pub(crate) fn open(workspace: &Workspace) -> Result<Option<Session>, Problem> {
+        let folder = workspace.state_folder();
+        match Store::exists(&folder) {
+            false => Ok(None),
+            true => Session::of(Store::open(&folder)?, &folder).map(Some),
+        }
+    }
+
+    /// The state of a spec, made if there is none.
+    pub(crate) fn open_or_create(
+        workspace: &Workspace,
+        sound: &Sound,
+    ) -> Result<Session, Problem> {
+        if let Some(session) = Session::open(workspace)? {
+            return Ok(session);
+        }
+        let folder = workspace.state_folder();
+        let project = project(sound);
+        Session::of(Store::create(&folder, &project, ENVIRONMENT)?, &folder)
+    }
+
+    /// The state of a spec that must have one.
+    pub(crate) fn required(workspace: &Workspace) -> Result<Session, Problem> {
+        Session::open(workspace)?.ok_or_else(|| nothing_applied(workspace))
+    }
+
+    /// The state as far as it can be read; the store says what is wrong with it.
+    pub(crate) fn open_unchecked(workspace: &Workspace) -> Result<Session, Problem> {
+        let folder = workspace.state_folder();
+        match Store::exists(&folder) {
+            false => Err(nothing_applied(workspace)),
+            true => Session::of(Store::open_unchecked(&folder)?, &folder),
+        }
+    }
+
+    fn of(store: Store, folder: &Path) -> Result<Session, Problem> {
+        let folder = folder.canonicalize().map_err(|error| {
+            Problem::new(Exit::NotStarted, "E1007", "the state folder can't be opened")
+                .detail(format!("{}: {}", folder.display(), reason(error)))
+        })?;
+        let lineage = &store.snapshot().lineage;
+        let key = store.secret_key().derive("local");
+        let local = Local::new(&folder, lineage, key, &runtime_program());
+        Ok(Session {
+            store,
+            local: Arc::new(local),
+        })
+    }
+}
+
+/// What is said where there is no state.
+pub(crate) fn nothing_applied(workspace: &Workspace) -> Problem {
+    Problem::new(Exit::Failed, "E1006", "nothing was applied here yet")
+        .detail(format!("{} has no state", workspace.folder.display()))
+        .help("`mlinfra apply` makes what the spec says")
+}
+
+/// `mlinfra-runtime`: beside this program, unless the environment names another.
+pub(crate) fn runtime_program() -> PathBuf {
+    if let Some(named) = std::env::var_os("MLINFRA_RUNTIME") {
+        return PathBuf::from(named);
+    }
+    let ours = std::env::current_exe().ok();
+    let folder = ours.as_deref().and_then(Path::parent);
+    // A test's binary lies one folder deeper than the programs.
+    let beside = |folder: &Path| folder.join("mlinfra-runtime");
+    folder.map_or_else(|| PathBuf::from("mlinfra-runtime"), beside)
+}
+
+/// The project's name; a spec without one is called by its folder.
+pub(crate) fn project(sound: &Sound) -> String {
+    let block = sound.program.with_role("project").next();
+    block.map_or_else(|| "unnamed".to_owned(), |block| block.address.name().to_owned())
+}
+
+/// Who applies, for the lock and the log.
+pub(crate) fn holder(operation: &str) -> Holder {
+    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let user = variable("USER").or_else(|| variable("LOGNAME"));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Holder {
+        user: user.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw())),
+        host,
+        operation: operation.to_owned(),
+        since: mlinfra_apply::now().text,
+    }
+}
+
+/// Asks a person to agree; without one, `-y` must have agreed before.
+pub(crate) fn agree(
+    question: &str,
+    yes: bool,
+    how: &str,
+    screen: &Screen,
+) -> Result<(), Stop> {
+    if yes {
+        return Ok(());
+    }
+    if !screen.can_ask() {
+        return Err(Problem::usage("nobody is here to agree")
+            .detail("standard input or standard error is no terminal, or `--json` was given")
+            .help(format!("agree beforehand: `{how}`"))
+            .into());
+    }
+    match screen.confirm(question) {
+        true => Ok(()),
+        false => {
+            screen.tell("nothing was done\n");
+            Err(Stop::Shown(Exit::NotStarted))
+        }
+    }
+}
+
+/// What is asked of the planner.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// Everything that the spec says, or nothing.
+    pub(crate) goal: Goal,
+    /// Whether data may be replaced or destroyed.
+    pub(crate) data_may_go: bool,
+}
+
+/// Plans: answers the planner's questions until it has no more.
+pub(crate) fn plan(
+    workspace: &Workspace,
+    sound: &Sound,
+    session: Option<&Session>,
+    wanted: Wanted,
+) -> Plan {
+    let nothing = Snapshot::default();
+    let snapshot = session.map_or(&nothing, |session| session.store.snapshot());
+    let facts = Facts::new(&workspace.folder, session.map(|session| session.local.clone()));
+    let lowerings: [&dyn Lower; 1] = [&LocalLower];
+    let mut answers = Answers::default();
+    // One round more than the planner asks in: the last one plans.
+    for _ in 0..=ROUNDS_MAX {
+        let inputs = Inputs {
+            program: &sound.program,
+            snapshot,
+            lowerings: &lowerings,
+            answers: &answers,
+            goal: wanted.goal,
+            data_may_go: wanted.data_may_go,
+        };
+        match mlinfra_plan::plan(inputs) {
+            Outcome::Planned(plan) => return *plan,
+            Outcome::Ask(questions) => {
+                for question in questions {
+                    let answer = facts.answer(&question);
+                    answers.insert(question, answer);
+                }
+            }
+        }
+    }
+    panic!("the planner still asks after {ROUNDS_MAX} rounds");
+}

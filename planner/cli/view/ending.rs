@@ -1,0 +1,181 @@
+//! How an operation ended, and what to do with what it made.
+
+use std::collections::BTreeMap;
+
+use mlinfra_api::{ResourceState, Snapshot, Value};
+use mlinfra_apply::Summary;
+use mlinfra_check::Output;
+use serde_json::json;
+
+use super::Screen;
+use super::json as as_json_of;
+use super::layout::{padded, wrapped};
+use super::theme::Ink;
+
+/// An operation's end.
+pub(crate) struct Ending<'a> {
+    /// `applied`, `destroyed`.
+    pub(crate) word: &'static str,
+    /// What was done.
+    pub(crate) summary: &'a Summary,
+    /// How long it took.
+    pub(crate) seconds: f64,
+    /// What exists now.
+    pub(crate) snapshot: &'a Snapshot,
+    /// The outputs that the spec declares.
+    pub(crate) outputs: Option<&'a BTreeMap<String, Output>>,
+    /// What makes commands mean this spec: ` --spec examples/credit`.
+    pub(crate) option: String,
+}
+
+/// This program as it was called, so that a printed command works where it is printed.
+pub(crate) fn program() -> String {
+    let called = std::env::args_os().next().unwrap_or_default();
+    let called = called.to_string_lossy();
+    match called.contains('/') {
+        true => quoted(&called),
+        false => "mlinfra".to_owned(),
+    }
+}
+
+/// The text as one word of a shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+/// The last lines for people.
+pub(crate) fn text(ending: &Ending<'_>, screen: &Screen) -> String {
+    let summary = ending.summary;
+    let mut out = String::new();
+    if summary.is_ok() && summary.left.is_empty() {
+        let sign = screen.theme.paint(Ink::Good, screen.sign("✔"));
+        out += &format!("{sign} {} in {:.1} s\n", ending.word, ending.seconds);
+        let rows = rows(ending);
+        if !rows.is_empty() {
+            out.push('\n');
+            out += &rows;
+        }
+        return out;
+    }
+    let mut parts = Vec::new();
+    for (count, word) in [
+        (summary.done.len(), "done"),
+        (summary.failed.len(), "failed"),
+        (summary.blocked.len(), "blocked"),
+        (summary.left.len(), "still under way"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    if summary.interrupted {
+        parts.push("interrupted".to_owned());
+    }
+    out += &format!("{}; nothing was undone\n", parts.join(", "));
+    if let Some(operation) = &summary.operation {
+        let (program, option) = (program(), &ending.option);
+        let next = match summary.left.is_empty() {
+            false => format!("{program} attach {operation}{option}"),
+            true => format!("{program} log {operation}{option}"),
+        };
+        out += &format!("\n  {next}\n");
+    }
+    out
+}
+
+/// The declared outputs, and how to try what is served.
+fn rows(ending: &Ending<'_>) -> String {
+    let mut out = String::new();
+    let declared = ending.outputs.into_iter().flatten();
+    for (name, output) in declared {
+        let value = mlinfra_plan::resolve(&output.value, ending.snapshot);
+        let shown = match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        out += &format!("  {}  {shown}\n", padded(name, 6));
+    }
+    for state in ending.snapshot.resources.values() {
+        if let Some(line) = try_line(state, &ending.option) {
+            out += &line;
+        }
+    }
+    out
+}
+
+/// A `curl` line that works as it is printed, where this was printed, and shows no key.
+fn try_line(state: &ResourceState, option: &str) -> Option<String> {
+    let text = |name: &str| state.outputs.get(name).and_then(Value::as_text);
+    let (url, example) = (text("url")?, text("example")?);
+    let address = &state.resource.address;
+    let mut lines = Vec::new();
+    let mut first = String::from("curl");
+    if let Some(Value::Secret(_)) = state.outputs.get("key") {
+        let name = quoted(&format!("{address}.key"));
+        let program = program();
+        let key = format!("{program} output --reveal {name}{option}");
+        first += &format!(" -H \"Authorization: Bearer $({key})\"");
+    }
+    lines.push(first);
+    lines.push(format!("-d {}", quoted_always(example)));
+    lines.push(format!("{url}/predict"));
+    Some(format!("  {}  {}\n", padded("try", 6), lines.join(" \\\n            ")))
+}
+
+fn quoted_always(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// The result for scripts.
+pub(crate) fn as_json(ending: &Ending<'_>) -> serde_json::Value {
+    let summary = ending.summary;
+    let outputs = ending.outputs.into_iter().flatten().map(|(name, output)| {
+        let value = mlinfra_plan::resolve(&output.value, ending.snapshot);
+        (name.clone(), as_json_of::value(&value))
+    });
+    let failed: Vec<_> = summary.failed.iter().map(|(a, fault)| json!([a, fault])).collect();
+    let blocked: Vec<_> = summary.blocked.iter().map(|(a, why)| json!([a, why])).collect();
+    let body = json!({
+        "operation": summary.operation,
+        "ok": summary.is_ok(),
+        "done": summary.done,
+        "failed": failed,
+        "blocked": blocked,
+        "left": summary.left,
+        "interrupted": summary.interrupted,
+        "serial": ending.snapshot.serial,
+        "outputs": outputs.collect::<serde_json::Map<_, _>>(),
+    });
+    let command = if ending.word == "applied" { "apply" } else { "destroy" };
+    as_json_of::envelope(command, json!({ "summary": body }))
+}
+
+/// What is said above the plan, where nothing had to be done.
+pub(crate) fn no_changes(notices: &[String], settled: bool, screen: &Screen) -> String {
+    let sign = screen.theme.paint(Ink::Good, screen.sign("✔"));
+    let mut out = match settled {
+        true => format!("{sign} no changes left: what was interrupted is settled\n"),
+        false => format!("{sign} no changes: the world is as the spec says\n"),
+    };
+    for notice in notices {
+        out += &wrapped(notice, screen.width, "  note: ", "        ");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_for_a_shell() {
+        assert_eq!(quoted("endpoint.score.key"), "endpoint.score.key");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted("e[\"x\"].key"), "'e[\"x\"].key'");
+    }
+}

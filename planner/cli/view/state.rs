@@ -1,0 +1,189 @@
+//! What exists and what was done, for people: resources, outputs, operations.
+
+use std::collections::BTreeMap;
+
+use mlinfra_api::{Observation, ResourceState, Value};
+use mlinfra_state::{ActionState, OperationEvent, OperationRecord, OperationState, Store};
+
+use super::Screen;
+use super::layout::{counted, cut, padded, wrapped};
+use super::theme::Ink;
+
+const NAME_COLUMNS_MAX: usize = 32;
+
+/// One resource and how it is now.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen<'a> {
+    /// As recorded.
+    pub(crate) state: &'a ResourceState,
+    /// As it is now.
+    pub(crate) observation: Option<Observation>,
+    /// What else there is to say, by name.
+    pub(crate) more: Vec<(String, String)>,
+}
+
+/// How a resource is, in a word, and why.
+pub(crate) fn condition(observation: Option<&Observation>) -> (&'static str, Option<&str>) {
+    match observation {
+        None => ("recorded", None),
+        Some(Observation::Present { .. }) => ("well", None),
+        Some(Observation::Unwell { reason }) => ("unwell", Some(reason)),
+        Some(Observation::Absent) => ("absent", None),
+        Some(Observation::Unseen { reason }) => ("unseen", Some(reason)),
+    }
+}
+
+fn ink_of(word: &str) -> Ink {
+    match word {
+        "well" => Ink::Good,
+        "unwell" | "absent" => Ink::Bad,
+        _ => Ink::Faint,
+    }
+}
+
+/// All resources, a line each.
+pub(crate) fn list(seen: &[Seen<'_>], screen: &Screen) -> String {
+    let names = seen.iter().map(|one| one.state.resource.address.to_string().chars().count());
+    let width = names.max().unwrap_or(0).clamp(16, NAME_COLUMNS_MAX);
+    let mut out = String::new();
+    for one in seen {
+        let resource = &one.state.resource;
+        let (word, reason) = condition(one.observation.as_ref());
+        let word = screen.theme.paint(ink_of(word), &padded(word, 8));
+        let first = format!("  {word} {}  ", padded(&resource.address.to_string(), width));
+        let rest = " ".repeat(width + 13);
+        let text = reason.unwrap_or(&resource.summary);
+        out += &wrapped(text, screen.width, &first, &rest);
+    }
+    out
+}
+
+/// One resource with everything about it.
+pub(crate) fn one(seen: &Seen<'_>, screen: &Screen) -> String {
+    let resource = &seen.state.resource;
+    let (word, reason) = condition(seen.observation.as_ref());
+    let address = screen.theme.paint(Ink::Strong, &resource.address.to_string());
+    let mut out = wrapped(&format!("{address}   {}", resource.summary), screen.width, "", "  ");
+    let is = match reason {
+        Some(reason) => format!("{word}: {reason}"),
+        None => word.to_owned(),
+    };
+    let mut rows = vec![("is".to_owned(), is)];
+    rows.extend(seen.more.iter().cloned());
+    out += &table(&rows, screen);
+    let section = |title: &str, entries: &BTreeMap<String, Value>| {
+        let rows: Vec<_> = entries.iter().map(|(name, value)| (name.clone(), shown(value))).collect();
+        match rows.is_empty() {
+            true => String::new(),
+            false => format!("\n{title}\n{}", table(&rows, screen)),
+        }
+    };
+    out += &section("asked for", &resource.properties);
+    out += &section("outputs", &seen.state.outputs);
+    if !resource.depends_on.is_empty() {
+        let names: Vec<String> = resource.depends_on.iter().map(ToString::to_string).collect();
+        out += "\nmade after\n";
+        out += &wrapped(&names.join(", "), screen.width, "  ", "  ");
+    }
+    out
+}
+
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    cut(&text.replace('\n', " "), 600)
+}
+
+/// Names and texts in two columns.
+pub(crate) fn table(rows: &[(String, String)], screen: &Screen) -> String {
+    let names = rows.iter().map(|(name, _)| name.chars().count());
+    let width = names.max().unwrap_or(0).clamp(8, NAME_COLUMNS_MAX);
+    let rest = " ".repeat(width + 4);
+    let line = |(name, text): &(String, String)| {
+        wrapped(text, screen.width, &format!("  {}  ", padded(name, width)), &rest)
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Operations, newest first, a line each.
+pub(crate) fn operations(operations: &[OperationRecord], screen: &Screen) -> String {
+    let mut out = String::new();
+    for operation in operations.iter().rev() {
+        let (word, ink) = ended(operation);
+        let goal = format!("{:?}", operation.goal).to_lowercase();
+        let text = format!(
+            "{}  {}  {} by {}: {}",
+            padded(&operation.name(), 6),
+            operation.started,
+            goal,
+            operation.who,
+            screen.theme.paint(ink, &word),
+        );
+        out += &wrapped(&text, screen.width, "", "        ");
+    }
+    out
+}
+
+/// What one operation came to, in a line.
+pub(crate) fn operation_line(store: &Store, number: u64, screen: &Screen) -> String {
+    let found = store.operations().iter().find(|operation| operation.number == number);
+    let line = found.map(|operation| {
+        let (word, ink) = ended(operation);
+        format!("{}: {}\n", operation.name(), screen.theme.paint(ink, &word))
+    });
+    line.unwrap_or_default()
+}
+
+/// One operation with its actions.
+pub(crate) fn operation(operation: &OperationRecord, screen: &Screen) -> String {
+    let (word, _) = ended(operation);
+    let mut rows = vec![
+        ("command".to_owned(), operation.command.clone()),
+        ("by".to_owned(), operation.who.clone()),
+        ("began".to_owned(), operation.started.clone()),
+    ];
+    if let Some(ended) = &operation.ended {
+        rows.push(("ended".to_owned(), ended.clone()));
+    }
+    rows.push(("came to".to_owned(), word));
+    let mut out = format!("{}\n{}", operation.name(), table(&rows, screen));
+    if !operation.actions.is_empty() {
+        out.push('\n');
+    }
+    for action in operation.actions.values() {
+        let verb = action.verb.map_or(String::new(), |verb| format!("{verb:?}").to_lowercase());
+        let ink = match action.state {
+            ActionState::Done => Ink::Good,
+            ActionState::Failed | ActionState::Stuck => Ink::Bad,
+            _ => Ink::Faint,
+        };
+        let word = screen.theme.paint(ink, &padded(action.state.word(), 9));
+        let note = action.note.as_deref().unwrap_or_default();
+        let text = format!("{word}  {} {}  {note}", padded(&verb, 6), action.address);
+        out += &wrapped(&text, screen.width, "  ", "                     ");
+    }
+    out
+}
+
+/// What an operation came to.
+fn ended(operation: &OperationRecord) -> (String, Ink) {
+    match (&operation.state, &operation.outcome) {
+        (OperationState::Running, _) => ("running".to_owned(), Ink::Live),
+        (OperationState::Waiting, _) => ("accepted work goes on".to_owned(), Ink::Live),
+        (OperationState::Interrupted, _) => ("interrupted".to_owned(), Ink::Warn),
+        (OperationState::Ended, Some(OperationEvent::Ended { ok, failed, blocked })) => {
+            let mut parts = vec![counted(usize::try_from(*ok).unwrap_or(usize::MAX), "action") + " done"];
+            if *failed > 0 {
+                parts.push(format!("{failed} failed"));
+            }
+            if *blocked > 0 {
+                parts.push(format!("{blocked} blocked"));
+            }
+            let ink = if *failed + *blocked > 0 { Ink::Bad } else { Ink::Good };
+            (parts.join(", "), ink)
+        }
+        (OperationState::Ended, _) => ("ended".to_owned(), Ink::Good),
+    }
+}

@@ -1,0 +1,187 @@
+//! A spec and its folder: finding it, checking it, naming its files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use mlinfra_check::{Checked, FileId, Program};
+
+use crate::problem::{Exit, Problem, Stop};
+use crate::view::diagnostic::{self, Finding, Sources};
+use crate::view::{Screen, json};
+use crate::world::{Disk, parameters, reason};
+
+/// The spec that a command is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Workspace {
+    /// As it was given on the command line.
+    pub(crate) given: PathBuf,
+    /// The folder of the root file: everything that the spec reads is in it.
+    pub(crate) folder: PathBuf,
+    /// The root file's name.
+    pub(crate) root: String,
+    parameters: BTreeMap<String, String>,
+}
+
+/// A spec without errors.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sound {
+    /// What it says.
+    pub(crate) program: Program,
+    /// Its files, for findings that come later.
+    pub(crate) sources: Sources,
+}
+
+impl Workspace {
+    /// Finds the root file: the file that was given, or `main.mlinfra` or the only spec in the
+    /// folder that was given.
+    pub(crate) fn find(given: &Path, parameters_given: &[String]) -> Result<Self, Problem> {
+        let parameters = parameters(parameters_given)?;
+        let found = |folder: &Path, root: &str| Workspace {
+            given: given.to_owned(),
+            folder: folder.to_owned(),
+            root: root.to_owned(),
+            parameters: parameters.clone(),
+        };
+        if given.is_dir() {
+            let root = root_in(given)?;
+            return Ok(found(given, &root));
+        }
+        let missing = |why: &str| {
+            Problem::new(Exit::Usage, "E1001", "there is no spec here")
+                .detail(format!("{}: {why}", given.display()))
+                .help("`mlinfra init` writes a working one")
+        };
+        if let Err(error) = std::fs::metadata(given) {
+            return Err(missing(&reason(error)));
+        }
+        let Some(name) = given.file_name().and_then(|name| name.to_str()) else {
+            return Err(missing("its name is not UTF-8"));
+        };
+        let folder = match given.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+            Some(parent) => parent,
+            None => Path::new("."),
+        };
+        Ok(found(folder, name))
+    }
+
+    /// The folder that holds the state, which need not exist.
+    pub(crate) fn state_folder(&self) -> PathBuf {
+        self.folder.join(".mlinfra")
+    }
+
+    /// Checks the spec.
+    pub(crate) fn check(&self) -> Checked {
+        let world = Disk::new(&self.folder, self.parameters.clone());
+        mlinfra_check::check(&world, &self.root)
+    }
+
+    /// The files of a checked spec, named so that they can be opened from where the user is.
+    pub(crate) fn sources(&self, checked: &Checked) -> Sources {
+        let named = |id: usize| {
+            let file = &checked.files[id];
+            let number = u32::try_from(id).unwrap_or(u32::MAX);
+            let name = match self.is_ours(checked, FileId(number)) {
+                true => self.shown(&file.name),
+                false => file.name.clone(),
+            };
+            (name, file.text.clone())
+        };
+        Sources {
+            files: (0..checked.files.len()).map(named).collect(),
+        }
+    }
+
+    /// Whether a file is the user's, not one of the standard library.
+    pub(crate) fn is_ours(&self, checked: &Checked, file: FileId) -> bool {
+        let file = checked.files.get(file.0 as usize);
+        file.is_some_and(|file| self.folder.join(&file.name).is_file())
+    }
+
+    /// A path in the spec's folder as the user would type it.
+    fn shown(&self, name: &str) -> String {
+        match self.folder == Path::new(".") {
+            true => name.to_owned(),
+            false => self.folder.join(name).display().to_string(),
+        }
+    }
+
+    /// The root file as the user would type it.
+    pub(crate) fn shown_root(&self) -> String {
+        self.shown(&self.root)
+    }
+
+    /// What follows a command's name so that it means this spec: ` examples/credit`, or nothing.
+    pub(crate) fn argument(&self) -> String {
+        match self.given == Path::new(".") {
+            true => String::new(),
+            false => format!(" {}", self.given.display()),
+        }
+    }
+
+    /// The same for commands whose own word comes first: ` --spec examples/credit`.
+    pub(crate) fn option(&self) -> String {
+        match self.given == Path::new(".") {
+            true => String::new(),
+            false => format!(" --spec {}", self.given.display()),
+        }
+    }
+
+    /// The checked program. Findings are shown; errors among them end the command.
+    pub(crate) fn sound(&self, command: &str, screen: &Screen) -> Result<Sound, Stop> {
+        let checked = self.check();
+        let sources = self.sources(&checked);
+        if !checked.diagnostics.is_empty() {
+            self.show_findings(command, &checked, &sources, screen);
+        }
+        match checked.has_errors() {
+            true => Err(Stop::Shown(Exit::Usage)),
+            false => Ok(Sound {
+                program: checked.program,
+                sources,
+            }),
+        }
+    }
+
+    fn show_findings(&self, command: &str, checked: &Checked, sources: &Sources, screen: &Screen) {
+        if screen.json {
+            if checked.has_errors() {
+                let findings = checked.diagnostics.iter();
+                let findings: Vec<_> = findings.map(|d| json::diagnostic(d, sources)).collect();
+                let body = serde_json::json!({ "diagnostics": findings });
+                screen.print_json(&json::envelope(command, body));
+            }
+            return;
+        }
+        let findings: Vec<Finding> = checked.diagnostics.iter().map(Into::into).collect();
+        screen.warn(&diagnostic::findings(&findings, sources, screen));
+        screen.warn(&diagnostic::summary(&findings, &self.shown_root(), screen));
+        if !checked.has_errors() {
+            screen.warn("\n");
+        }
+    }
+}
+
+/// The root file of a folder.
+fn root_in(folder: &Path) -> Result<String, Problem> {
+    let entries = std::fs::read_dir(folder).map_err(|error| {
+        Problem::new(Exit::Usage, "E1001", "there is no spec here")
+            .detail(format!("{}: {}", folder.display(), reason(error)))
+    })?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".mlinfra")).collect();
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    if names.iter().any(|name| name == "main.mlinfra") {
+        return Ok("main.mlinfra".to_owned());
+    }
+    match names.len() {
+        0 => Err(Problem::new(Exit::Usage, "E1001", "there is no spec here")
+            .detail(format!("{} holds no file that ends in `.mlinfra`", folder.display()))
+            .help("`mlinfra init` writes a working one")),
+        1 => Ok(names.remove(0)),
+        _ => Err(Problem::new(Exit::Usage, "E1002", "several files could be the root of the spec")
+            .detail(format!("{}: {}", folder.display(), names.join(", ")))
+            .help("name one of them on the command line, or call the root `main.mlinfra`")),
+    }
+}

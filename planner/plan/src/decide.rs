@@ -1,0 +1,312 @@
+//! What happens to each resource, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mlinfra_api::{Address, Observation, Resource, ResourceState, Snapshot, Value, Verb};
+
+use crate::answers::Answers;
+use crate::diff::{differences, step_differences};
+use crate::plan::{ChangeKind, Reason};
+use crate::question::{Answer, Question};
+use crate::step::STEP;
+
+/// What happens to one resource.
+#[derive(Clone, Debug)]
+pub(crate) struct Decision {
+    pub(crate) kind: ChangeKind,
+    pub(crate) reasons: Vec<Reason>,
+    /// The wanted resource; what was recorded, for one that goes.
+    pub(crate) resource: Resource,
+}
+
+/// The decisions by address, and the resources that can't be looked at now.
+#[derive(Debug, Default)]
+pub(crate) struct Decisions {
+    pub(crate) changes: BTreeMap<Address, Decision>,
+    pub(crate) unseen: Vec<(Address, String)>,
+}
+
+/// How a resource is, before anything is done. `state` is made up for one that is not recorded.
+pub(crate) fn state_question(snapshot: &Snapshot, resource: &Resource) -> Question {
+    let recorded = snapshot.resources.get(&resource.address);
+    let same = recorded.filter(|state| state.resource.identity == resource.identity);
+    let state = same.cloned().unwrap_or_else(|| ResourceState {
+        resource: resource.clone(),
+        incarnation: 0,
+        handle: String::new(),
+        outputs: BTreeMap::new(),
+    });
+    Question::Resource {
+        state: Box::new(state),
+    }
+}
+
+/// The questions whose answers [`decide`] needs: every step that is wanted, and everything else
+/// that is recorded.
+pub(crate) fn state_questions(snapshot: &Snapshot, wanted: &[Resource]) -> Vec<Question> {
+    wanted
+        .iter()
+        .filter(|r| r.identity.is_some() || snapshot.resources.contains_key(&r.address))
+        .map(|resource| state_question(snapshot, resource))
+        .collect()
+}
+
+/// Decides for every wanted resource and for everything recorded that is no longer wanted.
+pub(crate) fn decide(snapshot: &Snapshot, wanted: &[Resource], answers: &Answers) -> Decisions {
+    let mut out = Decisions::default();
+    let observe = |resource: &Resource| match answers.get(&state_question(snapshot, resource)) {
+        Some(Answer::Resource { observation }) => observation.clone(),
+        _ => Observation::Absent,
+    };
+    for resource in wanted
+        .iter()
+        .filter(|resource| resource.resource_type != STEP)
+    {
+        let recorded = snapshot.resources.get(&resource.address);
+        match plain_decision(resource, recorded, &observe(resource)) {
+            Ok(Some((kind, reasons))) => {
+                let decision = Decision {
+                    kind,
+                    reasons,
+                    resource: resource.clone(),
+                };
+                out.changes.insert(resource.address.clone(), decision);
+            }
+            Ok(None) => {}
+            Err(reason) => out.unseen.push((resource.address.clone(), reason)),
+        }
+    }
+    add_interrupted(snapshot, wanted, &mut out);
+    let steps: Vec<&Resource> = wanted.iter().filter(|r| r.resource_type == STEP).collect();
+    decide_steps(snapshot, &steps, &observe, &mut out);
+    add_removed(snapshot, wanted, &mut out);
+    out
+}
+
+fn plain_decision(
+    wanted: &Resource,
+    recorded: Option<&ResourceState>,
+    observation: &Observation,
+) -> Result<Option<(ChangeKind, Vec<Reason>)>, String> {
+    let Some(recorded) = recorded else {
+        return Ok(Some((ChangeKind::Create, vec![Reason::New])));
+    };
+    let mut reasons = differences(&recorded.resource, wanted);
+    let replaces = reasons
+        .iter()
+        .any(|r| matches!(r, Reason::Changed { replaces: true, .. }));
+    match observation {
+        Observation::Unseen { reason } => return Err(reason.clone()),
+        Observation::Absent => {
+            let drift = Reason::Drift {
+                reason: "it is gone".into(),
+            };
+            return Ok(Some((ChangeKind::Create, vec![drift])));
+        }
+        Observation::Unwell { reason } => reasons.push(Reason::Drift {
+            reason: reason.clone(),
+        }),
+        Observation::Present { properties, .. } => {
+            for (name, value) in properties {
+                let recorded = recorded.resource.properties.get(name);
+                if recorded.is_some_and(|recorded| recorded != value) {
+                    let before = recorded.map_or(String::new(), Value::to_string);
+                    let reason = format!("its {name} is {value} and was made {before}");
+                    reasons.push(Reason::Drift { reason });
+                }
+            }
+        }
+    }
+    let kind = match (reasons.is_empty(), replaces, wanted.create_first) {
+        (true, _, _) => return Ok(None),
+        (false, true, true) => ChangeKind::CreateThenDelete,
+        (false, true, false) => ChangeKind::DeleteThenCreate,
+        (false, false, _) => ChangeKind::Update,
+    };
+    Ok(Some((kind, reasons)))
+}
+
+/// A call that was begun and did not end is gone on with, whatever the diff says.
+fn add_interrupted(snapshot: &Snapshot, wanted: &[Resource], out: &mut Decisions) {
+    for resource in wanted
+        .iter()
+        .filter(|resource| resource.resource_type != STEP)
+    {
+        let Some(open) = snapshot.open.get(&resource.address) else {
+            continue;
+        };
+        let reason = Reason::Interrupted {
+            operation: open.operation.clone(),
+        };
+        let decision = out
+            .changes
+            .entry(resource.address.clone())
+            .or_insert_with(|| Decision {
+                kind: ChangeKind::Update,
+                reasons: Vec::new(),
+                resource: resource.clone(),
+            });
+        decision.reasons.insert(0, reason);
+    }
+}
+
+fn decide_steps(
+    snapshot: &Snapshot,
+    steps: &[&Resource],
+    observe: &dyn Fn(&Resource) -> Observation,
+    out: &mut Decisions,
+) {
+    let mut demanded: BTreeMap<Address, Address> = BTreeMap::new();
+    let mut runs: BTreeMap<Address, Vec<Reason>> = BTreeMap::new();
+    let by_address: BTreeMap<&Address, &Resource> =
+        steps.iter().map(|step| (&step.address, *step)).collect();
+    for step in readers_first(steps) {
+        let recorded = snapshot.resources.get(&step.address);
+        let open = snapshot.open.get(&step.address);
+        let store_goes = store_address(step).is_some_and(|store| {
+            out.changes.get(&store).is_some_and(|decision| {
+                !matches!(decision.kind, ChangeKind::Update | ChangeKind::Reuse)
+            })
+        });
+        let observation = if store_goes {
+            Observation::Absent
+        } else {
+            observe(step)
+        };
+        let same = recorded.filter(|state| state.resource.identity == step.identity);
+        let mut reasons = match (&observation, same.is_some()) {
+            (Observation::Unseen { reason }, _) => {
+                out.unseen.push((step.address.clone(), reason.clone()));
+                continue;
+            }
+            (Observation::Present { .. }, true) => continue,
+            (Observation::Present { .. }, false) => {
+                let reasons = change_reasons(recorded, step);
+                let decision = Decision {
+                    kind: ChangeKind::Reuse,
+                    reasons,
+                    resource: (*step).clone(),
+                };
+                out.changes.insert(step.address.clone(), decision);
+                continue;
+            }
+            (_, false) => change_reasons(recorded, step),
+            (Observation::Unwell { reason }, true) => {
+                vec![Reason::Drift {
+                    reason: reason.clone(),
+                }]
+            }
+            (Observation::Absent, true) if step.needed => {
+                vec![Reason::Drift {
+                    reason: "its result is gone".into(),
+                }]
+            }
+            (Observation::Absent, true) => Vec::new(),
+        };
+        let reader = demanded.get(&step.address);
+        if !step.needed && reader.is_none() {
+            continue;
+        }
+        if reasons.is_empty() {
+            reasons.extend(reader.map(|r| Reason::NeededBy { address: r.clone() }));
+        }
+        if let Some(open) = open.filter(|open| open.resource.identity == step.identity) {
+            reasons.insert(
+                0,
+                Reason::Interrupted {
+                    operation: open.operation.clone(),
+                },
+            );
+        }
+        for input in step_inputs(step).filter(|input| by_address.contains_key(input)) {
+            demanded
+                .entry(input)
+                .or_insert_with(|| step.address.clone());
+        }
+        runs.insert(step.address.clone(), reasons);
+    }
+    for (address, reasons) in runs {
+        let resource = by_address[&address].clone();
+        out.changes.insert(
+            address,
+            Decision {
+                kind: ChangeKind::Run,
+                reasons,
+                resource,
+            },
+        );
+    }
+}
+
+fn change_reasons(recorded: Option<&ResourceState>, step: &Resource) -> Vec<Reason> {
+    match recorded {
+        None => vec![Reason::New],
+        Some(state) => step_differences(&state.resource, step),
+    }
+}
+
+/// Every step after all steps that read its result.
+fn readers_first<'a>(steps: &[&'a Resource]) -> Vec<&'a Resource> {
+    let mut placed: BTreeSet<&Address> = BTreeSet::new();
+    let mut out: Vec<&Resource> = Vec::new();
+    // The checker has refused circles; a bug of its would end the loop early, not hang it.
+    while out.len() < steps.len() {
+        let before = out.len();
+        for step in steps.iter().rev() {
+            let is_read = |other: &&&Resource| {
+                !placed.contains(&other.address) && step_inputs(other).any(|i| i == step.address)
+            };
+            if !placed.contains(&step.address) && !steps.iter().any(|other| is_read(&other)) {
+                placed.insert(&step.address);
+                out.push(step);
+            }
+        }
+        if out.len() == before {
+            break;
+        }
+    }
+    out
+}
+
+fn step_inputs(step: &Resource) -> impl Iterator<Item = Address> {
+    let inputs = step.properties.get("inputs").and_then(Value::as_record);
+    let addresses: Vec<Address> = inputs
+        .into_iter()
+        .flat_map(BTreeMap::values)
+        .filter_map(|input| input.as_record()?.get("address")?.as_text()?.parse().ok())
+        .collect();
+    addresses.into_iter()
+}
+
+/// The store of a step's result, if it is a block of the spec.
+fn store_address(step: &Resource) -> Option<Address> {
+    step.properties
+        .get("store")?
+        .as_record()?
+        .get("address")?
+        .as_text()?
+        .parse()
+        .ok()
+}
+
+fn add_removed(snapshot: &Snapshot, wanted: &[Resource], out: &mut Decisions) {
+    let wanted: BTreeSet<&Address> = wanted.iter().map(|resource| &resource.address).collect();
+    let recorded = snapshot.resources.values().map(|state| &state.resource);
+    // What was begun and never recorded may exist all the same: it is removed too.
+    let open = snapshot
+        .open
+        .values()
+        .filter(|open| open.verb != Verb::Delete);
+    for resource in recorded.chain(open.map(|open| &open.resource)) {
+        if wanted.contains(&resource.address) {
+            continue;
+        }
+        out.changes
+            .entry(resource.address.clone())
+            .or_insert_with(|| Decision {
+                kind: ChangeKind::Delete,
+                reasons: vec![Reason::Removed],
+                resource: resource.clone(),
+            });
+    }
+}

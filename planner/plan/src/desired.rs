@@ -1,0 +1,285 @@
+//! The desired graph: what the program asks for, as resources with their dependencies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mlinfra_api::{Address, Lower, Portable, Reference, Resource, Value};
+use mlinfra_check::{Block, Program};
+
+use crate::answers::Answers;
+use crate::finding;
+use crate::plan::PlanFinding;
+use crate::question::{Answer, Question};
+use crate::step;
+use crate::target::target_of;
+
+/// What the program asks for, as far as the answers reach.
+#[derive(Debug, Default)]
+pub(crate) struct Desired {
+    /// In the order of the spec.
+    pub(crate) resources: Vec<Resource>,
+    /// What can't be had.
+    pub(crate) findings: Vec<PlanFinding>,
+    /// What must be known first.
+    pub(crate) questions: Vec<Question>,
+}
+
+/// Lowers every block. A block whose place or input is not lowered (its file is not known yet, its
+/// provider refused it) is left out without a finding of its own.
+pub(crate) fn desired(program: &Program, lowerings: &[&dyn Lower], answers: &Answers) -> Desired {
+    let mut graph = Graph {
+        program,
+        lowerings,
+        answers,
+        lowered: BTreeMap::new(),
+        failed: BTreeSet::new(),
+        out: Desired::default(),
+    };
+    // Blocks become ready in waves: a place before what stands on it, a step before its readers.
+    // Each wave lowers at least one block or ends the loop, so it ends.
+    loop {
+        let ready: Vec<&Block> = program
+            .blocks
+            .iter()
+            .filter(|block| is_resource(block) && !graph.is_settled(block) && graph.is_ready(block))
+            .collect();
+        if ready.is_empty() {
+            break;
+        }
+        ready.into_iter().for_each(|block| graph.lower(block));
+    }
+    graph.check_reservations();
+    let mut out = graph.out;
+    let mut lowered = graph.lowered;
+    out.resources = program
+        .blocks
+        .iter()
+        .filter_map(|block| lowered.remove(&block.address))
+        .collect();
+    step::mark_needed(&mut out.resources);
+    out
+}
+
+/// Blocks of these roles say something about others and are nothing themselves.
+fn is_resource(block: &Block) -> bool {
+    !matches!(
+        block.role.as_deref(),
+        Some("project" | "budget" | "pipeline")
+    )
+}
+
+pub(crate) struct Graph<'a> {
+    pub(crate) program: &'a Program,
+    lowerings: &'a [&'a dyn Lower],
+    pub(crate) answers: &'a Answers,
+    pub(crate) lowered: BTreeMap<Address, Resource>,
+    failed: BTreeSet<Address>,
+    pub(crate) out: Desired,
+}
+
+impl<'a> Graph<'a> {
+    fn is_settled(&self, block: &Block) -> bool {
+        self.lowered.contains_key(&block.address) || self.failed.contains(&block.address)
+    }
+
+    /// Whether everything that the block stands on or refers to is lowered.
+    fn is_ready(&self, block: &Block) -> bool {
+        self.dependencies(block)
+            .iter()
+            .all(|address| self.lowered.contains_key(address))
+    }
+
+    /// The resources that a block stands on or refers to, found by the blocks' own addresses.
+    pub(crate) fn dependencies(&self, block: &Block) -> BTreeSet<Address> {
+        let mut found = BTreeSet::new();
+        let mut visit = |reference: &Reference| {
+            found.insert(reference.address.clone());
+        };
+        block
+            .fields
+            .values()
+            .for_each(|field| field.value.for_each_reference(&mut visit));
+        block
+            .wishes
+            .iter()
+            .for_each(|(wish, _)| wish.value.for_each_reference(&mut visit));
+        if let Some(value) = &block.value {
+            value.for_each_reference(&mut visit);
+        }
+        if let Some(step) = &block.step {
+            step.arguments
+                .values()
+                .for_each(|a| a.value.for_each_reference(&mut visit));
+            step.settings
+                .values()
+                .for_each(|v| v.for_each_reference(&mut visit));
+            step.entries
+                .iter()
+                .for_each(|(_, v)| v.for_each_reference(&mut visit));
+        }
+        found.extend(block.place.clone());
+        found.remove(&block.address);
+        found.retain(|address| self.program.block(address).is_some_and(is_resource));
+        found
+    }
+
+    fn lower(&mut self, block: &'a Block) {
+        let result = match block.role.as_deref() {
+            Some("step") => self.step_resource(block),
+            Some("dataset") => self.dataset_resource(block),
+            _ => self.plain_resource(block),
+        };
+        match result {
+            Some(resource) => drop(self.lowered.insert(block.address.clone(), resource)),
+            None => drop(self.failed.insert(block.address.clone())),
+        }
+    }
+
+    fn plain_resource(&mut self, block: &'a Block) -> Option<Resource> {
+        let (target, provider) = target_of(self.program, block)?;
+        let Some(lowering) = self.lowerings.iter().find(|known| known.name() == provider) else {
+            self.out
+                .findings
+                .push(finding::no_provider(&block.address, provider));
+            return None;
+        };
+        let host = self.host_facts(target, provider)?;
+        let portable = self.portable(block);
+        match lowering.lower(&portable, &host) {
+            Ok(mut resource) => {
+                resource.depends_on.extend(self.dependencies(block));
+                self.ask_for_port(&resource);
+                Some(resource)
+            }
+            Err(refusals) => {
+                let found = refusals
+                    .into_iter()
+                    .map(|r| finding::refused(&block.address, r));
+                self.out.findings.extend(found);
+                None
+            }
+        }
+    }
+
+    fn portable(&self, block: &Block) -> Portable {
+        let place = block
+            .place
+            .as_ref()
+            .and_then(|address| self.lowered.get(address));
+        Portable {
+            address: block.address.clone(),
+            kind: block.kind.clone(),
+            fields: block
+                .fields
+                .iter()
+                .map(|(name, field)| (name.clone(), self.with_releases(&field.value)))
+                .collect(),
+            wishes: block.wishes.iter().map(|(wish, _)| wish.clone()).collect(),
+            value: block.value.clone().unwrap_or(Value::None),
+            place: block.place.clone(),
+            place_properties: place.map(|p| p.properties.clone()).unwrap_or_default(),
+            replaces: block.replaces.clone(),
+            holds_data: block.holds_data,
+        }
+    }
+
+    /// Replaces a reference to a step by a record of what that step makes.
+    fn with_releases(&self, value: &Value) -> Value {
+        match value {
+            Value::Reference(reference) if reference.path.is_empty() => self
+                .release_record(&reference.address)
+                .unwrap_or_else(|| value.clone()),
+            Value::List(elements) => {
+                Value::List(elements.iter().map(|e| self.with_releases(e)).collect())
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// What the target's machine offers, or the question.
+    fn host_facts(&mut self, target: &Block, provider: &str) -> Option<BTreeMap<String, Value>> {
+        let question = Question::Host {
+            address: target.address.clone(),
+            provider: provider.to_owned(),
+        };
+        match self.answers.get(&question) {
+            Some(Answer::Host { facts }) => Some(facts.clone()),
+            _ => {
+                self.ask(question);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn ask(&mut self, question: Question) {
+        if self.answers.get(&question).is_none() && !self.out.questions.contains(&question) {
+            self.out.questions.push(question);
+        }
+    }
+
+    /// A resource with the properties `host` and `port` binds that port.
+    fn ask_for_port(&mut self, resource: &Resource) {
+        if let Some(question) = port_question(resource) {
+            self.ask(question);
+        }
+    }
+
+    /// The reservations on one machine must fit it together.
+    fn check_reservations(&mut self) {
+        let mut sums: BTreeMap<(Address, &str), u64> = BTreeMap::new();
+        for block in &self.program.blocks {
+            let Some(resource) = self.lowered.get(&block.address) else {
+                continue;
+            };
+            let Some(reserve) = resource
+                .properties
+                .get("reserve")
+                .and_then(Value::as_record)
+            else {
+                continue;
+            };
+            let Some((target, _)) = target_of(self.program, block) else {
+                continue;
+            };
+            for what in ["cpus", "memory"] {
+                let amount = reserve.get(what).and_then(amount_of).unwrap_or(0);
+                *sums.entry((target.address.clone(), what)).or_insert(0) += amount;
+            }
+        }
+        for ((target, what), wanted) in sums {
+            let Some(facts) = self.program.block(&target).and_then(|block| {
+                let (_, provider) = target_of(self.program, block)?;
+                self.host_facts(block, provider)
+            }) else {
+                continue;
+            };
+            let Some(has) = facts.get(what).and_then(amount_of) else {
+                continue;
+            };
+            if wanted > has {
+                let text = |amount: u64| match what {
+                    "memory" => mlinfra_api::Quantity::bytes(amount).to_string(),
+                    _ => amount.to_string(),
+                };
+                let found = finding::over_reserved(&target, what, &text(wanted), &text(has));
+                self.out.findings.push(found);
+            }
+        }
+    }
+}
+
+fn amount_of(value: &Value) -> Option<u64> {
+    value
+        .as_base_units()
+        .or_else(|| value.as_int().and_then(|n| u64::try_from(n).ok()))
+}
+
+/// The question whether the port that a resource binds is free.
+pub(crate) fn port_question(resource: &Resource) -> Option<Question> {
+    let port = u16::try_from(resource.properties.get("port")?.as_int()?).ok()?;
+    let host = resource.properties.get("host")?.as_text()?.to_owned();
+    Some(Question::Port {
+        host,
+        port,
+        address: resource.address.clone(),
+    })
+}

@@ -1,0 +1,174 @@
+//! The one place where the order of actions is decided.
+//!
+//! * Something is made or changed after what it depends on.
+//! * Something is removed after everything that depended on it is removed or no longer does.
+//! * The old one goes before the new one comes, or after, as the decision says.
+//! * A port is given up before another resource binds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mlinfra_api::{Address, Resource, Snapshot, Verb};
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use crate::decide::Decision;
+use crate::desired::port_question;
+use crate::plan::{Action, ChangeKind};
+use crate::question::Question;
+
+/// The actions for these decisions, each after those that it must wait for.
+pub(crate) fn actions(snapshot: &Snapshot, changes: &BTreeMap<Address, Decision>) -> Vec<Action> {
+    let mut graph: DiGraph<Action, ()> = DiGraph::new();
+    let mut makes: BTreeMap<Address, NodeIndex> = BTreeMap::new();
+    let mut removes: BTreeMap<Address, NodeIndex> = BTreeMap::new();
+    for (address, decision) in changes {
+        add_nodes(
+            snapshot,
+            address,
+            decision,
+            &mut graph,
+            &mut makes,
+            &mut removes,
+        );
+    }
+    for (address, node) in &makes {
+        for dependency in &graph[*node].resource.depends_on.clone() {
+            if let Some(first) = makes.get(dependency) {
+                graph.update_edge(*first, *node, ());
+            }
+        }
+        if changes[address].kind == ChangeKind::DeleteThenCreate {
+            graph.update_edge(removes[address], *node, ());
+        }
+        for (other, remove) in &removes {
+            if other != address && share_a_port(&graph[*node].resource, &graph[*remove].resource) {
+                graph.update_edge(*remove, *node, ());
+            }
+        }
+    }
+    for (address, node) in &removes {
+        let dependents = snapshot.resources.values().map(|state| &state.resource);
+        for dependent in dependents.filter(|r| r.depends_on.contains(address)) {
+            if let Some(first) = removes.get(&dependent.address) {
+                graph.update_edge(*first, *node, ());
+            }
+            // A dependent that stays lets go of it when it is changed; if the new one comes only
+            // after the old one goes, it has to wait for the new one instead.
+            let waits = changes[address].kind == ChangeKind::DeleteThenCreate;
+            if let Some(first) = makes.get(&dependent.address).filter(|_| !waits) {
+                graph.update_edge(*first, *node, ());
+            }
+        }
+        if changes[address].kind == ChangeKind::CreateThenDelete {
+            graph.update_edge(makes[address], *node, ());
+        }
+    }
+    for (node, deposed) in deposed_nodes(snapshot, &mut graph) {
+        if let Some(make) = makes.get(&deposed) {
+            graph.update_edge(*make, node, ());
+        }
+    }
+    in_order(graph)
+}
+
+fn add_nodes(
+    snapshot: &Snapshot,
+    address: &Address,
+    decision: &Decision,
+    graph: &mut DiGraph<Action, ()>,
+    makes: &mut BTreeMap<Address, NodeIndex>,
+    removes: &mut BTreeMap<Address, NodeIndex>,
+) {
+    let recorded = snapshot.resources.get(address);
+    let action = |verb: Verb, resource: &Resource| Action {
+        address: address.clone(),
+        verb,
+        resource: resource.clone(),
+        after: BTreeSet::new(),
+        deposed: None,
+        deposes: false,
+    };
+    let old = recorded.map_or(&decision.resource, |state| &state.resource);
+    match decision.kind {
+        ChangeKind::Create | ChangeKind::Run | ChangeKind::Reuse => {
+            makes.insert(
+                address.clone(),
+                graph.add_node(action(Verb::Create, &decision.resource)),
+            );
+        }
+        ChangeKind::Update => {
+            makes.insert(
+                address.clone(),
+                graph.add_node(action(Verb::Update, &decision.resource)),
+            );
+        }
+        ChangeKind::Delete => {
+            removes.insert(address.clone(), graph.add_node(action(Verb::Delete, old)));
+        }
+        ChangeKind::DeleteThenCreate => {
+            removes.insert(address.clone(), graph.add_node(action(Verb::Delete, old)));
+            makes.insert(
+                address.clone(),
+                graph.add_node(action(Verb::Create, &decision.resource)),
+            );
+        }
+        ChangeKind::CreateThenDelete => {
+            let create = Action {
+                deposes: true,
+                ..action(Verb::Create, &decision.resource)
+            };
+            makes.insert(address.clone(), graph.add_node(create));
+            let deposed = recorded.map(|state| state.incarnation);
+            let delete = Action {
+                deposed,
+                ..action(Verb::Delete, old)
+            };
+            removes.insert(address.clone(), graph.add_node(delete));
+        }
+    }
+}
+
+/// What an earlier operation replaced and did not get to remove.
+fn deposed_nodes(
+    snapshot: &Snapshot,
+    graph: &mut DiGraph<Action, ()>,
+) -> Vec<(NodeIndex, Address)> {
+    let mut nodes = Vec::new();
+    for state in &snapshot.deposed {
+        let node = graph.add_node(Action {
+            address: state.resource.address.clone(),
+            verb: Verb::Delete,
+            resource: state.resource.clone(),
+            after: BTreeSet::new(),
+            deposed: Some(state.incarnation),
+            deposes: false,
+        });
+        nodes.push((node, state.resource.address.clone()));
+    }
+    nodes
+}
+
+fn share_a_port(one: &Resource, other: &Resource) -> bool {
+    match (port_question(one), port_question(other)) {
+        (Some(Question::Port { port: a, .. }), Some(Question::Port { port: b, .. })) => a == b,
+        _ => false,
+    }
+}
+
+fn in_order(graph: DiGraph<Action, ()>) -> Vec<Action> {
+    let order = petgraph::algo::toposort(&graph, None)
+        .expect("the checker refuses circles, and each edge here follows a dependency");
+    let place: BTreeMap<NodeIndex, usize> = order
+        .iter()
+        .enumerate()
+        .map(|(place, node)| (*node, place))
+        .collect();
+    order
+        .iter()
+        .map(|node| {
+            let mut action = graph[*node].clone();
+            let before = graph.neighbors_directed(*node, petgraph::Direction::Incoming);
+            action.after = before.map(|first| place[&first]).collect();
+            action
+        })
+        .collect()
+}

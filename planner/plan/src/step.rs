@@ -1,0 +1,361 @@
+//! The roles `dataset` and `step`: blocks whose result is an artifact, named by its recipe key.
+//!
+//! A step's resource has the properties `operation`, `version`, `settings` (with the arguments that
+//! are plain values), `entries`, `inputs` (parameter → `address`, `key`, `part`, `store`), `file`,
+//! `store`, `bounds` and `tables` (JSON of [`StepTables`]); its identity is its recipe key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mlinfra_api::{Address, Resource, TableType, Value};
+use mlinfra_check::{Block, Step};
+use mlinfra_runtime_spec::{StepTables, operation_version};
+
+use crate::desired::Graph;
+use crate::finding;
+use crate::question::{Answer, Question};
+use crate::recipe::{Recipe, canonical};
+use crate::serving::serving_recipe;
+use crate::target::target_of;
+
+/// The type of every step's resource.
+pub const STEP: &str = "step";
+
+impl<'a> Graph<'a> {
+    pub(crate) fn step_resource(&mut self, block: &'a Block) -> Option<Resource> {
+        let step = block.step.as_ref()?;
+        let (_, provider) = target_of(self.program, block)?;
+        let mut recipe = Recipe {
+            operation: &step.operation,
+            version: step.version,
+            settings: step.settings.clone(),
+            entries: step.entries.clone(),
+            tables: step.parts.clone(),
+            ..Recipe::default()
+        };
+        recipe
+            .tables
+            .extend(step.table.clone().map(|table| (String::new(), table)));
+        let mut inputs = BTreeMap::new();
+        let mut store = default_store();
+        for (parameter, argument) in &step.arguments {
+            let Value::Reference(reference) = &argument.value else {
+                recipe
+                    .settings
+                    .insert(parameter.clone(), argument.value.clone());
+                continue;
+            };
+            let source = self.lowered.get(&reference.address)?;
+            let key = source.identity.clone()?;
+            if !self.flows(&reference.address) {
+                continue;
+            }
+            let source_store = source
+                .properties
+                .get("store")
+                .cloned()
+                .unwrap_or_else(default_store);
+            if store == default_store() {
+                store = source_store.clone();
+            }
+            let part = reference.path.first().cloned();
+            inputs.insert(
+                parameter.clone(),
+                Value::Record(BTreeMap::from([
+                    ("address".into(), Value::text(reference.address.to_string())),
+                    ("key".into(), Value::text(&key)),
+                    (
+                        "part".into(),
+                        part.clone().map_or(Value::None, Value::String),
+                    ),
+                    ("store".into(), source_store),
+                ])),
+            );
+            recipe.inputs.push((parameter.clone(), key, part));
+        }
+        let tables = self.tables_of(block, step);
+        let mut resource = artifact_resource(block, provider, &recipe, store, &tables);
+        resource
+            .properties
+            .insert("inputs".into(), Value::Record(inputs));
+        resource
+            .properties
+            .insert("bounds".into(), self.bounds_of(block.place.as_ref()));
+        resource.depends_on = self.dependencies(block);
+        resource.summary = summary_of(step);
+        Some(resource)
+    }
+
+    /// A dataset is the step `ingest` of its file.
+    pub(crate) fn dataset_resource(&mut self, block: &'a Block) -> Option<Resource> {
+        let table = block.table.clone()?;
+        let path = file_of(block.fields.get("from").map(|field| &field.value)?)?.to_owned();
+        let question = Question::File { path: path.clone() };
+        let Some(answer) = self.answers.get(&question) else {
+            self.ask(question);
+            return None;
+        };
+        let sha256 = match answer {
+            Answer::File {
+                sha256,
+                bytes,
+                header,
+            } => {
+                if !self.check_header(block, &path, &table, *bytes, header.as_deref()) {
+                    return None;
+                }
+                sha256.clone()
+            }
+            Answer::NoFile { reason } => {
+                self.out
+                    .findings
+                    .push(finding::no_file(&block.address, "from", &path, reason));
+                return None;
+            }
+            _ => return None,
+        };
+        let keep = block
+            .fields
+            .get("keep")
+            .and_then(|field| field.value.as_reference());
+        let store = keep
+            .and_then(|k| self.store_record(&k.address))
+            .unwrap_or_else(default_store);
+        let reader = self.first_reader(&block.address);
+        let provider = [keep.map(|k| &k.address), reader.map(|r| &r.address)]
+            .into_iter()
+            .flatten()
+            .find_map(|address| target_of(self.program, self.program.block(address)?))
+            .map(|(_, provider)| provider)?;
+        let recipe = Recipe {
+            operation: "ingest",
+            version: operation_version("ingest").expect("the runtime reads data"),
+            files: vec![("from".into(), sha256.clone())],
+            tables: BTreeMap::from([(String::new(), table.clone())]),
+            ..Recipe::default()
+        };
+        let tables = StepTables {
+            result: Some(table),
+            ..StepTables::default()
+        };
+        let bounds = self.bounds_of(reader.and_then(|reader| reader.place.as_ref()));
+        let mut resource = artifact_resource(block, provider, &recipe, store, &tables);
+        let file = BTreeMap::from([
+            ("path".into(), Value::text(&path)),
+            ("sha256".into(), Value::String(sha256)),
+        ]);
+        resource
+            .properties
+            .insert("file".into(), Value::Record(file));
+        resource.properties.insert("bounds".into(), bounds);
+        resource.depends_on = self.dependencies(block);
+        resource
+            .depends_on
+            .extend(reader.and_then(|reader| reader.place.clone()));
+        resource.summary = format!("reads {path}");
+        Some(resource)
+    }
+
+    /// Whether the file's header has every declared column.
+    fn check_header(
+        &mut self,
+        block: &Block,
+        path: &str,
+        table: &TableType,
+        bytes: u64,
+        header: Option<&str>,
+    ) -> bool {
+        let Some(header) = header.filter(|header| !header.trim().is_empty()) else {
+            self.out
+                .findings
+                .push(finding::no_header(&block.address, path, bytes));
+            return false;
+        };
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(header.as_bytes());
+        let names: Vec<String> = match reader.records().next() {
+            Some(Ok(record)) => record.iter().map(|name| name.trim().to_owned()).collect(),
+            _ => return true,
+        };
+        let missing = table
+            .columns
+            .iter()
+            .filter(|column| !names.contains(&column.name));
+        let findings: Vec<_> = missing
+            .map(|column| finding::no_column(&block.address, path, &column.name, &names))
+            .collect();
+        let complete = findings.is_empty();
+        self.out.findings.extend(findings);
+        complete
+    }
+
+    fn first_reader(&self, dataset: &Address) -> Option<&'a Block> {
+        self.program.with_role(STEP).find(|block| {
+            block.step.as_ref().is_some_and(|step| {
+                let reads = |a: &mlinfra_check::Argument| {
+                    a.value
+                        .as_reference()
+                        .is_some_and(|r| r.address == *dataset)
+                };
+                step.arguments.values().any(reads)
+            })
+        })
+    }
+
+    /// Whether data flows from this block: a table or a model. A report is only waited for, so it
+    /// is in no recipe.
+    fn flows(&self, address: &Address) -> bool {
+        self.program.block(address).is_some_and(|block| {
+            block.table.is_some()
+                || block.step.as_ref().is_some_and(|step| {
+                    step.table.is_some() || !step.parts.is_empty() || step.model.is_some()
+                })
+        })
+    }
+
+    fn tables_of(&self, block: &Block, step: &Step) -> StepTables {
+        let fitted_here = step
+            .model
+            .as_ref()
+            .filter(|model| model.trained_by == block.address);
+        StepTables {
+            result: step
+                .table
+                .clone()
+                .or_else(|| step.parts.values().next().cloned()),
+            inputs: step
+                .arguments
+                .iter()
+                .filter_map(|(name, argument)| Some((name.clone(), argument.table.clone()?)))
+                .collect(),
+            serving: fitted_here.map(|model| serving_recipe(self.program, model)),
+        }
+    }
+
+    /// A storage as a step sees it: its address and what it was lowered to.
+    fn store_record(&self, address: &Address) -> Option<Value> {
+        let properties = self.lowered.get(address)?.properties.clone();
+        Some(Value::Record(BTreeMap::from([
+            ("address".into(), Value::text(address.to_string())),
+            ("properties".into(), Value::Record(properties)),
+        ])))
+    }
+
+    fn bounds_of(&self, place: Option<&Address>) -> Value {
+        let place = place.and_then(|address| self.lowered.get(address));
+        place.map_or(Value::None, |place| Value::Record(place.properties.clone()))
+    }
+
+    /// What an endpoint must know of a step that makes a release: `address`, `release`, `model`
+    /// (recipe keys), `store` and `request` (JSON of its request schema).
+    pub(crate) fn release_record(&self, address: &Address) -> Option<Value> {
+        let model = self.program.block(address)?.step.as_ref()?.model.as_ref()?;
+        let release = self.lowered.get(address)?;
+        let trained = self.lowered.get(&model.trained_by)?;
+        let request = serving_recipe(self.program, model).request;
+        Some(Value::Record(BTreeMap::from([
+            ("address".into(), Value::text(address.to_string())),
+            ("release".into(), Value::text(release.identity.clone()?)),
+            ("model".into(), Value::text(trained.identity.clone()?)),
+            ("store".into(), release.properties.get("store")?.clone()),
+            ("request".into(), Value::String(canonical(&request))),
+        ])))
+    }
+}
+
+fn artifact_resource(
+    block: &Block,
+    provider: &str,
+    recipe: &Recipe<'_>,
+    store: Value,
+    tables: &StepTables,
+) -> Resource {
+    let entry = |(name, value): &(String, Value)| {
+        let pair = [
+            ("name".into(), Value::text(name)),
+            ("value".into(), value.clone()),
+        ];
+        Value::Record(BTreeMap::from(pair))
+    };
+    Resource {
+        address: block.address.clone(),
+        resource_type: STEP.into(),
+        provider: provider.into(),
+        properties: BTreeMap::from([
+            ("operation".into(), Value::text(recipe.operation)),
+            ("version".into(), Value::Int(recipe.version.into())),
+            ("settings".into(), Value::Record(recipe.settings.clone())),
+            (
+                "entries".into(),
+                Value::List(recipe.entries.iter().map(entry).collect()),
+            ),
+            ("store".into(), store),
+            ("tables".into(), Value::String(canonical(tables))),
+        ]),
+        identity: Some(recipe.key()),
+        replaces: BTreeSet::new(),
+        depends_on: BTreeSet::new(),
+        create_first: false,
+        holds_data: false,
+        summary: String::new(),
+        details: Vec::new(),
+        needed: true,
+    }
+}
+
+fn default_store() -> Value {
+    Value::Record(BTreeMap::from([("address".into(), Value::None)]))
+}
+
+/// The path in `file("…")`.
+fn file_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::Case { name, arguments } if name == "file" => {
+            arguments.values().next().and_then(Value::as_text)
+        }
+        _ => None,
+    }
+}
+
+fn summary_of(step: &Step) -> String {
+    let flow: Vec<String> = step
+        .arguments
+        .values()
+        .filter_map(|argument| argument.value.as_reference())
+        .map(|reference| {
+            let mut text = reference.address.name().to_owned();
+            reference
+                .path
+                .iter()
+                .for_each(|member| text.push_str(&format!(".{member}")));
+            text
+        })
+        .collect();
+    format!("{}({})", step.operation, flow.join(", "))
+}
+
+/// A table that another step reads is an intermediate: nothing needs it for its own sake.
+/// Everything else (models, reports, releases, last tables) is needed.
+pub(crate) fn mark_needed(resources: &mut [Resource]) {
+    let mut read: BTreeSet<String> = BTreeSet::new();
+    for resource in resources.iter() {
+        let inputs = resource.properties.get("inputs").and_then(Value::as_record);
+        for input in inputs.into_iter().flat_map(BTreeMap::values) {
+            let address = input.as_record().and_then(|i| i.get("address")?.as_text());
+            read.extend(address.map(str::to_owned));
+        }
+    }
+    for resource in resources
+        .iter_mut()
+        .filter(|resource| resource.resource_type == STEP)
+    {
+        let is_table = resource
+            .properties
+            .get("tables")
+            .and_then(Value::as_text)
+            .is_some_and(|text| {
+                serde_json::from_str::<StepTables>(text).is_ok_and(|tables| tables.result.is_some())
+            });
+        resource.needed = !(is_table && read.contains(&resource.address.to_string()));
+    }
+}

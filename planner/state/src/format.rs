@@ -1,0 +1,37 @@
+//! The format of the state and of its files, and what is refused.
+
+use crate::fault::{StateFault, unreadable};
+
+/// The format that this build writes. It reads this one alone, having no older ones.
+pub const FORMAT: u32 = 1;
+
+/// Refuses what this build can't read.
+///
+/// # Errors
+/// E0706 for a newer format, E0701 for no format at all.
+pub(crate) fn check(format: Option<&str>) -> Result<(), StateFault> {
+    let number = format.and_then(|text| text.parse::<u32>().ok());
+    match number {
+        Some(FORMAT) => Ok(()),
+        Some(newer) if newer > FORMAT => Err(StateFault::new(
+            "E0706",
+            format!("the state has format {newer}; this mlinfra knows formats up to {FORMAT}"),
+        )
+        .with_help("use the newer mlinfra that wrote it; nothing was changed")),
+        _ => Err(unreadable("it does not say which format it has")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_its_own_format_alone() {
+        assert!(check(Some("1")).is_ok());
+        assert_eq!(check(Some("2")).expect_err("newer").code, "E0706");
+        for text in [None, Some(""), Some("0"), Some("-1"), Some("x")] {
+            assert_eq!(check(text).expect_err("no format").code, "E0701");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! An endpoint: one unit for each replica, and how it changes without closing its port.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use mlinfra_api::{Digest, Fault, Request, Resource, Secret, Value};
+use mlinfra_runtime_spec::{
+    ArtifactReference, EndpointSpec, PROTOCOL, RequestSchema, UnitPhase, UnitSpec, UnitStatus,
+    Workload,
+};
+use mlinfra_seal::{SealKey, keyed_digest};
+
+use crate::step::{bounds, store};
+
+/// How long requests under way may take to finish after a stop.
+const DRAIN_SECONDS: u64 = 10;
+
+/// The units of an endpoint whose handle is `handle`.
+pub(crate) fn units(
+    state: &Path,
+    lineage: &str,
+    key: &SealKey,
+    resource: &Resource,
+    handle: &str,
+) -> Result<Vec<UnitSpec>, Fault> {
+    let broken = || {
+        Fault::refused(
+            "E0927",
+            format!("the plan's `{}` can't be read", resource.address),
+        )
+        .with_help("plan again with this version of mlinfra")
+    };
+    let specs = (0..replicas(resource)).map(|replica| {
+        Some(UnitSpec {
+            protocol: PROTOCOL,
+            token: format!("{handle}-{replica}"),
+            address: resource.address.to_string(),
+            lineage: lineage.to_owned(),
+            bounds: bounds(resource.properties.get("bounds")),
+            workload: Workload::Endpoint(Box::new(spec(state, lineage, key, resource, replica)?)),
+        })
+    });
+    specs.collect::<Option<Vec<_>>>().ok_or_else(broken)
+}
+
+/// How many replicas a resource has.
+pub(crate) fn replicas(resource: &Resource) -> u32 {
+    let count = resource
+        .properties
+        .get("replicas")
+        .and_then(Value::as_int)
+        .unwrap_or(1);
+    u32::try_from(count).unwrap_or(1).max(1)
+}
+
+fn spec(
+    state: &Path,
+    lineage: &str,
+    key: &SealKey,
+    resource: &Resource,
+    replica: u32,
+) -> Option<EndpointSpec> {
+    let properties = &resource.properties;
+    let model = properties.get("model")?.as_record()?;
+    let artifact = |name: &str| {
+        Some(ArtifactReference {
+            store: store(state, model.get("store")?)?,
+            key: model.get(name)?.as_text()?.to_owned(),
+            part: None,
+        })
+    };
+    let key_hashes = match api_key(lineage, key, resource) {
+        Some(secret) => vec![Digest::of(secret.reveal().as_bytes()).to_string()],
+        None => Vec::new(),
+    };
+    Some(EndpointSpec {
+        name: resource.address.name().to_owned(),
+        host: properties.get("host")?.as_text()?.to_owned(),
+        port: u16::try_from(properties.get("port")?.as_int()?).ok()?,
+        replica,
+        key_hashes,
+        release: artifact("release")?,
+        model: artifact("model")?,
+        drain_seconds: DRAIN_SECONDS,
+    })
+}
+
+/// The endpoint's key, if it wants one: derived from the state's secret and the address, so that
+/// it needs no store of its own, is the same after every change, and is made once.
+fn api_key(lineage: &str, key: &SealKey, resource: &Resource) -> Option<Secret> {
+    if resource.properties.get("auth").and_then(Value::as_case) != Some("api_key") {
+        return None;
+    }
+    let text = format!("endpoint-key\n{lineage}\n{}", resource.address);
+    Some(Secret::new(format!(
+        "mlk_{}",
+        &keyed_digest(key, text.as_bytes())[..40]
+    )))
+}
+
+/// What is known of an endpoint that serves: `url`, `key`, `request` (name → type) and `example`
+/// (a request's body).
+pub(crate) fn outputs(
+    lineage: &str,
+    key: &SealKey,
+    resource: &Resource,
+) -> BTreeMap<String, Value> {
+    let properties = &resource.properties;
+    let text = |name: &str| {
+        properties
+            .get(name)
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    };
+    let host = properties
+        .get("host")
+        .and_then(Value::as_text)
+        .unwrap_or("127.0.0.1");
+    let mut outputs = BTreeMap::from([(
+        "url".to_owned(),
+        Value::String(format!("http://{host}:{}", text("port"))),
+    )]);
+    if let Some(secret) = api_key(lineage, key, resource) {
+        outputs.insert("key".into(), Value::Secret(secret));
+    }
+    let schema = properties
+        .get("model")
+        .and_then(|model| model.as_record()?.get("request")?.as_text())
+        .and_then(|text| serde_json::from_str::<RequestSchema>(text).ok())
+        .unwrap_or_default();
+    let entry = |field: &mlinfra_runtime_spec::RequestField| {
+        (
+            field.name.clone(),
+            Value::String(field.column_type.to_string()),
+        )
+    };
+    outputs.insert(
+        "request".into(),
+        Value::Record(schema.fields.iter().map(entry).collect()),
+    );
+    outputs.insert("example".into(), Value::String(example(&schema)));
+    outputs
+}
+
+/// A body that the endpoint accepts: of the right types, of no one.
+fn example(schema: &RequestSchema) -> String {
+    use mlinfra_api::ColumnBase;
+    let fields: Vec<String> = schema
+        .fields
+        .iter()
+        .map(|field| {
+            let value = match field.column_type.base {
+                ColumnBase::Int => "1",
+                ColumnBase::Float => "1.0",
+                ColumnBase::Bool => "true",
+                ColumnBase::Date => "\"2026-01-01\"",
+                ColumnBase::String | ColumnBase::Category => "\"A\"",
+            };
+            format!("\"{}\": {value}", field.name)
+        })
+        .collect();
+    format!("{{{}}}", fields.join(", "))
+}
+
+/// Whether the change can be made inside the running processes: nothing but the release differs.
+pub(crate) fn only_release_differs(before: &Resource, after: &Resource) -> bool {
+    let rest = |resource: &Resource| {
+        let mut properties = resource.properties.clone();
+        properties.remove("model");
+        properties
+    };
+    rest(before) == rest(after)
+}
+
+/// Where the replicas are on their way to serving `release`.
+pub(crate) enum Serving {
+    /// All serve it.
+    Ready,
+    /// Not yet; what there is to tell.
+    Pending(String),
+    /// At least one never will.
+    Failed(String),
+}
+
+/// Judges the replicas' statuses.
+pub(crate) fn judge(statuses: &[Option<UnitStatus>], release: &str) -> Serving {
+    let mut waiting = None;
+    for status in statuses {
+        let Some(status) = status else {
+            return Serving::Failed("its unit is gone".into());
+        };
+        let problem = status.problem.clone();
+        match status.phase {
+            UnitPhase::CrashLoop | UnitPhase::Failed | UnitPhase::Stopped => {
+                return Serving::Failed(problem.unwrap_or_else(|| exit_text(status)));
+            }
+            UnitPhase::Ready if status.release.as_deref() == Some(release) => {}
+            _ if problem.is_some() => return Serving::Failed(problem.unwrap_or_default()),
+            phase => waiting = Some(format!("{phase:?}").to_lowercase()),
+        }
+    }
+    waiting.map_or(Serving::Ready, Serving::Pending)
+}
+
+fn exit_text(status: &UnitStatus) -> String {
+    match &status.exit {
+        Some(mlinfra_runtime_spec::ExitRecord::Failed { message, .. }) => message.clone(),
+        _ => format!("its process is in the phase {:?}", status.phase).to_lowercase(),
+    }
+}
+
+/// What the request asks the units to serve.
+pub(crate) fn release_of(request: &Request) -> String {
+    let model = request
+        .resource
+        .properties
+        .get("model")
+        .and_then(Value::as_record);
+    let release = model.and_then(|model| model.get("release")?.as_text());
+    release.unwrap_or_default().to_owned()
+}

@@ -1,0 +1,213 @@
+//! One process of a unit: started with its lock as standard input, watched, signalled.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::process::Stdio;
+use std::time::Duration;
+
+use mlinfra_runtime_spec::Bounds;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpgid, kill_process_group, pidfd_open, pidfd_send_signal,
+};
+
+use crate::folder::{Identity, UnitFolder, write_json};
+use crate::log;
+
+/// How often the lock of a process that is not our child is tried.
+const LOCK_POLL: Duration = Duration::from_millis(100);
+
+/// A process that holds, or held, a unit's lock.
+#[derive(Debug)]
+pub struct Process {
+    folder: UnitFolder,
+    /// The handle of our own child; none if an earlier agent started it.
+    child: Option<tokio::process::Child>,
+    identity: Option<Identity>,
+}
+
+impl Process {
+    /// Starts a unit's process. The lock is handed over as its standard input, so it is held from
+    /// before the process exists until its last handle is closed, whatever becomes of the agent.
+    pub fn start(
+        folder: &UnitFolder,
+        program: &[OsString],
+        bounds: &Bounds,
+        attempt: u32,
+        lock: fs::File,
+    ) -> io::Result<Self> {
+        let output = log::open_to_append(&folder.log())?;
+        let threads = bounds.threads.max(1).to_string();
+        let [program, arguments @ ..] = program else {
+            return Err(io::Error::from(io::ErrorKind::NotFound));
+        };
+        let mut command = tokio::process::Command::new(program);
+        command
+            .args(arguments)
+            .arg(folder.path())
+            .current_dir(folder.path())
+            .env("MLINFRA_ATTEMPT", attempt.to_string())
+            .env("RAYON_NUM_THREADS", &threads)
+            .env("CANDLE_NUM_THREADS", &threads)
+            .env("OMP_NUM_THREADS", &threads)
+            .env("TOKIO_WORKER_THREADS", &threads)
+            .stdin(Stdio::from(lock))
+            .stdout(Stdio::from(output.try_clone()?))
+            .stderr(Stdio::from(output));
+        let child = command.spawn()?;
+        let identity = child.id().and_then(identity_of_process);
+        if let Some(identity) = &identity {
+            // The unit writes the same file itself; a failure here loses nothing.
+            let _ = write_json(&folder.file("process.json"), identity);
+        }
+        Ok(Process {
+            folder: folder.clone(),
+            child: Some(child),
+            identity,
+        })
+    }
+
+    /// The process that an earlier agent started and that still holds the lock.
+    pub fn adopt(folder: &UnitFolder) -> Self {
+        Process {
+            folder: folder.clone(),
+            child: None,
+            identity: None,
+        }
+    }
+
+    /// Returns when the process is gone. May be dropped and called again.
+    pub async fn gone(&mut self) {
+        if let Some(child) = &mut self.child {
+            // An error means that somebody else reaped it: gone all the same.
+            let _ = child.wait().await;
+            return;
+        }
+        loop {
+            let gone = match self.folder.try_lock() {
+                Ok(lock) => lock.is_some(),
+                // Without a lock file, its folder was removed, the process itself must be asked.
+                Err(_) => self.identity.as_ref().is_some_and(|known| !is_alive(known)),
+            };
+            if gone {
+                return;
+            }
+            tokio::time::sleep(LOCK_POLL).await;
+        }
+    }
+
+    /// Which process it is; unknown for a moment after an adoption in the middle of a start.
+    pub fn identity(&mut self) -> Option<&Identity> {
+        if self.identity.is_none() {
+            let written = self.folder.identity();
+            self.identity = written.filter(is_alive);
+        }
+        self.identity.as_ref()
+    }
+
+    /// Its number.
+    pub fn number(&mut self) -> Option<u32> {
+        self.identity().map(|identity| identity.process)
+    }
+
+    /// Sends a signal to the process and to no other: the number is opened first and its start
+    /// time compared afterwards, so a number that was given to another process hits nobody.
+    pub fn signal(&mut self, signal: Signal) {
+        let Some(identity) = self.identity().cloned() else {
+            return;
+        };
+        let Some(number) = Pid::from_raw(identity.process.cast_signed()) else {
+            return;
+        };
+        let Ok(handle) = pidfd_open(number, PidfdFlags::empty()) else {
+            return;
+        };
+        if !is_alive(&identity) {
+            return;
+        }
+        // A unit leads its own group; what it started belongs to it and goes with it.
+        if signal == Signal::KILL && getpgid(Some(number)).is_ok_and(|group| group == number) {
+            let _ = kill_process_group(number, signal);
+        }
+        let _ = pidfd_send_signal(handle, signal);
+    }
+
+    /// Bytes of resident memory of the process and what it started.
+    pub fn resident_bytes(&mut self) -> Option<u64> {
+        let number = self.number()?;
+        Some(resident_bytes_of(number, 0))
+    }
+}
+
+/// Names a living process.
+pub fn identity_of_process(process: u32) -> Option<Identity> {
+    Some(Identity {
+        process,
+        start_time: start_time(process)?,
+        boot: boot()?,
+    })
+}
+
+fn is_alive(identity: &Identity) -> bool {
+    identity_of_process(identity.process).as_ref() == Some(identity)
+}
+
+fn boot() -> Option<String> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(boot.trim().to_owned())
+}
+
+/// Field 22 of `/proc/<process>/stat`; none for a process that is dead and not yet reaped. The name
+/// of the program, field 2, stands in parentheses and may itself hold spaces and parentheses.
+fn start_time(process: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace();
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+/// Follows children to a depth that no honest tree of processes reaches.
+fn resident_bytes_of(process: u32, depth: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    let own = kibibytes.unwrap_or(0) * 1024;
+    if depth >= 8 {
+        return own;
+    }
+    let children = format!("/proc/{process}/task/{process}/children");
+    let children = fs::read_to_string(children).unwrap_or_default();
+    let numbers = children.split_whitespace().filter_map(|n| n.parse().ok());
+    own + numbers
+        .map(|child| resident_bytes_of(child, depth + 1))
+        .sum::<u64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_told_from_a_later_one_of_the_same_number() {
+        let own = identity_of_process(std::process::id()).expect("this process lives");
+        assert!(is_alive(&own));
+        let later = Identity {
+            start_time: own.start_time + 1,
+            ..own.clone()
+        };
+        assert!(!is_alive(&later));
+        let rebooted = Identity {
+            boot: "another".into(),
+            ..own
+        };
+        assert!(!is_alive(&rebooted));
+    }
+
+    #[test]
+    fn this_process_has_resident_memory() {
+        assert!(resident_bytes_of(std::process::id(), 0) > 1024 * 1024);
+    }
+}

@@ -1,0 +1,12 @@
+//! The data crate seen from outside: stores, steps and the replay of rows.
+
+mod expressions;
+mod golden;
+mod ingest;
+mod joins;
+mod pipeline;
+mod random;
+mod splits;
+mod steps;
+mod stores;
+mod support;

@@ -1,0 +1,91 @@
+//! What `train`, version 1, makes of fixed data: when these numbers move, raise the version.
+
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use mlinfra_api::{ColumnBase, TableType};
+use mlinfra_learn::{Architecture, evaluate};
+use mlinfra_runtime_spec::operation_version;
+
+use crate::support::{column, finish, mlp, table, task};
+
+/// Twelve fixed rows, made by no generator.
+fn fixed() -> (RecordBatch, TableType) {
+    let city = ["a", "b", "c", "a", "b", "c", "a", "b", "c", "a", "b", "c"];
+    let age = vec![21, 35, 44, 52, 28, 61, 33, 47, 39, 25, 57, 30];
+    let income = [
+        1.5, 2.25, 0.5, 3.0, 1.0, 2.5, 0.75, 2.0, 1.25, 3.5, 0.25, 1.75,
+    ];
+    let income = income.map(|amount| (amount != 2.0).then_some(amount));
+    let good = [1, 0, 1, 1, 0, 0, 1, 0, 1, 1, 0, 1].map(|label| label == 1);
+    let data = table(vec![
+        ("city", Arc::new(StringArray::from(city.to_vec()))),
+        ("age", Arc::new(Int64Array::from(age))),
+        ("income", Arc::new(Float64Array::from(income.to_vec()))),
+        ("good", Arc::new(BooleanArray::from(good.to_vec()))),
+    ]);
+    let columns = vec![
+        column("city", ColumnBase::Category, false),
+        column("age", ColumnBase::Int, false),
+        column("income", ColumnBase::Float, true),
+    ];
+    (data, TableType { columns })
+}
+
+/// Processors round differently in the last digits, so numbers are compared, not bytes.
+fn close(found: &[f64], expected: &[f64]) {
+    let same = found.len() == expected.len()
+        && found
+            .iter()
+            .zip(expected)
+            .all(|(f, e)| (f - e).abs() < 1e-5);
+    assert!(same, "found {found:?}");
+}
+
+fn answers(architecture: Architecture) -> Vec<f64> {
+    let (data, features) = fixed();
+    let mut task = task(&features, architecture);
+    task.epochs = 10;
+    task.batch_size = 5;
+    let model = finish(&task, &data).unwrap().model;
+    model.predict(&data).unwrap()
+}
+
+#[test]
+fn train_gives_the_answers_of_its_version() {
+    assert_eq!(
+        operation_version("train"),
+        Some(1),
+        "write the new version's answers down here"
+    );
+    close(&answers(Architecture::Linear), &LINEAR);
+    close(&answers(mlp()), &NETWORK);
+}
+
+#[test]
+fn evaluate_gives_the_figures_of_its_version() {
+    assert_eq!(
+        operation_version("evaluate"),
+        Some(1),
+        "write the new version's figures down here"
+    );
+    let (data, features) = fixed();
+    let model = finish(&task(&features, Architecture::Linear), &data)
+        .unwrap()
+        .model;
+    let metrics = evaluate(&model, &data).unwrap();
+    let error = metrics.auc_standard_error.unwrap();
+    let found = [
+        metrics.auc,
+        error,
+        metrics.accuracy,
+        metrics.log_loss,
+        metrics.brier,
+    ];
+    close(&found, &FIGURES);
+    assert_eq!((metrics.rows, metrics.positives), (12, 7));
+}
+
+const LINEAR: [f64; 12] = [0.0; 12];
+const NETWORK: [f64; 12] = [0.0; 12];
+const FIGURES: [f64; 5] = [0.0; 5];

@@ -1,0 +1,58 @@
+//! How many requests a second an endpoint answers over loopback, and how long each takes.
+
+#[expect(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{Client, World};
+use serde_json::json;
+
+/// How many requests are measured in each case, over all connections.
+const REQUESTS: usize = 4_000;
+
+fn main() {
+    let world = World::new();
+    let made = world.make(1);
+    let running = world.serve("bench", &made);
+    let one = json!(world.rows[0]).to_string();
+    let hundred = json!(world.rows[..100]).to_string();
+    println!("rows  connections  requests/s  p50       p99");
+    for (rows, body, requests) in [(1, &one, REQUESTS), (100, &hundred, REQUESTS / 10)] {
+        for connections in [1, 8] {
+            let started = Instant::now();
+            let mut times = measure(running.port, body, connections, requests);
+            let rate = requests as f64 / started.elapsed().as_secs_f64();
+            times.sort_unstable();
+            let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)];
+            let (p50, p99) = (milliseconds(at(50)), milliseconds(at(99)));
+            println!("{rows:<6}{connections:<13}{rate:<12.0}{p50:<10}{p99}");
+        }
+    }
+    running.stop();
+}
+
+fn measure(port: u16, body: &str, connections: usize, requests: usize) -> Vec<Duration> {
+    let converse = || {
+        let mut client = Client::connect(port);
+        let mut times = Vec::new();
+        for _ in 0..requests / connections {
+            let started = Instant::now();
+            client.send("POST", "/predict", &[], body);
+            let reply = client.reply().expect("an answer");
+            times.push(started.elapsed());
+            assert_eq!(reply.status, 200, "{}", reply.body);
+        }
+        times
+    };
+    thread::scope(|scope| {
+        let all: Vec<_> = (0..connections).map(|_| scope.spawn(converse)).collect();
+        all.into_iter().flat_map(|one| one.join().expect("it ends")).collect()
+    })
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1e3)
+}

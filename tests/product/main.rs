@@ -1,0 +1,8 @@
+//! The product seen from outside: the two programs, real files, real processes.
+//!
+//! Each test has a folder and a port of its own, and ends every process that it started.
+
+mod bad_input;
+mod example;
+mod support;
+mod survival;
