@@ -2,9 +2,9 @@
 
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 
-use mlinfra_agent::Fault;
-use mlinfra_agent::fault;
+use mlinfra_agent::{Fault, cgroup, fault};
 use mlinfra_runtime_spec::Bounds;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -20,6 +20,9 @@ const THREAD_VARIABLES: [&str; 3] = ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS", 
 /// Applies the bounds to this process and to what it starts.
 pub(crate) fn apply(bounds: &Bounds) -> Result<(), Fault> {
     set_threads(bounds)?;
+    if let Some(group) = std::env::var_os(cgroup::GROUP_VARIABLE) {
+        cgroup::join(Path::new(&group)).map_err(|error| cant("its control group", &error))?;
+    }
     set_affinity(&bounds.cpus)?;
     let none = Rlimit {
         current: Some(0),

@@ -40,7 +40,10 @@ impl Facts {
                 facts: mlinfra_local::host_facts(),
             },
             Question::Resource { state } => {
-                let observed = self.provider.as_ref().map(|provider| provider.observe(state));
+                let observed = self
+                    .provider
+                    .as_ref()
+                    .map(|provider| provider.observe(state));
                 let observation = match observed {
                     None => Observation::Absent,
                     Some(Ok(observation)) => observation,
@@ -80,7 +83,9 @@ fn digest_and_header(file: File) -> std::io::Result<Answer> {
     }
     let mut reader = BufReader::with_capacity(1 << 16, file);
     let mut first = Vec::new();
-    (&mut reader).take(HEADER_BYTES_MAX).read_until(b'\n', &mut first)?;
+    (&mut reader)
+        .take(HEADER_BYTES_MAX)
+        .read_until(b'\n', &mut first)?;
     let mut hash = Sha256::new();
     hash.update(&first);
     let mut bytes = first.len() as u64;
@@ -112,12 +117,19 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("a.csv"), content).expect("a file");
         let facts = Facts::new(folder.path(), None);
-        facts.answer(&Question::File { path: "a.csv".into() })
+        facts.answer(&Question::File {
+            path: "a.csv".into(),
+        })
     }
 
     #[test]
     fn reads_digest_length_and_header() {
-        let Answer::File { bytes, header, sha256: found } = file(b"a,b\r\n1,2\n") else {
+        let Answer::File {
+            bytes,
+            header,
+            sha256: found,
+        } = file(b"a,b\r\n1,2\n")
+        else {
             panic!("the file can be read");
         };
         assert_eq!((bytes, header.as_deref()), (9, Some("a,b")));
@@ -127,7 +139,10 @@ mod tests {
     #[test]
     fn an_empty_or_binary_file_has_no_header() {
         for content in [&b""[..], b"\xff\xfe\n1", b"\n1,2\n"] {
-            assert!(matches!(file(content), Answer::File { header: None, .. }), "{content:?}");
+            assert!(
+                matches!(file(content), Answer::File { header: None, .. }),
+                "{content:?}"
+            );
         }
     }
 

@@ -55,6 +55,10 @@ fn watch_and(say: impl Fn() + Send + 'static) -> Result<Interrupt, Problem> {
 }
 
 fn unwatched(error: &std::io::Error) -> Problem {
-    Problem::new(Exit::NotStarted, "E1008", "the system gives this program no thread")
-        .detail(error.to_string())
+    Problem::new(
+        Exit::NotStarted,
+        "E1008",
+        "the system gives this program no thread",
+    )
+    .detail(error.to_string())
 }

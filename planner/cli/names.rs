@@ -16,11 +16,18 @@ fn answers_to(address: &Address, name: &str) -> bool {
 
 /// The resources that a name may mean: the one with exactly this address, or all that it fits.
 pub(crate) fn matching<'a>(snapshot: &'a Snapshot, name: &str) -> Vec<&'a ResourceState> {
-    if let Some(state) = name.parse().ok().and_then(|a: Address| snapshot.resources.get(&a)) {
+    if let Some(state) = name
+        .parse()
+        .ok()
+        .and_then(|a: Address| snapshot.resources.get(&a))
+    {
         return vec![state];
     }
     let states = snapshot.resources.iter();
-    states.filter(|(a, _)| answers_to(a, name)).map(|(_, state)| state).collect()
+    states
+        .filter(|(a, _)| answers_to(a, name))
+        .map(|(_, state)| state)
+        .collect()
 }
 
 /// The one resource that a name means.
@@ -37,10 +44,15 @@ pub(crate) fn resource<'a>(
             Err(unknown.help("`mlinfra show` lists what there is"))
         }
         _ => {
-            let names: Vec<String> = found.iter().map(|s| s.resource.address.to_string()).collect();
-            Err(Problem::new(Exit::Usage, "E1011", "several resources have this name")
-                .detail(names.join(", "))
-                .help("write the whole address"))
+            let names: Vec<String> = found
+                .iter()
+                .map(|s| s.resource.address.to_string())
+                .collect();
+            Err(
+                Problem::new(Exit::Usage, "E1011", "several resources have this name")
+                    .detail(names.join(", "))
+                    .help("write the whole address"),
+            )
         }
     }
 }

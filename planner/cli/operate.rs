@@ -84,11 +84,19 @@ fn command_line() -> String {
     let mut hide = false;
     for word in std::env::args_os().skip(1) {
         let word = word.to_string_lossy().into_owned();
-        let shown = match word.strip_prefix("--param=").unwrap_or(&word).split_once('=') {
+        let shown = match word
+            .strip_prefix("--param=")
+            .unwrap_or(&word)
+            .split_once('=')
+        {
             Some((name, _)) if hide || word.starts_with("--param=") => format!("{name}=…"),
             _ => word.clone(),
         };
-        let prefix = if word.starts_with("--param=") { "--param=" } else { "" };
+        let prefix = if word.starts_with("--param=") {
+            "--param="
+        } else {
+            ""
+        };
         hide = word == "--param";
         words.push(format!("{prefix}{shown}"));
     }
@@ -106,9 +114,14 @@ pub(crate) fn plan_and_apply(
     let recovered = settle(order, &mut session, &progress, &interrupt, screen)?;
     let nothing = Sound::default();
     let sound = order.sound.unwrap_or(&nothing);
-    let wanted = Wanted { goal: order.goal, data_may_go: order.data_may_go };
+    let wanted = Wanted {
+        goal: order.goal,
+        data_may_go: order.data_may_go,
+    };
     let plan = session::plan(order.workspace, sound, Some(&session), wanted);
-    if plan.is_empty() && !plan.is_blocked() {
+    // What still runs from before is followed even if nothing else is to be done.
+    let is_settled = plan.is_empty() && session.store.snapshot().open.is_empty();
+    if is_settled && !plan.is_blocked() {
         progress.clear();
         let text = plan_command::nothing_to_do(&plan, recovered, screen);
         screen.print(&text);
@@ -127,7 +140,12 @@ pub(crate) fn plan_and_apply(
         Goal::Apply => "Do this?",
         Goal::Destroy => "Destroy all of this?",
     };
-    session::agree(question, order.yes, &format!("{} -y", order.again()), screen)?;
+    session::agree(
+        question,
+        order.yes,
+        &format!("{} -y", order.again()),
+        screen,
+    )?;
     carry_out(order, &plan, &mut session, &progress, &interrupt, screen)
 }
 
@@ -139,7 +157,12 @@ fn settle(
     interrupt: &Interrupt,
     screen: &Screen,
 ) -> Result<bool, Stop> {
-    for operation in session.store.operations().iter().filter(|o| !o.state.is_end()) {
+    for operation in session
+        .store
+        .operations()
+        .iter()
+        .filter(|o| !o.state.is_end())
+    {
         let text = format!("{} by {} was not ended\n", operation.name(), operation.who);
         screen.tell(&text);
     }
@@ -166,9 +189,16 @@ pub(crate) fn carry_out(
     interrupt: &Interrupt,
     screen: &Screen,
 ) -> Result<Exit, Stop> {
-    let number = session.store.operations().last().map_or(0, |last| last.number) + 1;
+    let number = session
+        .store
+        .operations()
+        .last()
+        .map_or(0, |last| last.number)
+        + 1;
     let saved = keep(order.workspace, plan, number)?;
     if order.detach {
+        // The detached process takes the lock itself.
+        session.store.unlock().map_err(Problem::from)?;
         return detach(order, session, number, &saved, screen);
     }
     let providers = providers(session);
@@ -196,20 +226,17 @@ fn keep(workspace: &Workspace, plan: &Plan, number: u64) -> Result<PathBuf, Prob
     let folder = workspace.state_folder().join("plans");
     let file = folder.join(format!("{}.json", operation_name(number)));
     std::fs::create_dir_all(&folder).map_err(|error| {
-        Problem::new(Exit::NotStarted, "E1005", "a file can't be written")
-            .detail(format!("{}: {}", folder.display(), crate::world::reason(error)))
+        Problem::new(Exit::NotStarted, "E1005", "a file can't be written").detail(format!(
+            "{}: {}",
+            folder.display(),
+            crate::world::reason(error)
+        ))
     })?;
     plan_command::save(plan, &file)?;
     Ok(file)
 }
 
-fn report(
-    order: &Order<'_>,
-    session: &Session,
-    summary: &Summary,
-    seconds: f64,
-    screen: &Screen,
-) {
+fn report(order: &Order<'_>, session: &Session, summary: &Summary, seconds: f64, screen: &Screen) {
     let outputs = order.sound.map(|sound| &sound.program.outputs);
     let end = ending::Ending {
         word: match order.goal {
@@ -250,10 +277,13 @@ fn detach(
             .detail(crate::world::reason(error))
     })?;
     let absolute = |path: &Path| {
-        path.canonicalize().map(|path| path.display().to_string()).map_err(|error| {
-            Problem::new(Exit::NotStarted, "E1003", "a file can't be read or written")
-                .detail(format!("{}: {}", path.display(), crate::world::reason(error)))
-        })
+        path.canonicalize()
+            .map(|path| path.display().to_string())
+            .map_err(|error| {
+                Problem::new(Exit::NotStarted, "E1003", "a file can't be read or written").detail(
+                    format!("{}: {}", path.display(), crate::world::reason(error)),
+                )
+            })
     };
     let folder = order.workspace.folder.canonicalize().unwrap_or_default();
     let root = absolute(&order.workspace.folder.join(&order.workspace.root))?;
@@ -274,13 +304,20 @@ fn detach(
         token: Token::new(lineage, &address, number).to_string(),
         address: address.to_string(),
         lineage: lineage.clone(),
-        bounds: Bounds { threads: 1, ..Bounds::default() },
+        bounds: Bounds {
+            threads: 1,
+            ..Bounds::default()
+        },
         workload: Workload::Command(CommandSpec { arguments, folder }),
     };
     session.local.put_unit(&unit)?;
     await_begin(session, number)?;
     screen.print(&format!("{name} goes on without you\n\n"));
-    let attach = format!("{} attach {name}{}", ending::program(), order.workspace.option());
+    let attach = format!(
+        "{} attach {name}{}",
+        ending::program(),
+        order.workspace.option()
+    );
     screen.print(&format!("  {attach}\n"));
     Ok(Exit::Done)
 }
@@ -295,6 +332,10 @@ fn await_begin(session: &Session, number: u64) -> Result<(), Problem> {
         }
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    Err(Problem::new(Exit::NotStarted, "E1016", "the detached operation did not begin")
-        .help("`mlinfra log` says what is under way; `mlinfra apply` does it here"))
+    Err(Problem::new(
+        Exit::NotStarted,
+        "E1016",
+        "the detached operation did not begin",
+    )
+    .help("`mlinfra log` says what is under way; `mlinfra apply` does it here"))
 }

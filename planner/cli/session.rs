@@ -46,10 +46,7 @@ impl Session {
     }
 
     /// The state of a spec, made if there is none.
-    pub(crate) fn open_or_create(
-        workspace: &Workspace,
-        sound: &Sound,
-    ) -> Result<Session, Problem> {
+    pub(crate) fn open_or_create(workspace: &Workspace, sound: &Sound) -> Result<Session, Problem> {
         if let Some(session) = Session::open(workspace)? {
             return Ok(session);
         }
@@ -74,8 +71,12 @@ impl Session {
 
     fn of(store: Store, folder: &Path) -> Result<Session, Problem> {
         let folder = folder.canonicalize().map_err(|error| {
-            Problem::new(Exit::NotStarted, "E1007", "the state folder can't be opened")
-                .detail(format!("{}: {}", folder.display(), reason(error)))
+            Problem::new(
+                Exit::NotStarted,
+                "E1007",
+                "the state folder can't be opened",
+            )
+            .detail(format!("{}: {}", folder.display(), reason(error)))
         })?;
         let lineage = &store.snapshot().lineage;
         let key = store.secret_key().derive("local");
@@ -109,14 +110,20 @@ pub(crate) fn runtime_program() -> PathBuf {
 /// The project's name; a spec without one is called by its folder.
 pub(crate) fn project(sound: &Sound) -> String {
     let block = sound.program.with_role("project").next();
-    block.map_or_else(|| "unnamed".to_owned(), |block| block.address.name().to_owned())
+    block.map_or_else(
+        || "unnamed".to_owned(),
+        |block| block.address.name().to_owned(),
+    )
 }
 
 /// Who applies, for the lock and the log.
 pub(crate) fn holder(operation: &str) -> Holder {
     let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let user = variable("USER").or_else(|| variable("LOGNAME"));
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     Holder {
         user: user.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw())),
         host,
@@ -126,12 +133,7 @@ pub(crate) fn holder(operation: &str) -> Holder {
 }
 
 /// Asks a person to agree; without one, `-y` must have agreed before.
-pub(crate) fn agree(
-    question: &str,
-    yes: bool,
-    how: &str,
-    screen: &Screen,
-) -> Result<(), Stop> {
+pub(crate) fn agree(question: &str, yes: bool, how: &str, screen: &Screen) -> Result<(), Stop> {
     if yes {
         return Ok(());
     }
@@ -168,7 +170,10 @@ pub(crate) fn plan(
 ) -> Plan {
     let nothing = Snapshot::default();
     let snapshot = session.map_or(&nothing, |session| session.store.snapshot());
-    let facts = Facts::new(&workspace.folder, session.map(|session| session.local.clone()));
+    let facts = Facts::new(
+        &workspace.folder,
+        session.map(|session| session.local.clone()),
+    );
     let lowerings: [&dyn Lower; 1] = [&LocalLower];
     let mut answers = Answers::default();
     // One round more than the planner asks in: the last one plans.

@@ -165,8 +165,11 @@ impl Workspace {
 /// The root file of a folder.
 fn root_in(folder: &Path) -> Result<String, Problem> {
     let entries = std::fs::read_dir(folder).map_err(|error| {
-        Problem::new(Exit::Usage, "E1001", "there is no spec here")
-            .detail(format!("{}: {}", folder.display(), reason(error)))
+        Problem::new(Exit::Usage, "E1001", "there is no spec here").detail(format!(
+            "{}: {}",
+            folder.display(),
+            reason(error)
+        ))
     })?;
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut names: Vec<String> = names.filter(|name| name.ends_with(".mlinfra")).collect();
@@ -177,11 +180,18 @@ fn root_in(folder: &Path) -> Result<String, Problem> {
     }
     match names.len() {
         0 => Err(Problem::new(Exit::Usage, "E1001", "there is no spec here")
-            .detail(format!("{} holds no file that ends in `.mlinfra`", folder.display()))
+            .detail(format!(
+                "{} holds no file that ends in `.mlinfra`",
+                folder.display()
+            ))
             .help("`mlinfra init` writes a working one")),
         1 => Ok(names.remove(0)),
-        _ => Err(Problem::new(Exit::Usage, "E1002", "several files could be the root of the spec")
-            .detail(format!("{}: {}", folder.display(), names.join(", ")))
-            .help("name one of them on the command line, or call the root `main.mlinfra`")),
+        _ => Err(Problem::new(
+            Exit::Usage,
+            "E1002",
+            "several files could be the root of the spec",
+        )
+        .detail(format!("{}: {}", folder.display(), names.join(", ")))
+        .help("name one of them on the command line, or call the root `main.mlinfra`")),
     }
 }

@@ -615,5 +615,9 @@ pub(crate) fn missing_field(
     let finding =
         Diagnostic::error(code::FIELD_MISSING, span, format!("this `{of}` says nothing of its `{name}`"))
             .help("there is no value that would be right for everybody");
-    finding.help(format!("add `{name} = …`, a {}", declared.field_type))
+    let what = match declared.documentation.lines().next() {
+        Some(line) if !line.is_empty() => format!(": {}", line.trim_end_matches('.')),
+        _ => String::new(),
+    };
+    finding.help(format!("add `{name} = …`, a {}{what}", declared.field_type))
 }

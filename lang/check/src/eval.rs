@@ -32,7 +32,8 @@ impl Checker<'_> {
                 self.eval_number(digits, *percent, unit.as_ref(), expr.span)
             }
             ExprKind::Text(parts) => self.eval_text(parts, expr.span, env),
-            ExprKind::Date(text) => self.eval_date(text, expr.span),
+            // The parser has looked into the calendar already.
+            ExprKind::Date(text) => Term::new(Type::Date, Value::Date(text.clone())),
             ExprKind::Address(text) => Term::new(Type::String, Value::text(text)),
             ExprKind::Bool(flag) => Term::new(Type::Bool, Value::Bool(*flag)),
             ExprKind::None => Term::new(Type::Nothing, Value::None),
@@ -86,7 +87,7 @@ impl Checker<'_> {
         if let Some(id) = env.scope.and_then(|scope| self.find(name, scope)) {
             return self.refer(id, span);
         }
-        if env.scope.is_some_and(|scope| self.is_open(scope)) {
+        if expected.is_error() || env.scope.is_some_and(|scope| self.is_open(scope)) {
             return Term::error();
         }
         self.unknown_name(name, span, &enums, expected, env);
@@ -330,18 +331,6 @@ impl Checker<'_> {
         );
     }
 
-    fn eval_date(&mut self, text: &str, span: Span) -> Term {
-        if is_date(text) {
-            return Term::new(Type::Date, Value::Date(text.to_owned()));
-        }
-        self.report(
-            Diagnostic::error(code::LITERAL_WRONG, span, "there is no such day")
-                .help("a date is written as ISO 8601 does: year, month, day")
-                .help("write one that a calendar has: `2027-06-30`"),
-        );
-        Term::error()
-    }
-
     /// Counts elements; false, with a finding, once there are too many.
     fn count_elements(&mut self, count: usize, span: Span) -> bool {
         self.elements = self.elements.saturating_add(count as u64);
@@ -372,7 +361,8 @@ impl Checker<'_> {
             let values = terms.into_iter().map(|term| term.value).collect();
             return Term::new(Type::List(Arc::new(first)), Value::List(values));
         }
-        let terms = elements.iter().map(|element| (self.eval(element, &Type::Any, env), element.span));
+        let inner = if expected.is_error() { Type::Error } else { Type::Any };
+        let terms = elements.iter().map(|element| (self.eval(element, &inner, env), element.span));
         let terms: Vec<(Term, Span)> = terms.collect();
         self.list_of(terms)
     }
@@ -594,7 +584,7 @@ impl Checker<'_> {
             let mut matches = false;
             for pattern in &arm.patterns {
                 match pattern {
-                    Pattern::Rest(_) => {
+                    Pattern::Rest => {
                         matches = true;
                         rest = true;
                     }
@@ -687,22 +677,4 @@ pub(crate) fn unknown_column(table: &crate::table::Table, name: &str, span: Span
             finding.help(format!("it has {}{more}", names.join(", ")))
         }
     }
-}
-
-/// Whether a calendar has this day; a time behind it was checked by the parser.
-fn is_date(text: &str) -> bool {
-    let mut parts = text.get(..10).unwrap_or("").split('-').map(|part| part.parse::<u32>().ok());
-    let (Some(Some(year)), Some(Some(month)), Some(Some(day))) =
-        (parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 => 28 + u32::from(leap),
-        _ => return false,
-    };
-    (1..=days).contains(&day)
 }

@@ -232,7 +232,6 @@ impl Lowering {
     fn body(&mut self, body: &ast::Body) -> Body {
         Body {
             items: self.entries(body.entries()),
-            span: self.span(body.range()),
         }
     }
 
@@ -400,15 +399,7 @@ impl Lowering {
     fn number(&mut self, view: &ast::Quantity) -> ExprKind {
         let over = view.unit().map(|name| self.name(&name));
         let per: Vec<Name> = view.per().map(|name| self.name(&name)).collect();
-        let first = over.as_ref().or(per.first()).map(|name| name.span.start);
-        let unit = first.map(|start| Unit {
-            over,
-            per,
-            span: Span {
-                start,
-                ..self.span(view.range())
-            },
-        });
+        let unit = (over.is_some() || !per.is_empty()).then_some(Unit { over, per });
         ExprKind::Number {
             digits: view.number().replace('_', ""),
             percent: view.is_percent(),
@@ -453,7 +444,7 @@ impl Lowering {
     fn pattern(&mut self, pattern: &ast::Pattern) -> Pattern {
         let span = self.span(pattern.range());
         let kind = match pattern.kind() {
-            Some(ast::PatternKind::Rest) => return Pattern::Rest(span),
+            Some(ast::PatternKind::Rest) => return Pattern::Rest,
             Some(ast::PatternKind::Name(name)) => ExprKind::Name(name.text().to_owned()),
             Some(ast::PatternKind::Quantity(view)) => self.number(&view),
             Some(ast::PatternKind::String(view)) => ExprKind::Text(self.text(&view)),

@@ -2,7 +2,6 @@
 
 use mlinfra_api::{Dimension, Quantity, Value};
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 
 use crate::tree::Binary;
 
@@ -46,6 +45,21 @@ pub(crate) fn value(amount: Decimal, dimension: Dimension) -> Value {
     }
 }
 
+/// How many significant digits a quotient keeps. A rate in base units is most often a periodic
+/// fraction (4 USD/h is 4/3600 USD a second), cut off after 28 digits; what is computed from it is
+/// exact again once the last few are rounded away.
+const QUOTIENT_DIGITS: u32 = 22;
+
+/// The amount without the last digits, which a division may have cut off.
+fn settled(amount: Decimal) -> Decimal {
+    amount.round_sf(QUOTIENT_DIGITS).unwrap_or(amount)
+}
+
+/// Whether amounts of this dimension come out of a division.
+fn is_rate(dimension: &Dimension) -> bool {
+    dimension.0.values().any(|power| *power < 0)
+}
+
 /// `+ - * /` on numbers. Two ints give an int, but for `/`, which gives a decimal.
 pub(crate) fn arithmetic(
     operator: Binary,
@@ -72,14 +86,15 @@ pub(crate) fn arithmetic(
         Binary::Subtract => left.checked_sub(right),
         Binary::Multiply => {
             let product = left.checked_mul(right).ok_or(NumberFault::Overflow)?;
-            return Ok(value(product, over.times(&under)));
+            let rate = is_rate(&over) || is_rate(&under);
+            return Ok(value(if rate { settled(product) } else { product }, over.times(&under)));
         }
         _ => {
             if right.is_zero() {
                 return Err(NumberFault::Zero);
             }
             let quotient = left.checked_div(right).ok_or(NumberFault::Overflow)?;
-            return Ok(value(quotient, over.times(&under.inverse())));
+            return Ok(value(settled(quotient), over.times(&under.inverse())));
         }
     };
     Ok(value(amount.ok_or(NumberFault::Overflow)?, over))
@@ -110,16 +125,13 @@ pub(crate) fn negate(operand: &Value) -> Result<Value, NumberFault> {
 /// How two numbers of one dimension compare.
 pub(crate) fn compare(left: &Value, right: &Value) -> Result<std::cmp::Ordering, NumberFault> {
     match (parts(left), parts(right)) {
+        (Some((left, over)), Some((right, under))) if over == under && is_rate(&over) => {
+            Ok(settled(left).cmp(&settled(right)))
+        }
         (Some((left, over)), Some((right, under))) if over == under => Ok(left.cmp(&right)),
         (Some((_, over)), Some((_, under))) => Err(NumberFault::Dimensions(over, under)),
         _ => Err(NumberFault::Overflow),
     }
-}
-
-/// The whole number of a decimal that is one.
-pub(crate) fn whole(number: Decimal) -> Option<i64> {
-    let number = number.normalize();
-    (number.scale() == 0).then(|| number.to_i64()).flatten()
 }
 
 /// What an amount of this dimension is called.
@@ -159,7 +171,7 @@ mod tests {
         let bill = arithmetic(Binary::Multiply, &four_an_hour, &month).expect("a product");
         let Value::Quantity(bill) = bill else { panic!("an amount of money") };
         assert_eq!(bill.dimension, Dimension::base("USD"));
-        assert_eq!(bill.amount.round_dp(20), Decimal::from(2920));
+        assert_eq!(bill.amount, Decimal::from(2920));
         let tenth = Value::Decimal("0.1".parse().expect("a decimal"));
         let fifth = Value::Decimal("0.2".parse().expect("a decimal"));
         assert_eq!(

@@ -115,7 +115,6 @@ impl BlockItem {
 #[derive(Clone, Debug)]
 pub(crate) struct Body {
     pub(crate) items: Vec<Item>,
-    pub(crate) span: Span,
 }
 
 /// `name: type = default @attributes` in parentheses.
@@ -190,7 +189,6 @@ pub(crate) enum ExprKind {
 pub(crate) struct Unit {
     pub(crate) over: Option<Name>,
     pub(crate) per: Vec<Name>,
-    pub(crate) span: Span,
 }
 
 #[derive(Clone, Debug)]
@@ -209,7 +207,7 @@ pub(crate) struct Arm {
 /// One pattern: `_` or an expression to compare with.
 #[derive(Clone, Debug)]
 pub(crate) enum Pattern {
-    Rest(Span),
+    Rest,
     Value(Expr),
 }
 

@@ -23,8 +23,10 @@ pub(crate) fn file(p: &mut Parser) {
 /// What decides whether a `}` closes the innermost `{`.
 #[derive(Clone, Copy)]
 struct Braces {
-    /// The indentation of the line with the `{`.
+    /// The indentation of what the braces belong to.
     indent: u32,
+    /// The indentation of the line with the `{`; greater if a head goes over several lines.
+    opener_indent: u32,
 }
 
 /// What stands where an entry may begin.
@@ -37,6 +39,10 @@ enum Turn {
 }
 
 impl Braces {
+    fn new(opener: Lexeme) -> Braces {
+        Braces { indent: opener.indent, opener_indent: opener.indent }
+    }
+
     /// R5: if the braces of the file do not balance, indentation decides.
     fn turn(self, p: &Parser) -> Turn {
         let here = p.current();
@@ -52,7 +58,8 @@ impl Braces {
             return if shallow { Turn::End } else { Turn::Entry };
         }
         let one_line = here.line == p.around.open_line;
-        if one_line || here.first && here.column <= self.indent {
+        let shallow = here.column <= self.indent || here.column == self.opener_indent;
+        if one_line || here.first && shallow {
             Turn::End
         } else {
             Turn::Stray
@@ -62,7 +69,8 @@ impl Braces {
     /// Takes the `}` if it is the right one.
     fn close(self, p: &mut Parser, opener: Lexeme, position: usize) {
         let here = p.current();
-        let right = p.balanced || !here.first || here.column == self.indent;
+        let own = here.column == self.indent || here.column == self.opener_indent;
+        let right = p.balanced || !here.first || own;
         if here.kind == Kind::RightBrace && right {
             p.bump();
         } else {
@@ -165,13 +173,19 @@ fn rest_of_line(p: &mut Parser) {
 /// `{ entries }`: a body, or a record where a value stands.
 fn body(p: &mut Parser) -> Done {
     let opener = p.current();
+    body_at(p, opener.indent)
+}
+
+/// The body of what is indented like this.
+fn body_at(p: &mut Parser, indent: u32) -> Done {
+    let opener = p.current();
     let position = p.position();
     if p.depth >= NESTING_DEPTH_MAX {
         return p.skip_too_deep();
     }
     let mark = p.open();
     let outer = enter_braces(p, opener);
-    let braces = Braces { indent: opener.indent };
+    let braces = Braces { indent: indent.min(opener.indent), ..Braces::new(opener) };
     entries(p, Some(braces));
     braces.close(p, opener, position);
     leave_braces(p, outer);
@@ -281,7 +295,8 @@ fn item(p: &mut Parser) {
     if p.at_any(Set::of(&[Kind::For, Kind::When, Kind::On])) {
         let mark = p.open();
         p.missing_kind();
-        head::head(p);
+        let indent = p.current().indent;
+        head::head(p, indent);
         p.close(mark, Kind::Block);
         return;
     }
@@ -289,6 +304,7 @@ fn item(p: &mut Parser) {
         return no_item(p);
     }
     let mark = p.open();
+    let indent = p.current().indent;
     path(p, "E0011", "a name is missing here");
     hyphen(p);
     match p.kind() {
@@ -299,7 +315,7 @@ fn item(p: &mut Parser) {
             expression(p);
             p.close(mark, Kind::Requirement);
         }
-        _ => block(p, mark),
+        _ => block(p, mark, indent),
     }
 }
 
@@ -346,17 +362,16 @@ fn require(p: &mut Parser) {
 }
 
 /// What is left once the path of a block is taken.
-fn block(p: &mut Parser, mark: Mark) {
+fn block(p: &mut Parser, mark: Mark, indent: u32) {
     let here = p.current();
     if !here.first && set::NAMES.has(here.kind) {
         p.bump();
         hyphen(p);
     } else if !here.first && set::STRINGS.has(here.kind) {
         expr::string(p);
-    } else if here.kind == Kind::LeftBrace {
     } else if matches!(here.kind, Kind::On | Kind::For | Kind::When) {
         p.missing("E0011", "the block's name is missing here");
-    } else {
+    } else if here.kind != Kind::LeftBrace {
         let end = p.previous_end();
         let message = "a `=`, a `:`, a name or a `{` is missing here";
         let finding = SyntaxError::new("E0013", end..end, message);
@@ -364,7 +379,7 @@ fn block(p: &mut Parser, mark: Mark) {
                     or a block `kind name { … }`";
         p.report(finding.help(help));
     }
-    head::head(p);
+    head::head(p, indent);
     p.close(mark, Kind::Block);
 }
 

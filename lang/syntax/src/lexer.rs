@@ -1,7 +1,7 @@
 //! Text to tokens: one `alt` of nom, total, so that every byte belongs to a token.
 
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take_till, take_while, take_while_m_n, take_while1};
+use nom::bytes::complete::{tag, take, take_till, take_while, take_while_m_n, take_while1};
 use nom::character::complete::{anychar, char, digit1, one_of, satisfy};
 use nom::combinator::{map, map_opt, not, opt, peek, recognize, value, verify};
 use nom::multi::{fold_many0, many_m_n};
@@ -267,10 +267,10 @@ fn token(context: Context, input: &str) -> IResult<&str, Kind> {
         word,
         value(Kind::Newline, newline),
         |input| comment(context, input),
-        number_like,
-        |input| string_like(context, input),
         |input| per(context, input),
         sign,
+        number_like,
+        |input| string_like(context, input),
         quoted,
         value(Kind::Space, one_of("\r\u{feff}")),
         value(Kind::Unknown, anychar),
@@ -295,7 +295,8 @@ fn comment(context: Context, input: &str) -> IResult<&str, Kind> {
         value(Kind::Comment, tag("//")),
         value(Kind::HashComment, char('#')),
     ));
-    terminated(verify(kind, |_| !context.nested), line_rest).parse(input)
+    let begins = peek(verify(one_of("/#"), |_| !context.nested));
+    terminated(preceded(begins, kind), line_rest).parse(input)
 }
 
 fn is_word(c: char) -> bool {
@@ -321,8 +322,8 @@ fn per(context: Context, input: &str) -> IResult<&str, Kind> {
         .before
         .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'%' | b')'));
     let letter = satisfy(|c| c.is_ascii_alphabetic() || c == '_');
-    let sign = verify(char('/'), move |_| touches);
-    value(Kind::Per, terminated(sign, peek(letter))).parse(input)
+    let sign = terminated(char('/'), peek(letter));
+    value(Kind::Per, verify(sign, |_| touches)).parse(input)
 }
 
 /// Dates and addresses are the longer matches, so they come first.
@@ -343,6 +344,8 @@ fn exactly(count: usize) -> impl Fn(&str) -> IResult<&str, &str> {
 }
 
 fn date(input: &str) -> IResult<&str, &str> {
+    // Looking at one byte is enough to know that most numbers are no dates.
+    let (input, _) = peek(verify(take(5usize), |year: &str| year.ends_with('-'))).parse(input)?;
     let day = (exactly(4), char('-'), exactly(2), char('-'), exactly(2));
     let offset = (one_of("+-"), exactly(2), char(':'), exactly(2));
     let zone = alt((recognize(char('Z')), recognize(offset)));
@@ -438,22 +441,25 @@ fn text(context: Context, input: &str) -> IResult<&str, Kind> {
     }
 }
 
+/// Signs of two characters are the longer match.
 fn sign(input: &str) -> IResult<&str, Kind> {
-    let double = map_opt(nom::bytes::complete::take(2usize), |sign| {
-        Some(match sign {
-            "=>" => Kind::Arrow,
-            "==" => Kind::EqualEqual,
-            "!=" => Kind::NotEqual,
-            "<=" => Kind::LessEqual,
-            ">=" => Kind::GreaterEqual,
-            ".." => Kind::DotDot,
-            "??" => Kind::Coalesce,
-            "&&" => Kind::AndAnd,
-            "||" => Kind::OrOr,
-            _ => return None,
-        })
-    });
-    let single = map_opt(anychar, |sign| {
+    let kind = match input.as_bytes() {
+        [b'=', b'>', ..] => Kind::Arrow,
+        [b'=', b'=', ..] => Kind::EqualEqual,
+        [b'!', b'=', ..] => Kind::NotEqual,
+        [b'<', b'=', ..] => Kind::LessEqual,
+        [b'>', b'=', ..] => Kind::GreaterEqual,
+        [b'.', b'.', ..] => Kind::DotDot,
+        [b'?', b'?', ..] => Kind::Coalesce,
+        [b'&', b'&', ..] => Kind::AndAnd,
+        [b'|', b'|', ..] => Kind::OrOr,
+        _ => return single_sign(input),
+    };
+    value(kind, take(2usize)).parse(input)
+}
+
+fn single_sign(input: &str) -> IResult<&str, Kind> {
+    let meaning = |sign| {
         Some(match sign {
             '{' => Kind::LeftBrace,
             '}' => Kind::RightBrace,
@@ -477,6 +483,6 @@ fn sign(input: &str) -> IResult<&str, Kind> {
             '!' => Kind::Bang,
             _ => return None,
         })
-    });
-    alt((double, single)).parse(input)
+    };
+    map_opt(anychar, meaning).parse(input)
 }

@@ -49,7 +49,7 @@ fn a_text_with_an_error_is_left_alone() {
 fn blanks_and_indentation_do_not_matter() {
     for text in [FORMS, SPEC] {
         let mut random = Random(11);
-        for _ in 0..40 {
+        for _ in 0..10 {
             let mut other = String::new();
             let mut line_start = true;
             for token in lexer::tokens(text) {
@@ -113,10 +113,11 @@ fn tokens_stand_apart_as_they_are_used() {
         ("@a @b( 1 )\nc d", "@a @b(1)\nc d"),
         ("@a c d", "@a\nc d"),
         ("a = 1 , b = 2", "a = 1, b = 2"),
-        ("a b\n  on c\n{\n}", "a b\n  on c {\n}"),
+        ("a b\n  on c\n{\n}", "a b\n  on c {}"),
         ("\n\n\na = 1\n\n\n\nb = 2\n\n", "a = 1\n\nb = 2"),
         ("a {\n\nb = 1\n\n}", "a {\n  b = 1\n}"),
         ("x = f(\na,\n[\n1,\n],\n)", "x = f(\n  a,\n  [\n    1,\n  ],\n)"),
+        ("a b\non c {\nd = 1\n}", "a b\n  on c {\n  d = 1\n}"),
         ("require a\nelse b", "require a\n  else b"),
         ("a {\nb = 1,\nc = 2,\n}", "a {\n  b = 1\n  c = 2\n}"),
     ] {
@@ -147,7 +148,7 @@ fn a_text_moves_with_its_line() {
 fn mutants_without_errors_keep_their_tokens() {
     let mut random = Random(3);
     let mut sound = 0;
-    for _ in 0..4_000 {
+    for _ in 0..600 {
         let text = if random.below(2) == 0 { FORMS } else { SPEC };
         let mut tokens: Vec<&str> = lexer::tokens(text)
             .iter()
@@ -171,5 +172,5 @@ fn mutants_without_errors_keep_their_tokens() {
             formatted(&text);
         }
     }
-    assert!(sound > 500, "only {sound} texts were sound");
+    assert!(sound > 100, "only {sound} texts were sound");
 }

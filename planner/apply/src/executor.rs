@@ -24,8 +24,9 @@ use crate::recover::recover;
 /// How often one action is begun again after it was proved that it never took effect.
 const STARTS_MAX: u32 = 4;
 
-/// Carries a plan out. Takes the lock (unless the store has it), recovers, refuses a plan whose
-/// state moved, makes the calls, and frees the lock.
+/// Carries a plan out. If the store has the lock, [`recover`] was called before the plan was made;
+/// otherwise takes the lock and recovers. Then refuses a plan whose state moved, makes the calls,
+/// and frees the lock.
 ///
 /// # Errors
 /// What kept it from starting or from writing: E0709 and E0714 are busy (exit code 4). What goes
@@ -42,7 +43,10 @@ pub fn apply(
         let name = &action.resource.provider;
         providers.get(name).ok_or_else(|| no_provider(name))?;
     }
-    recover(store, providers, options, events, interrupt)?;
+    // Whoever has the lock already has recovered before planning.
+    if !store.is_locked() {
+        recover(store, providers, options, events, interrupt)?;
+    }
     let done = run(store, plan, providers, options, events, interrupt);
     let freed = store.unlock();
     let summary = done?;

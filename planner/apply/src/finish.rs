@@ -8,8 +8,8 @@ use mlinfra_api::{Address, Reference, Resource, Value};
 pub type Recorded<'a> = (&'a str, &'a BTreeMap<String, Value>);
 
 /// Replaces every reference to another resource's output by what `recorded` says. A reference to
-/// the block itself becomes the record of all its outputs; the member `handle` is the provider's
-/// name for the thing, unless there is an output of that name.
+/// the block itself stays: it names the block, and naming is all that lowering made of it. The
+/// member `handle` is the provider's name for the thing, unless there is an output of that name.
 ///
 /// # Errors
 /// The first reference that nothing is recorded for, as it stands in the spec.
@@ -36,7 +36,7 @@ fn finish_value<'a>(
     recorded: &dyn Fn(&Address) -> Option<Recorded<'a>>,
 ) -> Result<Value, String> {
     Ok(match value {
-        Value::Reference(reference) => {
+        Value::Reference(reference) if !reference.path.is_empty() => {
             resolve(reference, recorded).ok_or_else(|| value.to_string())?
         }
         Value::Unknown(of) => return Err(of.clone()),
@@ -62,14 +62,11 @@ fn resolve<'a>(
     recorded: &dyn Fn(&Address) -> Option<Recorded<'a>>,
 ) -> Option<Value> {
     let (handle, outputs) = recorded(&reference.address)?;
-    let mut members = reference.path.iter();
-    let mut value = match members.next() {
-        None => return Some(Value::Record(outputs.clone())),
-        Some(first) => match outputs.get(first) {
-            Some(output) => output.clone(),
-            None if first == "handle" => Value::text(handle),
-            None => return None,
-        },
+    let (first, members) = reference.path.split_first()?;
+    let mut value = match outputs.get(first) {
+        Some(output) => output.clone(),
+        None if first == "handle" => Value::text(handle),
+        None => return None,
     };
     for member in members {
         value = value.as_record()?.get(member)?.clone();
@@ -82,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resolves_outputs_members_and_blocks() {
+    fn resolves_outputs_and_members_and_leaves_blocks() {
         let other = Address::new("thing", "a");
         let inner = BTreeMap::from([("port".to_owned(), Value::Int(80))]);
         let outputs = BTreeMap::from([
@@ -101,7 +98,8 @@ mod tests {
         assert_eq!(of(&["id"]), Ok(Value::List(vec![Value::text("x")])));
         assert_eq!(of(&["at", "port"]), Ok(Value::List(vec![Value::Int(80)])));
         assert_eq!(of(&["handle"]), Ok(Value::List(vec![Value::text("the-handle")])));
-        assert_eq!(of(&[]), Ok(Value::List(vec![Value::Record(outputs.clone())])));
+        let block = Reference { address: other.clone(), path: Vec::new() };
+        assert_eq!(of(&[]), Ok(Value::List(vec![Value::Reference(block)])));
         assert_eq!(of(&["url"]), Err("thing.a.url".to_owned()));
         assert_eq!(of(&["id", "x"]), Err("thing.a.id.x".to_owned()));
     }

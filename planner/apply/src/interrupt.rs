@@ -16,8 +16,10 @@ impl Interrupt {
     /// Raises it by one: once means "start nothing new, finish the calls under way, leave accepted
     /// work running", twice "leave now".
     pub fn raise(&self) {
-        let more = |level: u8| Some(level.saturating_add(1));
-        drop(self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more));
+        // A second press leaves at once; further ones say nothing new.
+        if self.0.fetch_add(1, Ordering::SeqCst) >= 2 {
+            self.0.store(2, Ordering::SeqCst);
+        }
     }
 
     /// Whether nothing new may start.

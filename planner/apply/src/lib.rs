@@ -19,7 +19,7 @@ mod recover;
 pub use attach::attach;
 pub use event::{BlockReason, Event, Recovered};
 pub use executor::apply;
-pub use finish::finish;
+pub use finish::{Recorded, finish};
 pub use interrupt::Interrupt;
 pub use log::read_events;
 pub use options::{

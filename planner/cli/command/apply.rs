@@ -59,7 +59,10 @@ pub(crate) struct Arguments {
 /// Applies a spec or a saved plan.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     let is_plan = arguments.target.is_file()
-        && arguments.target.extension().is_none_or(|ending| ending != "mlinfra");
+        && arguments
+            .target
+            .extension()
+            .is_none_or(|ending| ending != "mlinfra");
     if is_plan {
         return saved_plan(arguments, global, screen);
     }
@@ -67,7 +70,12 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     let sound = workspace.sound("apply", screen)?;
     if !arguments.yes && !screen.can_ask() {
         // Said before anything is looked at: nothing will be done in any case.
-        session::agree("", false, &format!("mlinfra apply -y{}", workspace.argument()), screen)?;
+        session::agree(
+            "",
+            false,
+            &format!("mlinfra apply -y{}", workspace.argument()),
+            screen,
+        )?;
     }
     let session = Session::open_or_create(&workspace, &sound)?;
     operate::plan_and_apply(&order(arguments, &workspace, Some(&sound)), session, screen)
@@ -103,7 +111,10 @@ fn saved_plan(arguments: &Arguments, global: &Global, screen: &Screen) -> Result
     // The spec is wanted for its outputs alone; one with errors has none.
     let checked = workspace.check();
     let sources = workspace.sources(&checked);
-    let sound = (!checked.has_errors()).then(|| Sound { program: checked.program, sources });
+    let sound = (!checked.has_errors()).then(|| Sound {
+        program: checked.program,
+        sources,
+    });
     let interrupt = interrupt::watch(screen)?;
     let progress = Progress::new(screen);
     let order = order(arguments, &workspace, sound.as_ref());
@@ -112,9 +123,13 @@ fn saved_plan(arguments: &Arguments, global: &Global, screen: &Screen) -> Result
 
 fn read(file: &Path) -> Result<Plan, Problem> {
     let unreadable = |why: String| {
-        Problem::new(Exit::Usage, "E1017", "this file is no plan that can be applied")
-            .detail(format!("{}: {why}", file.display()))
-            .help("`mlinfra plan --out FILE` writes one")
+        Problem::new(
+            Exit::Usage,
+            "E1017",
+            "this file is no plan that can be applied",
+        )
+        .detail(format!("{}: {why}", file.display()))
+        .help("`mlinfra plan --out FILE` writes one")
     };
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(reason(error)))?;
     let value: serde_json::Value = serde_json::from_str(&text)

@@ -10,8 +10,8 @@ use crate::interrupt;
 use crate::operate;
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session};
-use crate::view::{Screen, state};
 use crate::view::progress::Progress;
+use crate::view::{Screen, state};
 use crate::workspace::Workspace;
 
 const EXAMPLES: &str = "\
@@ -42,7 +42,11 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
             None => return Err(unknown("op-1").into()),
         },
     };
-    let operation = session.store.operations().iter().find(|o| o.number == number);
+    let operation = session
+        .store
+        .operations()
+        .iter()
+        .find(|o| o.number == number);
     let ended = operation.map(|operation| operation.state.is_end());
     match ended {
         None => return Err(unknown(&operation_name(number)).into()),
@@ -73,10 +77,12 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
     }
     screen.print(&state::operation_line(&session.store, number, screen));
     if !summary.left.is_empty() {
-        return Err(Problem::new(Exit::Failed, "E1018", "nobody carries this operation on")
-            .detail(format!("{} was interrupted", operation_name(number)))
-            .help("`mlinfra apply` settles it and goes on; nothing is done twice")
-            .into());
+        return Err(
+            Problem::new(Exit::Failed, "E1018", "nobody carries this operation on")
+                .detail(format!("{} was interrupted", operation_name(number)))
+                .help("`mlinfra apply` settles it and goes on; nothing is done twice")
+                .into(),
+        );
     }
     Ok(came_to(&session, number))
 }
@@ -93,9 +99,17 @@ fn show_again(session: &Session, number: u64, screen: &Screen) {
 }
 
 fn came_to(session: &Session, number: u64) -> Exit {
-    let operation = session.store.operations().iter().find(|o| o.number == number);
+    let operation = session
+        .store
+        .operations()
+        .iter()
+        .find(|o| o.number == number);
     match operation.and_then(|operation| operation.outcome.as_ref()) {
-        Some(OperationEvent::Ended { failed: 0, blocked: 0, .. }) => Exit::Done,
+        Some(OperationEvent::Ended {
+            failed: 0,
+            blocked: 0,
+            ..
+        }) => Exit::Done,
         _ => Exit::Failed,
     }
 }

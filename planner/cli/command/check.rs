@@ -53,7 +53,11 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         let findings: Vec<_> = checked.diagnostics.iter().map(Into::into).collect();
         screen.print(&diagnostic::findings(&findings, &sources, screen));
         if !findings.is_empty() || !screen.quiet {
-            screen.print(&diagnostic::summary(&findings, &workspace.shown_root(), screen));
+            screen.print(&diagnostic::summary(
+                &findings,
+                &workspace.shown_root(),
+                screen,
+            ));
         }
     }
     match checked.has_errors() {
@@ -66,7 +70,11 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
 fn fix(workspace: &Workspace, checked: &Checked) -> Result<usize, Problem> {
     let mut edits: BTreeMap<u32, Vec<&Edit>> = BTreeMap::new();
     let mut count = 0;
-    for fix in checked.diagnostics.iter().filter_map(|d: &Diagnostic| d.fix.as_ref()) {
+    for fix in checked
+        .diagnostics
+        .iter()
+        .filter_map(|d: &Diagnostic| d.fix.as_ref())
+    {
         let free = fix.edits.iter().all(|edit| {
             let taken = edits.get(&edit.span.file.0).map_or(&[][..], Vec::as_slice);
             let apart = |other: &&Edit| {
@@ -74,7 +82,10 @@ fn fix(workspace: &Workspace, checked: &Checked) -> Result<usize, Problem> {
             };
             taken.iter().all(apart)
         });
-        let ours = fix.edits.iter().all(|edit| workspace.is_ours(checked, edit.span.file));
+        let ours = fix
+            .edits
+            .iter()
+            .all(|edit| workspace.is_ours(checked, edit.span.file));
         if free && ours {
             count += 1;
             for edit in &fix.edits {
@@ -91,8 +102,11 @@ fn fix(workspace: &Workspace, checked: &Checked) -> Result<usize, Problem> {
         }
         let path = workspace.folder.join(&source.name);
         std::fs::write(&path, text).map_err(|error| {
-            Problem::new(Exit::NotStarted, "E1003", "a spec can't be written")
-                .detail(format!("{}: {}", path.display(), reason(error)))
+            Problem::new(Exit::NotStarted, "E1003", "a spec can't be written").detail(format!(
+                "{}: {}",
+                path.display(),
+                reason(error)
+            ))
         })?;
     }
     Ok(count)

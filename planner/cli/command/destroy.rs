@@ -43,7 +43,12 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     let workspace = Workspace::find(&arguments.spec.spec, &global.param)?;
     let session = Session::required(&workspace)?;
     if !arguments.yes && !screen.can_ask() {
-        session::agree("", false, &format!("mlinfra destroy -y{}", workspace.argument()), screen)?;
+        session::agree(
+            "",
+            false,
+            &format!("mlinfra destroy -y{}", workspace.argument()),
+            screen,
+        )?;
     }
     let order = Order {
         workspace: &workspace,

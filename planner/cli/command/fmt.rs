@@ -45,7 +45,10 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         match mlinfra_syntax::format(&text) {
             None => {
                 broken += 1;
-                screen.warn(&format!("{}: has syntax errors, left as it is\n", file.display()));
+                screen.warn(&format!(
+                    "{}: has syntax errors, left as it is\n",
+                    file.display()
+                ));
             }
             Some(new) if new != text => {
                 changed += 1;
@@ -57,8 +60,15 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
             Some(_) => {}
         }
     }
-    let what = if arguments.check { "would change" } else { "changed" };
-    screen.tell(&format!("{} looked at, {changed} {what}\n", counted(files.len(), "file")));
+    let what = if arguments.check {
+        "would change"
+    } else {
+        "changed"
+    };
+    screen.tell(&format!(
+        "{} looked at, {changed} {what}\n",
+        counted(files.len(), "file")
+    ));
     match (broken, arguments.check && changed > 0) {
         (0, false) => Ok(Exit::Done),
         (0, true) => Ok(Exit::Failed),

@@ -35,20 +35,26 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         ("customers.csv", customers()),
         (".gitignore", ".mlinfra/\n".to_owned()),
     ];
-    let there = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let there: Vec<String> = there.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    let in_the_way = |name: &&String| {
-        name.ends_with(".mlinfra") || files.iter().any(|(ours, _)| ours == name)
-    };
+    let there = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
+    let there: Vec<String> = there
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    let in_the_way =
+        |name: &&String| name.ends_with(".mlinfra") || files.iter().any(|(ours, _)| ours == name);
     // A folder that holds only our own `.gitignore` line or a repository's one is common: it stays.
     let mut blocking: Vec<&String> = there.iter().filter(in_the_way).collect();
     blocking.retain(|name| !matches!(name.as_str(), ".gitignore" | ".mlinfra"));
     if !blocking.is_empty() {
         let names: Vec<&str> = blocking.iter().map(|name| name.as_str()).collect();
-        return Err(Problem::new(Exit::Usage, "E1004", "a starter spec would overwrite files")
-            .detail(format!("{} holds {}", folder.display(), names.join(", ")))
-            .help("choose an empty folder: `mlinfra init my-project`")
-            .into());
+        return Err(
+            Problem::new(Exit::Usage, "E1004", "a starter spec would overwrite files")
+                .detail(format!("{} holds {}", folder.display(), names.join(", ")))
+                .help("choose an empty folder: `mlinfra init my-project`")
+                .into(),
+        );
     }
     std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, error))?;
     for (name, content) in &files {
@@ -65,7 +71,9 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         true => String::new(),
         false => format!(" {shown}"),
     };
-    screen.print(&format!("  mlinfra plan{argument}\n  mlinfra apply{argument}\n"));
+    screen.print(&format!(
+        "  mlinfra plan{argument}\n  mlinfra apply{argument}\n"
+    ));
     Ok(Exit::Done)
 }
 
@@ -76,8 +84,11 @@ fn write_new(path: &Path, content: &str) -> Result<(), Problem> {
 }
 
 fn unwritable(path: &Path, error: std::io::Error) -> Problem {
-    Problem::new(Exit::NotStarted, "E1005", "a file can't be written")
-        .detail(format!("{}: {}", path.display(), reason(error)))
+    Problem::new(Exit::NotStarted, "E1005", "a file can't be written").detail(format!(
+        "{}: {}",
+        path.display(),
+        reason(error)
+    ))
 }
 
 /// A table of customers, the same each time: who calls often and is new leaves sooner, with chance.
@@ -85,7 +96,9 @@ fn customers() -> String {
     let mut state = 20_u64;
     // Knuth's MMIX generator; its high bits are good enough for an invented table.
     let mut draw = |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
     };
     let mut table = String::from("months,tariff,calls,bill,gone\n");

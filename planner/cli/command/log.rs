@@ -37,7 +37,9 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         None => operations,
         Some(name) => {
             let number = operation_number(name);
-            let found = operations.iter().find(|operation| Some(operation.number) == number);
+            let found = operations
+                .iter()
+                .find(|operation| Some(operation.number) == number);
             std::slice::from_ref(found.ok_or_else(|| unknown(name))?)
         }
     };

@@ -44,15 +44,16 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     let declared = || workspace.check().program.outputs;
     let Some(name) = &arguments.name else {
         let values = declared().into_iter();
-        let values = values.map(|(name, output)| {
-            (name, mlinfra_plan::resolve(&output.value, snapshot))
-        });
+        let values =
+            values.map(|(name, output)| (name, mlinfra_plan::resolve(&output.value, snapshot)));
         if screen.json {
             let values = values.map(|(name, value)| (name, as_json(&value, reveal)));
             let body = json!({ "outputs": values.collect::<Map<_, _>>() });
             screen.print_json(&json::envelope("output", body));
         } else {
-            let rows: Vec<_> = values.map(|(name, value)| (name, bare(&value, reveal))).collect();
+            let rows: Vec<_> = values
+                .map(|(name, value)| (name, bare(&value, reveal)))
+                .collect();
             screen.print(&table(&rows, screen));
         }
         return Ok(Exit::Done);
@@ -66,10 +67,12 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         },
     };
     if let Value::Unknown(origin) = &value {
-        return Err(Problem::new(Exit::Failed, "E1013", "this output is not known yet")
-            .detail(format!("`{name}` waits for {origin}"))
-            .help("`mlinfra apply` makes it")
-            .into());
+        return Err(
+            Problem::new(Exit::Failed, "E1013", "this output is not known yet")
+                .detail(format!("`{name}` waits for {origin}"))
+                .help("`mlinfra apply` makes it")
+                .into(),
+        );
     }
     match screen.json {
         true => {
@@ -83,8 +86,12 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
 
 fn unknown(name: &str) -> Problem {
     Problem::new(Exit::Usage, "E1012", "there is no such output")
-        .detail(format!("neither the spec nor a resource has an output `{name}`"))
-        .help("`mlinfra output` lists the declared ones, `mlinfra show ADDRESS` those of a resource")
+        .detail(format!(
+            "neither the spec nor a resource has an output `{name}`"
+        ))
+        .help(
+            "`mlinfra output` lists the declared ones, `mlinfra show ADDRESS` those of a resource",
+        )
 }
 
 fn bare(value: &Value, reveal: bool) -> String {

@@ -53,7 +53,11 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         None => Session::open(&workspace)?,
     };
     let wanted = Wanted {
-        goal: if arguments.destroy { Goal::Destroy } else { Goal::Apply },
+        goal: if arguments.destroy {
+            Goal::Destroy
+        } else {
+            Goal::Apply
+        },
         data_may_go: arguments.data,
     };
     let plan = session::plan(&workspace, &sound, session.as_ref(), wanted);
@@ -85,19 +89,33 @@ pub(crate) fn show(
         Some(session) => format!("state {}", session.store.snapshot().serial),
         None => "no state yet".to_owned(),
     };
-    let targets = sound.program.with_role("target").map(|block| block.value.as_ref());
+    let targets = sound
+        .program
+        .with_role("target")
+        .map(|block| block.value.as_ref());
     let targets: Vec<String> = targets
         .filter_map(|value| value.and_then(|value| value.as_case().map(str::to_owned)))
         .collect();
     let name = match targets.is_empty() {
         true => session::project(sound),
-        false => format!("{} {} {}", session::project(sound), screen.sign("·"), targets.join(", ")),
+        false => format!(
+            "{} {} {}",
+            session::project(sound),
+            screen.sign("·"),
+            targets.join(", ")
+        ),
     };
     let next = next.filter(|_| !plan.is_blocked());
-    screen.print(&plan_view::plan(plan, &Heading { name, state, next }, screen));
+    screen.print(&plan_view::plan(
+        plan,
+        &Heading { name, state, next },
+        screen,
+    ));
     if !plan.findings.is_empty() {
         let findings = plan.findings.iter();
-        let findings: Vec<_> = findings.map(|f| Finding::of_plan(f, &sound.program)).collect();
+        let findings: Vec<_> = findings
+            .map(|f| Finding::of_plan(f, &sound.program))
+            .collect();
         screen.print("\n");
         screen.print(&diagnostic::findings(&findings, &sound.sources, screen));
     }
@@ -114,11 +132,14 @@ pub(crate) fn nothing_to_do(plan: &Plan, settled: bool, screen: &Screen) -> Stri
 
 /// Blocked by what may pass: 4; blocked otherwise: 1.
 pub(crate) fn exit(plan: &Plan) -> Exit {
-    let mut errors = plan.findings.iter().filter(|finding| finding.error).peekable();
-    match errors.peek() {
-        None => Exit::Done,
-        Some(_) if errors.all(|finding| finding.busy) => Exit::NotStarted,
-        Some(_) => Exit::Failed,
+    let lasting = plan
+        .findings
+        .iter()
+        .any(|finding| finding.error && !finding.busy);
+    match plan.is_blocked() {
+        false => Exit::Done,
+        true if lasting => Exit::Failed,
+        true => Exit::NotStarted,
     }
 }
 
@@ -126,7 +147,10 @@ pub(crate) fn exit(plan: &Plan) -> Exit {
 pub(crate) fn save(plan: &Plan, file: &Path) -> Result<(), Problem> {
     let text = serde_json::to_string_pretty(plan).expect("a plan has string keys alone");
     std::fs::write(file, text + "\n").map_err(|error| {
-        Problem::new(Exit::NotStarted, "E1005", "a file can't be written")
-            .detail(format!("{}: {}", file.display(), reason(error)))
+        Problem::new(Exit::NotStarted, "E1005", "a file can't be written").detail(format!(
+            "{}: {}",
+            file.display(),
+            reason(error)
+        ))
     })
 }

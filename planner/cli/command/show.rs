@@ -71,7 +71,11 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
     for fault in &faults {
         screen.warn(&format!("error[{}]: {}\n", fault.code, fault.message));
     }
-    Ok(if faults.is_empty() { Exit::Done } else { Exit::NotStarted })
+    Ok(if faults.is_empty() {
+        Exit::Done
+    } else {
+        Exit::NotStarted
+    })
 }
 
 fn print(
@@ -82,17 +86,27 @@ fn print(
     screen: &Screen,
 ) {
     if arguments.address.is_some() {
-        seen.iter().for_each(|one| screen.print(&view::one(one, screen)));
+        seen.iter()
+            .for_each(|one| screen.print(&view::one(one, screen)));
         return;
     }
     let snapshot = session.store.snapshot();
     let agent = match health {
-        Some(health) => format!("running, process {}, version {}", health.process, health.version),
+        Some(health) => format!(
+            "running, process {}, version {}",
+            health.process, health.version
+        ),
         None => "not running".to_owned(),
     };
     let rows = [
-        ("project".to_owned(), session.store.replayed().project.clone()),
-        ("state".to_owned(), format!("{}, lineage {}", snapshot.serial, snapshot.lineage)),
+        (
+            "project".to_owned(),
+            session.store.replayed().project.clone(),
+        ),
+        (
+            "state".to_owned(),
+            format!("{}, lineage {}", snapshot.serial, snapshot.lineage),
+        ),
         ("agent".to_owned(), agent),
     ];
     screen.print(&view::table(&rows, screen));
@@ -103,14 +117,19 @@ fn print(
     }
     for (address, call) in &snapshot.open {
         let verb = format!("{:?}", call.verb).to_lowercase();
-        screen.print(&format!("  open     {address}  {verb} begun by {}\n", call.operation));
+        screen.print(&format!(
+            "  open     {address}  {verb} begun by {}\n",
+            call.operation
+        ));
     }
 }
 
 fn see<'a>(state: &'a ResourceState, session: &Session, health: Option<&AgentHealth>) -> Seen<'a> {
     let observation = match session.local.observe(state) {
         Ok(observation) => observation,
-        Err(fault) => Observation::Unseen { reason: fault.to_string() },
+        Err(fault) => Observation::Unseen {
+            reason: fault.to_string(),
+        },
     };
     Seen {
         state,
@@ -139,14 +158,23 @@ fn more(
                 let keeper = |(bound, keeper)| row("bound", format!("{bound}: kept by {keeper}"));
                 rows.extend(health.keepers.iter().map(keeper));
             }
-            None => rows.push(row("bound", "not known: the agent is not running".to_owned())),
+            None => rows.push(row(
+                "bound",
+                "not known: the agent is not running".to_owned(),
+            )),
         },
         "endpoint" => {
             for unit in session.local.unit_statuses(state).unwrap_or_default() {
                 let phase = format!("{:?}", unit.phase).to_lowercase();
-                let process = unit.process.map_or(String::new(), |p| format!(", process {p}"));
+                let process = unit
+                    .process
+                    .map_or(String::new(), |p| format!(", process {p}"));
                 let started = format!(", started {} times", unit.attempt);
-                let started = if unit.attempt > 1 { started } else { String::new() };
+                let started = if unit.attempt > 1 {
+                    started
+                } else {
+                    String::new()
+                };
                 rows.push(row("replica", format!("{phase}{process}{started}")));
                 rows.extend(unit.release.map(|key| row("release", key)));
                 rows.extend(unit.problem.map(|problem| row("problem", problem)));
@@ -181,6 +209,10 @@ fn as_json(seen: &Seen<'_>) -> serde_json::Value {
     let (word, reason) = view::condition(seen.observation.as_ref());
     out["is"] = json!(word);
     out["reason"] = json!(reason);
-    out["more"] = seen.more.iter().map(|(name, text)| json!([name, text])).collect();
+    out["more"] = seen
+        .more
+        .iter()
+        .map(|(name, text)| json!([name, text]))
+        .collect();
     out
 }

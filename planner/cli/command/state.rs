@@ -78,7 +78,9 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
             let workspace = Workspace::find(&plain.spec.spec, &[])?;
             let store = Store::fork(&workspace.state_folder()).map_err(Problem::from)?;
             let lineage = &store.snapshot().lineage;
-            screen.print(&format!("this folder is a state of its own now, lineage {lineage}\n"));
+            screen.print(&format!(
+                "this folder is a state of its own now, lineage {lineage}\n"
+            ));
             screen.tell("  nothing is recorded in it; what was copied is kept beside it\n");
             Ok(Exit::Done)
         }
@@ -86,13 +88,18 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
             let workspace = Workspace::find(&plain.spec.spec, &[])?;
             let store = Store::rehome(&workspace.state_folder()).map_err(Problem::from)?;
             let count = store.snapshot().resources.len();
-            screen.print(&format!("this is where the state lives now; it knows {count} resources\n"));
+            screen.print(&format!(
+                "this is where the state lives now; it knows {count} resources\n"
+            ));
             Ok(Exit::Done)
         }
         Action::Forget(forget) => decide(&forget.address, None, &forget.agreed, screen),
-        Action::Adopt(adopt) => {
-            decide(&adopt.address, Some(adopt.handle.clone()), &adopt.agreed, screen)
-        }
+        Action::Adopt(adopt) => decide(
+            &adopt.address,
+            Some(adopt.handle.clone()),
+            &adopt.agreed,
+            screen,
+        ),
     }
 }
 
@@ -127,10 +134,14 @@ fn decide(
     let open = &session.store.snapshot().open;
     let call = address.parse().ok().and_then(|address| open.get(&address));
     let Some(call) = call else {
-        return Err(Problem::new(Exit::Usage, "E1015", "no call for this address is undecided")
-            .detail(format!("`{address}` waits for nobody's word"))
-            .help("`mlinfra show` lists open calls; `mlinfra destroy` removes what exists")
-            .into());
+        return Err(Problem::new(
+            Exit::Usage,
+            "E1015",
+            "no call for this address is undecided",
+        )
+        .detail(format!("`{address}` waits for nobody's word"))
+        .help("`mlinfra show` lists open calls; `mlinfra destroy` removes what exists")
+        .into());
     };
     let token = call.token.clone();
     let question = match &adopted {
@@ -143,6 +154,8 @@ fn decide(
     let decided = session.store.decide(&token, adopted, &holder.who());
     decided.map_err(Problem::from)?;
     session.store.unlock().map_err(Problem::from)?;
-    screen.print(&format!("{address} is decided; `mlinfra plan` says what follows\n"));
+    screen.print(&format!(
+        "{address} is decided; `mlinfra plan` says what follows\n"
+    ));
     Ok(Exit::Done)
 }

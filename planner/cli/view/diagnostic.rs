@@ -7,9 +7,9 @@ use miette::{SourceCode, SourceSpan, ThemeStyles};
 use mlinfra_check::{Diagnostic, Label, Program, Severity, Span};
 use mlinfra_plan::PlanFinding;
 
+use super::Screen;
 use super::layout::{counted, wrapped};
 use super::theme::{Ink, Theme};
-use super::Screen;
 
 /// The files of a program as they are shown: name and text, by their number.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +78,10 @@ fn place_of(finding: &PlanFinding, program: &Program) -> Option<Span> {
         return Some(block.name_span);
     };
     let field = block.fields.get(name).map(|field| field.span);
-    let step = block.step.as_ref().and_then(|step| step.spans.get(name).copied());
+    let step = block
+        .step
+        .as_ref()
+        .and_then(|step| step.spans.get(name).copied());
     let wish = block.wishes.iter().find(|(wish, _)| wish.field == name);
     let wish = wish.map(|(_, span)| *span);
     field.or(step).or(wish).or(Some(block.name_span))
@@ -106,7 +109,11 @@ pub(crate) fn summary(findings: &[Finding], name: &str, screen: &Screen) -> Stri
     if warnings > 0 {
         parts.push(counted(warnings, "warning"));
     }
-    let Some(last) = findings.iter().rfind(|finding| finding.error).or(findings.last()) else {
+    let Some(last) = findings
+        .iter()
+        .rfind(|finding| finding.error)
+        .or(findings.last())
+    else {
         return format!("{name}: no findings\n");
     };
     let head = format!("{} in {name}", parts.join(", "));
@@ -124,7 +131,12 @@ fn one(finding: &Finding, sources: &Sources, screen: &Screen, theme: Theme) -> S
         false => ("warning", Ink::Warn),
     };
     let word = format!("{word}[{}]", finding.code);
-    let head = wrapped(&format!("{word}: {}", finding.title), screen.width, "", "  ");
+    let head = wrapped(
+        &format!("{word}: {}", finding.title),
+        screen.width,
+        "",
+        "  ",
+    );
     let mut out = head.replacen(&word, &theme.paint(ink, &word), 1);
     let mut files: Vec<usize> = Vec::new();
     for label in &finding.labels {
@@ -199,7 +211,10 @@ fn snippet(snippet: &Snippet<'_>, screen: &Screen, theme: Theme) -> String {
     if handler.render_report(&mut text, &report).is_err() {
         return format!("  {}\n", snippet.name);
     }
-    let body = text.lines().skip(1).map(|line| format!("{}\n", line.trim_end()));
+    let body = text
+        .lines()
+        .skip(1)
+        .map(|line| format!("{}\n", line.trim_end()));
     body.collect()
 }
 

@@ -123,7 +123,11 @@ fn try_line(state: &ResourceState, option: &str) -> Option<String> {
     lines.push(first);
     lines.push(format!("-d {}", quoted_always(example)));
     lines.push(format!("{url}/predict"));
-    Some(format!("  {}  {}\n", padded("try", 6), lines.join(" \\\n            ")))
+    Some(format!(
+        "  {}  {}\n",
+        padded("try", 6),
+        lines.join(" \\\n            ")
+    ))
 }
 
 fn quoted_always(text: &str) -> String {
@@ -137,8 +141,16 @@ pub(crate) fn as_json(ending: &Ending<'_>) -> serde_json::Value {
         let value = mlinfra_plan::resolve(&output.value, ending.snapshot);
         (name.clone(), as_json_of::value(&value))
     });
-    let failed: Vec<_> = summary.failed.iter().map(|(a, fault)| json!([a, fault])).collect();
-    let blocked: Vec<_> = summary.blocked.iter().map(|(a, why)| json!([a, why])).collect();
+    let failed: Vec<_> = summary
+        .failed
+        .iter()
+        .map(|(a, fault)| json!([a, fault]))
+        .collect();
+    let blocked: Vec<_> = summary
+        .blocked
+        .iter()
+        .map(|(a, why)| json!([a, why]))
+        .collect();
     let body = json!({
         "operation": summary.operation,
         "ok": summary.is_ok(),
@@ -150,7 +162,11 @@ pub(crate) fn as_json(ending: &Ending<'_>) -> serde_json::Value {
         "serial": ending.snapshot.serial,
         "outputs": outputs.collect::<serde_json::Map<_, _>>(),
     });
-    let command = if ending.word == "applied" { "apply" } else { "destroy" };
+    let command = if ending.word == "applied" {
+        "apply"
+    } else {
+        "destroy"
+    };
     as_json_of::envelope(command, json!({ "summary": body }))
 }
 

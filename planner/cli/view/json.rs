@@ -35,10 +35,17 @@ pub(crate) fn problem(problem: &Problem) -> Value {
 
 /// A finding of the checker.
 pub(crate) fn diagnostic(diagnostic: &Diagnostic, sources: &Sources) -> Value {
-    let others: Vec<Value> = diagnostic.others.iter().map(|other| label(other, sources)).collect();
+    let others: Vec<Value> = diagnostic
+        .others
+        .iter()
+        .map(|other| label(other, sources))
+        .collect();
     let fix = diagnostic.fix.as_ref().map(|fix| {
         let edit = |edit: &mlinfra_check::Edit| {
-            let place = Label { span: edit.span, text: String::new() };
+            let place = Label {
+                span: edit.span,
+                text: String::new(),
+            };
             let mut place = label(&place, sources);
             place["text"] = json!(edit.text);
             place
@@ -97,12 +104,15 @@ pub(crate) fn value(value: &ApiValue) -> Value {
         ApiValue::Int(number) => json!(number),
         ApiValue::Decimal(number) => {
             let text = number.normalize().to_string();
-            text.parse::<f64>().map_or_else(|_| json!(text), |number| json!(number))
+            text.parse::<f64>()
+                .map_or_else(|_| json!(text), |number| json!(number))
         }
         ApiValue::String(text) | ApiValue::Date(text) => json!(text),
         ApiValue::List(elements) => elements.iter().map(self::value).collect(),
         ApiValue::Record(entries) => {
-            let entries = entries.iter().map(|(name, entry)| (name.clone(), self::value(entry)));
+            let entries = entries
+                .iter()
+                .map(|(name, entry)| (name.clone(), self::value(entry)));
             Value::Object(entries.collect())
         }
         other => json!(other.to_string()),
@@ -112,7 +122,9 @@ pub(crate) fn value(value: &ApiValue) -> Value {
 /// A resource as the state knows it, without its handle's secrets.
 pub(crate) fn resource(state: &ResourceState) -> Value {
     let entries = |entries: &std::collections::BTreeMap<String, ApiValue>| {
-        let entries = entries.iter().map(|(name, entry)| (name.clone(), value(entry)));
+        let entries = entries
+            .iter()
+            .map(|(name, entry)| (name.clone(), value(entry)));
         Value::Object(entries.collect())
     };
     json!({

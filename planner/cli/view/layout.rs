@@ -84,7 +84,10 @@ mod tests {
     #[test]
     fn paint_takes_no_column() {
         assert_eq!(columns("\u{1b}[31mred\u{1b}[0m"), 3);
-        assert_eq!(padded("\u{1b}[31mred\u{1b}[0m", 5), "\u{1b}[31mred\u{1b}[0m  ");
+        assert_eq!(
+            padded("\u{1b}[31mred\u{1b}[0m", 5),
+            "\u{1b}[31mred\u{1b}[0m  "
+        );
     }
 
     #[test]

@@ -111,7 +111,10 @@ impl Screen {
 
     /// Asks a question that is answered by `yes`; everything else is no.
     pub(crate) fn confirm(&self, question: &str) -> bool {
-        write_to(&mut std::io::stderr().lock(), &format!("{question} [yes/no] "));
+        write_to(
+            &mut std::io::stderr().lock(),
+            &format!("{question} [yes/no] "),
+        );
         let mut answer = String::new();
         let read = std::io::stdin().lock().read_line(&mut answer);
         read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
@@ -149,7 +152,9 @@ fn write_to(stream: &mut dyn Write, text: &str) {
 }
 
 fn columns() -> usize {
-    let asked = std::env::var("COLUMNS").ok().and_then(|text| text.parse::<usize>().ok());
+    let asked = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse::<usize>().ok());
     let terminal = || rustix::termios::tcgetwinsize(std::io::stderr()).ok();
     let seen = asked.or_else(|| terminal().map(|size| usize::from(size.ws_col)));
     match seen {

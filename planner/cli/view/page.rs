@@ -1,7 +1,7 @@
 //! A page of Markdown, as a terminal shows it.
 
-use super::theme::Ink;
 use super::Screen;
+use super::theme::Ink;
 
 /// The page of a code: headings stand out, code is indented, the rest is as written.
 pub(crate) fn page(text: &str, screen: &Screen) -> String {

@@ -3,9 +3,9 @@
 use mlinfra_api::{Address, Value};
 use mlinfra_plan::{Change, ChangeKind, Plan, Reason};
 
+use super::Screen;
 use super::layout::{cut, padded, wrapped};
 use super::theme::Ink;
-use super::Screen;
 
 /// The columns that names take, at least and at most.
 const NAME_COLUMNS_MIN: usize = 24;
@@ -53,7 +53,10 @@ pub(crate) fn plan(plan: &Plan, heading: &Heading, screen: &Screen) -> String {
 }
 
 fn name_columns(plan: &Plan) -> usize {
-    let lengths = plan.changes.iter().map(|change| change.address.to_string().chars().count());
+    let lengths = plan
+        .changes
+        .iter()
+        .map(|change| change.address.to_string().chars().count());
     let longest = lengths.max().unwrap_or(0);
     longest.clamp(NAME_COLUMNS_MIN, NAME_COLUMNS_MAX)
 }
@@ -62,7 +65,9 @@ fn one(change: &Change, width: usize, screen: &Screen) -> String {
     let ink = match change.kind {
         ChangeKind::Create => Ink::Good,
         ChangeKind::Update => Ink::Warn,
-        ChangeKind::CreateThenDelete | ChangeKind::DeleteThenCreate | ChangeKind::Delete => Ink::Bad,
+        ChangeKind::CreateThenDelete | ChangeKind::DeleteThenCreate | ChangeKind::Delete => {
+            Ink::Bad
+        }
         ChangeKind::Run => Ink::Live,
         ChangeKind::Reuse => Ink::Faint,
     };
@@ -85,8 +90,12 @@ fn said(change: &Change, screen: &Screen) -> Vec<String> {
     if is_new {
         lines.push(change.summary.clone());
     } else {
-        let reasons: Vec<String> =
-            change.reasons.iter().filter(|r| **r != Reason::New).map(|r| said_of(r, screen)).collect();
+        let reasons: Vec<String> = change
+            .reasons
+            .iter()
+            .filter(|r| **r != Reason::New)
+            .map(|r| said_of(r, screen))
+            .collect();
         let more = reasons.len().saturating_sub(REASONS_MAX);
         let mut text = reasons[..reasons.len() - more].join("; ");
         if more > 0 {
@@ -106,7 +115,12 @@ fn said(change: &Change, screen: &Screen) -> Vec<String> {
 fn said_of(reason: &Reason, screen: &Screen) -> String {
     match reason {
         Reason::New => "new".to_owned(),
-        Reason::Changed { property, before, after, replaces } => {
+        Reason::Changed {
+            property,
+            before,
+            after,
+            replaces,
+        } => {
             let arrow = screen.sign("→");
             let name = property.strip_prefix("settings.").unwrap_or(property);
             let change = match (before, after) {
@@ -155,16 +169,26 @@ pub(crate) fn counts(plan: &Plan) -> String {
         };
     }
     let counts = plan.counts();
-    let of = |kinds: &[ChangeKind]| kinds.iter().filter_map(|kind| counts.get(kind)).sum::<usize>();
+    let of = |kinds: &[ChangeKind]| {
+        kinds
+            .iter()
+            .filter_map(|kind| counts.get(kind))
+            .sum::<usize>()
+    };
     let parts = [
         (of(&[ChangeKind::Create]), "to create"),
         (of(&[ChangeKind::Run]), "to run"),
         (of(&[ChangeKind::Update]), "to change"),
-        (of(&[ChangeKind::CreateThenDelete, ChangeKind::DeleteThenCreate]), "to replace"),
+        (
+            of(&[ChangeKind::CreateThenDelete, ChangeKind::DeleteThenCreate]),
+            "to replace",
+        ),
         (of(&[ChangeKind::Reuse]), "to take from an earlier run"),
         (of(&[ChangeKind::Delete]), "to destroy"),
     ];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
-    let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+    let parts: Vec<String> = parts
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
     parts.join(", ")
 }

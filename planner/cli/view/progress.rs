@@ -9,10 +9,10 @@ use mlinfra_api::{Address, Fault, Value, Verb};
 use mlinfra_apply::{Event, Recovered};
 use serde_json::json;
 
+use super::Screen;
 use super::json::FORMAT;
 use super::layout::{columns, padded, wrapped};
 use super::theme::Ink;
-use super::Screen;
 
 /// Without a terminal, what runs long says so this often.
 const SAY_EVERY: Duration = Duration::from_secs(2);
@@ -61,7 +61,9 @@ impl<'a> Progress<'a> {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().expect("a panic elsewhere has ended the program already")
+        self.inner
+            .lock()
+            .expect("a panic elsewhere has ended the program already")
     }
 
     /// How long it has been going.
@@ -69,15 +71,11 @@ impl<'a> Progress<'a> {
         self.inner().began.elapsed().as_secs_f64()
     }
 
-    /// The operation, once it has a name.
-    pub(crate) fn operation(&self) -> Option<String> {
-        self.inner().operation.clone()
-    }
-
     /// Shows one event.
     pub(crate) fn show(&self, event: &Event) {
         if self.screen.json {
-            self.screen.print_json(&json!({ "format": FORMAT, "event": event }));
+            self.screen
+                .print_json(&json!({ "format": FORMAT, "event": event }));
             if let Event::OperationStarted { operation, .. } = event {
                 self.inner().operation = Some(operation.clone());
             }
@@ -92,14 +90,23 @@ impl<'a> Progress<'a> {
             }
             Event::Started { address, .. } => self.start(&mut inner, address),
             Event::Accepted { .. } | Event::OnlyAcceptedLeft { .. } | Event::Ended { .. } => {}
-            Event::Progress { address, note, done, figures } => {
+            Event::Progress {
+                address,
+                note,
+                done,
+                figures,
+            } => {
                 self.advance(&mut inner, address, note, *done, figures);
             }
             Event::Waiting { address, reason } => {
                 let line = self.line(self.screen.sign("○"), Ink::Warn, address, reason, None);
                 self.say(&inner, &line);
             }
-            Event::Done { address, verb, outputs } => {
+            Event::Done {
+                address,
+                verb,
+                outputs,
+            } => {
                 let elapsed = self.finish(&mut inner, address);
                 let text = match verb {
                     Verb::Delete => "removed".to_owned(),
@@ -141,7 +148,12 @@ impl<'a> Progress<'a> {
             bar
         });
         let now = Instant::now();
-        let running = Running { began: now, said: now, bar, curve: Vec::new() };
+        let running = Running {
+            began: now,
+            said: now,
+            bar,
+            curve: Vec::new(),
+        };
         inner.running.insert(address.clone(), running);
     }
 
@@ -160,7 +172,9 @@ impl<'a> Progress<'a> {
             (Some(operation), false) => Some(operation.clone()),
             _ => None,
         };
-        let Some(running) = inner.running.get_mut(address) else { return };
+        let Some(running) = inner.running.get_mut(address) else {
+            return;
+        };
         if let Some(value) = figures.get("auc").or_else(|| figures.values().next()) {
             running.curve.push(*value);
         }
@@ -170,7 +184,10 @@ impl<'a> Progress<'a> {
         if let Some(bar) = &running.bar {
             let curve = curve(&running.curve);
             let name = padded(&address.to_string(), NAME_COLUMNS);
-            bar.set_message(format!("{name} {text}  {curve}  {:.1} s", elapsed.as_secs_f64()));
+            bar.set_message(format!(
+                "{name} {text}  {curve}  {:.1} s",
+                elapsed.as_secs_f64()
+            ));
         } else if running.said.elapsed() >= SAY_EVERY {
             running.said = Instant::now();
             let line = self.line(sign, Ink::Live, address, &text, Some(elapsed));
@@ -178,7 +195,10 @@ impl<'a> Progress<'a> {
         }
         if let Some(operation) = attach.filter(|_| elapsed >= SAY_EVERY) {
             inner.attach_said = true;
-            self.say(inner, &format!("  attach from anywhere: mlinfra attach {operation}\n"));
+            self.say(
+                inner,
+                &format!("  attach from anywhere: mlinfra attach {operation}\n"),
+            );
         }
     }
 
@@ -194,7 +214,10 @@ impl<'a> Progress<'a> {
                 text += &wrapped(help, self.screen.width, "    = help: ", "            ");
             }
         }
-        if let Fault::Refused { help: Some(help), .. } = fault {
+        if let Fault::Refused {
+            help: Some(help), ..
+        } = fault
+        {
             text += &wrapped(help, self.screen.width, "    = help: ", "            ");
         }
         // What failed is shown with `--quiet` too.
@@ -228,7 +251,10 @@ impl<'a> Progress<'a> {
         let rest = " ".repeat(NAME_COLUMNS + 3);
         let mut lines = wrapped(text, room, &first, &rest);
         let end = lines.find('\n').unwrap_or(lines.len());
-        let gap = self.screen.width.saturating_sub(columns(&lines[..end]) + time.len());
+        let gap = self
+            .screen
+            .width
+            .saturating_sub(columns(&lines[..end]) + time.len());
         if !time.is_empty() {
             lines.insert_str(end, &format!("{}{time}", " ".repeat(gap)));
         }
@@ -256,18 +282,18 @@ fn recovered(how: Recovered) -> &'static str {
     }
 }
 
-fn progress_text(
-    note: &str,
-    done: Option<(u64, u64)>,
-    figures: &BTreeMap<String, f64>,
-) -> String {
+fn progress_text(note: &str, done: Option<(u64, u64)>, figures: &BTreeMap<String, f64>) -> String {
     let mut parts = Vec::new();
     match (note.is_empty(), done) {
         (false, _) => parts.push(note.to_owned()),
         (true, Some((part, all))) => parts.push(format!("{part}/{all}")),
         (true, None) => {}
     }
-    parts.extend(figures.iter().map(|(name, value)| format!("{name} {value:.3}")));
+    parts.extend(
+        figures
+            .iter()
+            .map(|(name, value)| format!("{name} {value:.3}")),
+    );
     parts.join("  ")
 }
 
@@ -294,11 +320,19 @@ fn curve(values: &[f64]) -> String {
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let level = |value: &f64| {
-        let share = if high > low { (value - low) / (high - low) } else { 0.5 };
+        let share = if high > low {
+            (value - low) / (high - low)
+        } else {
+            0.5
+        };
         let index = (share * 7.0).round().clamp(0.0, 7.0);
         LEVELS[index as usize]
     };
-    values.iter().filter(|value| value.is_finite()).map(level).collect()
+    values
+        .iter()
+        .filter(|value| value.is_finite())
+        .map(level)
+        .collect()
 }
 
 #[cfg(test)]
@@ -316,7 +350,10 @@ mod tests {
     #[test]
     fn progress_says_note_and_figures() {
         let figures = BTreeMap::from([("auc".to_owned(), 0.7912)]);
-        assert_eq!(progress_text("epoch 2/3", Some((2, 3)), &figures), "epoch 2/3  auc 0.791");
+        assert_eq!(
+            progress_text("epoch 2/3", Some((2, 3)), &figures),
+            "epoch 2/3  auc 0.791"
+        );
         assert_eq!(progress_text("", Some((2, 3)), &BTreeMap::new()), "2/3");
     }
 }

@@ -43,14 +43,19 @@ fn ink_of(word: &str) -> Ink {
 
 /// All resources, a line each.
 pub(crate) fn list(seen: &[Seen<'_>], screen: &Screen) -> String {
-    let names = seen.iter().map(|one| one.state.resource.address.to_string().chars().count());
+    let names = seen
+        .iter()
+        .map(|one| one.state.resource.address.to_string().chars().count());
     let width = names.max().unwrap_or(0).clamp(16, NAME_COLUMNS_MAX);
     let mut out = String::new();
     for one in seen {
         let resource = &one.state.resource;
         let (word, reason) = condition(one.observation.as_ref());
         let word = screen.theme.paint(ink_of(word), &padded(word, 8));
-        let first = format!("  {word} {}  ", padded(&resource.address.to_string(), width));
+        let first = format!(
+            "  {word} {}  ",
+            padded(&resource.address.to_string(), width)
+        );
         let rest = " ".repeat(width + 13);
         let text = reason.unwrap_or(&resource.summary);
         out += &wrapped(text, screen.width, &first, &rest);
@@ -62,8 +67,15 @@ pub(crate) fn list(seen: &[Seen<'_>], screen: &Screen) -> String {
 pub(crate) fn one(seen: &Seen<'_>, screen: &Screen) -> String {
     let resource = &seen.state.resource;
     let (word, reason) = condition(seen.observation.as_ref());
-    let address = screen.theme.paint(Ink::Strong, &resource.address.to_string());
-    let mut out = wrapped(&format!("{address}   {}", resource.summary), screen.width, "", "  ");
+    let address = screen
+        .theme
+        .paint(Ink::Strong, &resource.address.to_string());
+    let mut out = wrapped(
+        &format!("{address}   {}", resource.summary),
+        screen.width,
+        "",
+        "  ",
+    );
     let is = match reason {
         Some(reason) => format!("{word}: {reason}"),
         None => word.to_owned(),
@@ -72,7 +84,10 @@ pub(crate) fn one(seen: &Seen<'_>, screen: &Screen) -> String {
     rows.extend(seen.more.iter().cloned());
     out += &table(&rows, screen);
     let section = |title: &str, entries: &BTreeMap<String, Value>| {
-        let rows: Vec<_> = entries.iter().map(|(name, value)| (name.clone(), shown(value))).collect();
+        let rows: Vec<_> = entries
+            .iter()
+            .map(|(name, value)| (name.clone(), shown(value)))
+            .collect();
         match rows.is_empty() {
             true => String::new(),
             false => format!("\n{title}\n{}", table(&rows, screen)),
@@ -81,7 +96,11 @@ pub(crate) fn one(seen: &Seen<'_>, screen: &Screen) -> String {
     out += &section("asked for", &resource.properties);
     out += &section("outputs", &seen.state.outputs);
     if !resource.depends_on.is_empty() {
-        let names: Vec<String> = resource.depends_on.iter().map(ToString::to_string).collect();
+        let names: Vec<String> = resource
+            .depends_on
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         out += "\nmade after\n";
         out += &wrapped(&names.join(", "), screen.width, "  ", "  ");
     }
@@ -102,7 +121,12 @@ pub(crate) fn table(rows: &[(String, String)], screen: &Screen) -> String {
     let width = names.max().unwrap_or(0).clamp(8, NAME_COLUMNS_MAX);
     let rest = " ".repeat(width + 4);
     let line = |(name, text): &(String, String)| {
-        wrapped(text, screen.width, &format!("  {}  ", padded(name, width)), &rest)
+        wrapped(
+            text,
+            screen.width,
+            &format!("  {}  ", padded(name, width)),
+            &rest,
+        )
     };
     rows.iter().map(line).collect()
 }
@@ -128,7 +152,10 @@ pub(crate) fn operations(operations: &[OperationRecord], screen: &Screen) -> Str
 
 /// What one operation came to, in a line.
 pub(crate) fn operation_line(store: &Store, number: u64, screen: &Screen) -> String {
-    let found = store.operations().iter().find(|operation| operation.number == number);
+    let found = store
+        .operations()
+        .iter()
+        .find(|operation| operation.number == number);
     let line = found.map(|operation| {
         let (word, ink) = ended(operation);
         format!("{}: {}\n", operation.name(), screen.theme.paint(ink, &word))
@@ -153,7 +180,9 @@ pub(crate) fn operation(operation: &OperationRecord, screen: &Screen) -> String 
         out.push('\n');
     }
     for action in operation.actions.values() {
-        let verb = action.verb.map_or(String::new(), |verb| format!("{verb:?}").to_lowercase());
+        let verb = action
+            .verb
+            .map_or(String::new(), |verb| format!("{verb:?}").to_lowercase());
         let ink = match action.state {
             ActionState::Done => Ink::Good,
             ActionState::Failed | ActionState::Stuck => Ink::Bad,
@@ -173,15 +202,27 @@ fn ended(operation: &OperationRecord) -> (String, Ink) {
         (OperationState::Running, _) => ("running".to_owned(), Ink::Live),
         (OperationState::Waiting, _) => ("accepted work goes on".to_owned(), Ink::Live),
         (OperationState::Interrupted, _) => ("interrupted".to_owned(), Ink::Warn),
-        (OperationState::Ended, Some(OperationEvent::Ended { ok, failed, blocked })) => {
-            let mut parts = vec![counted(usize::try_from(*ok).unwrap_or(usize::MAX), "action") + " done"];
+        (
+            OperationState::Ended,
+            Some(OperationEvent::Ended {
+                ok,
+                failed,
+                blocked,
+            }),
+        ) => {
+            let mut parts =
+                vec![counted(usize::try_from(*ok).unwrap_or(usize::MAX), "action") + " done"];
             if *failed > 0 {
                 parts.push(format!("{failed} failed"));
             }
             if *blocked > 0 {
                 parts.push(format!("{blocked} blocked"));
             }
-            let ink = if *failed + *blocked > 0 { Ink::Bad } else { Ink::Good };
+            let ink = if *failed + *blocked > 0 {
+                Ink::Bad
+            } else {
+                Ink::Good
+            };
             (parts.join(", "), ink)
         }
         (OperationState::Ended, _) => ("ended".to_owned(), Ink::Good),

@@ -8,6 +8,7 @@ use crate::answers::Answers;
 use crate::diff::{differences, step_differences};
 use crate::plan::{ChangeKind, Reason};
 use crate::question::{Answer, Question};
+use crate::resolve::resolve;
 use crate::step::STEP;
 
 /// What happens to one resource.
@@ -63,7 +64,13 @@ pub(crate) fn decide(snapshot: &Snapshot, wanted: &[Resource], answers: &Answers
         .filter(|resource| resource.resource_type != STEP)
     {
         let recorded = snapshot.resources.get(&resource.address);
-        match plain_decision(resource, recorded, &observe(resource)) {
+        // What was recorded has values where what is wanted may still have references.
+        let resolve = |(name, value): (&String, &Value)| (name.clone(), resolve(value, snapshot));
+        let known = Resource {
+            properties: resource.properties.iter().map(resolve).collect(),
+            ..resource.clone()
+        };
+        match plain_decision(&known, recorded, &observe(resource)) {
             Ok(Some((kind, reasons))) => {
                 let decision = Decision {
                     kind,

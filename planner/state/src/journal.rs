@@ -231,6 +231,20 @@ impl fmt::Display for Illegal {
     }
 }
 
+impl Record {
+    /// What it records, in a word or two.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Record::Created { .. } => "created",
+            Record::OperationStarted { .. } => "operation started",
+            Record::Operation { event, .. } => event.word(),
+            Record::Action { event, .. } => event.word(),
+            Record::Decided { .. } => "decided",
+            Record::Checkpoint { .. } => "checkpoint",
+        }
+    }
+}
+
 impl ActionState {
     /// The only place where an action's state changes.
     ///

@@ -36,6 +36,8 @@ pub struct Store {
     /// The last record, staged ones included.
     tail: Link,
     staged: Vec<Row>,
+    staged_words: Vec<&'static str>,
+    last_words: Vec<&'static str>,
     head_is_behind: bool,
     records_since_checkpoint: u64,
     held: Option<Held>,
@@ -256,6 +258,8 @@ impl Store {
             written: last,
             tail: last,
             staged: Vec::new(),
+            staged_words: Vec::new(),
+            last_words: Vec::new(),
             head_is_behind: true,
             records_since_checkpoint: since,
             held: None,
@@ -417,6 +421,7 @@ impl Store {
             _ => serde_json::to_string(&record).expect("a record is plain data"),
         };
         self.tail = self.tail.then(&body);
+        self.staged_words.push(record.word());
         self.staged.push(Row {
             sequence: self.tail.sequence,
             body,
@@ -440,6 +445,7 @@ impl Store {
         }
         let fault = self.write_fault.filter(|fault| fault.at == self.writes);
         self.writes += 1;
+        self.last_words = std::mem::take(&mut self.staged_words);
         let rows = std::mem::take(&mut self.staged);
         if fault.is_some_and(|fault| !fault.written) {
             self.dead = true;
@@ -588,6 +594,11 @@ impl Store {
     /// How many writes there were since [`Store::set_write_fault`], or since it was opened.
     pub fn writes(&self) -> u64 {
         self.writes
+    }
+
+    /// What kinds of records the last write held, or would have held.
+    pub fn last_write(&self) -> &[&'static str] {
+        &self.last_words
     }
 
     /// The crash rule that is switched off, if one is.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use mlinfra_api::Value;
-use mlinfra_runtime_spec::{ArtifactReference, Manifest};
+use mlinfra_runtime_spec::{ArtifactReference, Manifest, STORE_KEY_LABEL};
 use mlinfra_seal::SealKey;
 
 /// What is there under an artifact's name.
@@ -31,6 +31,7 @@ pub(crate) fn look(artifact: &ArtifactReference) -> Presence {
         None => bytes,
         Some(key_file) => {
             let opened = SealKey::read(key_file)
+                .map(|key| key.derive(STORE_KEY_LABEL))
                 .and_then(|key| mlinfra_seal::open(&key, name.as_bytes(), &bytes));
             match opened {
                 Ok(plain) => plain,

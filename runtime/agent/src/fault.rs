@@ -45,6 +45,29 @@ pub const PROGRAM: &str = "E0855";
 /// The unit went above its memory bound.
 pub const MEMORY: &str = "E0851";
 
+/// All codes of the agent and its units, in order.
+pub const CODES: &[&str] = &[
+    AGENT_RUNS,
+    SOCKET,
+    PROTOCOL_DIFFERS,
+    TOKEN_TAKEN,
+    REQUEST,
+    NO_UNIT,
+    TOO_MANY,
+    LINEAGE,
+    FOLDER,
+    LEAVING,
+    START,
+    BOUNDS,
+    KILLED,
+    CRASH_LOOP,
+    STEP,
+    INPUT,
+    PANIC,
+    PROGRAM,
+    MEMORY,
+];
+
 /// A refusal. No cell and no secret is ever in one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {

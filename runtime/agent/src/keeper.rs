@@ -5,6 +5,7 @@ mod stopping;
 
 use std::ffi::OsString;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,12 +14,13 @@ use rustix::process::Signal;
 use tokio::sync::{mpsc, watch};
 
 use self::stopping::Stopping;
+use crate::cgroup::Delegated;
 use crate::fault::{self, Fault};
-use crate::folder::{Attempts, UnitFolder, write_json};
-use crate::process::Process;
+use crate::folder::{Attempts, UnitFolder, read_json, write_json};
+use crate::process::{Launch, Process};
 use crate::service::Deaths;
 use crate::view::{Command, View};
-use crate::{job, log, service};
+use crate::{cgroup, job, log, service};
 
 /// How often status files and memory are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -42,11 +44,19 @@ enum Occurrence {
     Tick,
 }
 
+/// What all keepers of a host share.
+pub(crate) struct Host {
+    /// What runs a unit: a program and its first arguments.
+    pub(crate) program: Vec<OsString>,
+    /// Control groups, where this user may make some.
+    pub(crate) groups: Option<Delegated>,
+}
+
 /// Keeps one unit.
 pub(crate) struct Keeper {
     folder: UnitFolder,
     spec: UnitSpec,
-    program: Arc<[OsString]>,
+    host: Arc<Host>,
     machine: Machine,
     attempts: Attempts,
     process: Option<Process>,
@@ -65,7 +75,7 @@ pub(crate) struct Keeper {
 pub(crate) fn keeper(
     folder: UnitFolder,
     spec: UnitSpec,
-    program: Arc<[OsString]>,
+    host: Arc<Host>,
 ) -> (Keeper, watch::Receiver<View>) {
     let machine = match spec.workload {
         Workload::Endpoint(_) => Machine::Service(service::State::Accepted),
@@ -83,7 +93,7 @@ pub(crate) fn keeper(
         attempts: folder.attempts(),
         folder,
         spec,
-        program,
+        host,
         machine,
         process: None,
         stopping: None,
@@ -203,13 +213,24 @@ impl Keeper {
         self.over_memory = false;
         self.hang_up = false;
         self.ready_since = None;
-        Process::start(
-            &self.folder,
-            &self.program,
-            &self.spec.bounds,
-            self.attempts.started,
-            lock,
-        )
+        let group = self.make_group()?;
+        let launch = Launch {
+            program: &self.host.program,
+            bounds: &self.spec.bounds,
+            attempt: self.attempts.started,
+            group: group.as_deref(),
+        };
+        Process::start(&self.folder, &launch, lock)
+    }
+
+    /// A control group for the next process, where there are any.
+    fn make_group(&self) -> io::Result<Option<PathBuf>> {
+        let Some(groups) = &self.host.groups else {
+            return Ok(None);
+        };
+        let group = groups.make(&self.spec.token, &self.spec.bounds)?;
+        write_json(&self.folder.file("group.json"), &group)?;
+        Ok(Some(group))
     }
 
     fn start_failed(&mut self, error: &io::Error) {
@@ -411,7 +432,9 @@ impl Keeper {
         let refused = |line: &String| {
             line.contains("memory allocation of ") && line.trim_end().ends_with(" bytes failed")
         };
-        self.over_memory || log::tail(&self.folder.log(), 3).iter().any(refused)
+        let group: Option<PathBuf> = read_json(&self.folder.file("group.json")).ok().flatten();
+        let ended_by_kernel = group.is_some_and(|group| cgroup::ran_out_of_memory(&group));
+        self.over_memory || ended_by_kernel || log::tail(&self.folder.log(), 3).iter().any(refused)
     }
 
     fn memory_fault(&self) -> Fault {

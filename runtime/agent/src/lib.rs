@@ -4,6 +4,7 @@
 //! [`run`] is the whole program. [`job`] and [`service`] are the life cycles, as pure functions;
 //! a keeper for each unit drives one of them. The unit's side uses [`folder`] and [`log`] as well.
 
+pub mod cgroup;
 pub mod fault;
 pub mod folder;
 mod http;
@@ -19,14 +20,17 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mlinfra_runtime_spec::{AgentHealth, PROTOCOL, files};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::cgroup::Delegated;
 pub use crate::fault::Fault;
 use crate::folder::{identity_of, make_private_folder};
+use crate::keeper::Host;
 use crate::registry::Registry;
 use crate::view::Command;
 
@@ -66,7 +70,11 @@ enum Farewell {
 pub fn run(options: Options) -> Result<(), Fault> {
     // Whatever this process and its units create is for this user alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    // Neither a closed terminal nor a Ctrl-C for the caller is meant for this process. It fails
+    // for the leader of a group alone, which such a signal does not reach by accident.
+    let _ = rustix::process::setsid();
     let lock = lock_agent(&options.state)?;
+    let groups = Delegated::take();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -77,7 +85,7 @@ pub fn run(options: Options) -> Result<(), Fault> {
                 format!("The agent can't start: {}.", error.kind()),
             )
         })?;
-    let served = runtime.block_on(serve(&options));
+    let served = runtime.block_on(serve(&options, groups));
     runtime.shutdown_timeout(ANSWERS_GRACE);
     drop(lock);
     served
@@ -103,14 +111,17 @@ fn lock_agent(state: &Path) -> Result<File, Fault> {
     }
 }
 
-async fn serve(options: &Options) -> Result<(), Fault> {
+async fn serve(options: &Options, groups: Option<Delegated>) -> Result<(), Fault> {
     let lock_path = files::agent_lock(&options.state);
     let lock_identity =
         identity_of(&lock_path).map_err(|error| Fault::folder(&lock_path, &error))?;
     let registry = Registry::open(
         options.state.clone(),
         options.lineage.clone(),
-        options.unit_program.clone().into(),
+        Arc::new(Host {
+            program: options.unit_program.clone(),
+            groups: groups.clone(),
+        }),
     )?;
     let listener = http::bind(&options.socket)?;
     let socket_identity =
@@ -120,7 +131,7 @@ async fn serve(options: &Options) -> Result<(), Fault> {
     let (farewell, mut farewells) = mpsc::channel(4);
     let router = http::router(http::Context {
         registry: registry.clone(),
-        health: health(options),
+        health: health(options, groups.is_some()),
         farewell,
     });
     let (close, closed) = tokio::sync::oneshot::channel::<()>();
@@ -173,24 +184,41 @@ async fn wait_for_farewell(
     }
 }
 
-fn health(options: &Options) -> AgentHealth {
+fn health(options: &Options, has_groups: bool) -> AgentHealth {
     AgentHealth {
         protocol: PROTOCOL,
         version: options.version.clone(),
         process: std::process::id(),
         lineage: options.lineage.clone(),
-        keepers: keepers(),
+        keepers: keepers(has_groups),
     }
 }
 
 /// What keeps which bound of a unit on this host.
-fn keepers() -> BTreeMap<String, String> {
-    let keepers = [
-        ("cpus", "affinity"),
+fn keepers(has_groups: bool) -> BTreeMap<String, String> {
+    let mut keepers = vec![
+        (
+            "cpus",
+            if has_groups {
+                "affinity, cgroup"
+            } else {
+                "affinity"
+            },
+        ),
         ("threads", "thread pools"),
         ("data segment", "RLIMIT_DATA"),
-        ("memory", "watchdog"),
+        (
+            "memory",
+            if has_groups {
+                "watchdog, cgroup"
+            } else {
+                "watchdog"
+            },
+        ),
     ];
+    if has_groups {
+        keepers.push(("processes", "cgroup"));
+    }
     let text = |(bound, keeper): (&str, &str)| (bound.to_owned(), keeper.to_owned());
     keepers.into_iter().map(text).collect()
 }

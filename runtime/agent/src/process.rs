@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, getpgid, kill_process_group, pidfd_open, pidfd_send_signal,
 };
 
+use crate::cgroup::GROUP_VARIABLE;
 use crate::folder::{Identity, UnitFolder, write_json};
 use crate::log;
 
@@ -26,19 +28,26 @@ pub struct Process {
     identity: Option<Identity>,
 }
 
+/// How a unit's process is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch<'a> {
+    /// A program and its first arguments; the unit's folder is the last one.
+    pub program: &'a [OsString],
+    /// What the unit may use.
+    pub bounds: &'a Bounds,
+    /// Which start this is, from 1.
+    pub attempt: u32,
+    /// The control group that it is to move into.
+    pub group: Option<&'a Path>,
+}
+
 impl Process {
     /// Starts a unit's process. The lock is handed over as its standard input, so it is held from
     /// before the process exists until its last handle is closed, whatever becomes of the agent.
-    pub fn start(
-        folder: &UnitFolder,
-        program: &[OsString],
-        bounds: &Bounds,
-        attempt: u32,
-        lock: fs::File,
-    ) -> io::Result<Self> {
+    pub fn start(folder: &UnitFolder, launch: &Launch<'_>, lock: fs::File) -> io::Result<Self> {
         let output = log::open_to_append(&folder.log())?;
-        let threads = bounds.threads.max(1).to_string();
-        let [program, arguments @ ..] = program else {
+        let threads = launch.bounds.threads.max(1).to_string();
+        let [program, arguments @ ..] = launch.program else {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         };
         let mut command = tokio::process::Command::new(program);
@@ -46,7 +55,7 @@ impl Process {
             .args(arguments)
             .arg(folder.path())
             .current_dir(folder.path())
-            .env("MLINFRA_ATTEMPT", attempt.to_string())
+            .env("MLINFRA_ATTEMPT", launch.attempt.to_string())
             .env("RAYON_NUM_THREADS", &threads)
             .env("CANDLE_NUM_THREADS", &threads)
             .env("OMP_NUM_THREADS", &threads)
@@ -54,6 +63,10 @@ impl Process {
             .stdin(Stdio::from(lock))
             .stdout(Stdio::from(output.try_clone()?))
             .stderr(Stdio::from(output));
+        match launch.group {
+            Some(group) => command.env(GROUP_VARIABLE, group),
+            None => command.env_remove(GROUP_VARIABLE),
+        };
         let child = command.spawn()?;
         let identity = child.id().and_then(identity_of_process);
         if let Some(identity) = &identity {
@@ -169,12 +182,17 @@ fn start_time(process: u32) -> Option<u64> {
     fields.nth(18)?.parse().ok()
 }
 
-/// Follows children to a depth that no honest tree of processes reaches.
+/// What the processes hold of their own: pages of files, which the kernel takes back when it needs
+/// room, do not count. Follows children to a depth that no honest tree of processes reaches.
 fn resident_bytes_of(process: u32, depth: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    let own = kibibytes.unwrap_or(0) * 1024;
+    let kibibytes = |line: &str| {
+        let size = line
+            .strip_prefix("RssAnon:")
+            .or_else(|| line.strip_prefix("RssShmem:"))?;
+        size.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let own = status.lines().filter_map(kibibytes).sum::<u64>() * 1024;
     if depth >= 8 {
         return own;
     }
@@ -207,7 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn this_process_has_resident_memory() {
-        assert!(resident_bytes_of(std::process::id(), 0) > 1024 * 1024);
+    fn memory_that_is_touched_is_resident() {
+        let before = resident_bytes_of(std::process::id(), 0);
+        let held = std::hint::black_box(vec![1_u8; 64 << 20]);
+        let after = resident_bytes_of(std::process::id(), 0);
+        assert!(
+            before > 0 && after >= before + (48 << 20),
+            "{before} {after}"
+        );
+        drop(held);
     }
 }

@@ -1,7 +1,6 @@
 //! All units of a state folder: found at the start, added, changed and removed on request.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::fault::{self, Fault};
 use crate::folder::{UnitFolder, make_private_folder, sync_folder, write_json};
-use crate::keeper::keeper;
+use crate::keeper::{Host, keeper};
 use crate::log;
 use crate::view::{Command, End, View};
 
@@ -37,7 +36,7 @@ pub(crate) struct Registry(Arc<Shared>);
 struct Shared {
     state: PathBuf,
     lineage: String,
-    program: Arc<[OsString]>,
+    host: Arc<Host>,
     units: Mutex<BTreeMap<String, Arc<Unit>>>,
     /// Held while a unit is added, so that two requests never write one folder.
     adding: tokio::sync::Mutex<()>,
@@ -62,17 +61,13 @@ pub(crate) enum Put {
 
 impl Registry {
     /// Finds the units of a state folder and goes on with each.
-    pub(crate) fn open(
-        state: PathBuf,
-        lineage: String,
-        program: Arc<[OsString]>,
-    ) -> Result<Self, Fault> {
+    pub(crate) fn open(state: PathBuf, lineage: String, host: Arc<Host>) -> Result<Self, Fault> {
         let units = state.join("units");
         make_private_folder(&units).map_err(|error| Fault::folder(&units, &error))?;
         let registry = Registry(Arc::new(Shared {
             state,
             lineage,
-            program,
+            host,
             units: Mutex::default(),
             adding: tokio::sync::Mutex::default(),
             closed: std::sync::atomic::AtomicBool::new(false),
@@ -109,8 +104,8 @@ impl Registry {
 
     fn keep(&self, folder: UnitFolder, spec: UnitSpec) {
         let token = spec.token.clone();
-        let program = Arc::clone(&self.0.program);
-        let (keeper, view) = keeper(folder.clone(), spec.clone(), program);
+        let host = Arc::clone(&self.0.host);
+        let (keeper, view) = keeper(folder.clone(), spec.clone(), host);
         let (commands, waiting) = mpsc::channel(COMMANDS_WAITING_MAX);
         let unit = Arc::new(Unit {
             folder,
@@ -145,7 +140,19 @@ impl Registry {
     ) -> Result<(Put, UnitStatus), Fault> {
         self.check(token, &spec)?;
         let adding = self.0.adding.lock().await;
-        let known = self.units().get(token).cloned();
+        let mut known = self.units().get(token).cloned();
+        if known
+            .as_ref()
+            .is_some_and(|unit| !unit.folder.file("unit.json").exists())
+        {
+            // Somebody removed its folder: what is left of it is ended, and it is made anew.
+            if self.remove(token).await?.is_some() {
+                return Err(leaving(
+                    "The unit's folder is gone and its process is on its way out.",
+                ));
+            }
+            known = None;
+        }
         let put = match known {
             Some(unit) => {
                 unit.accept(spec).await?;

@@ -49,7 +49,10 @@ pub fn read_manifest(store: &Store, key: &str) -> Result<Option<Manifest>, StepF
     if json.get("format").and_then(Json::as_u64) != Some(u64::from(FORMAT)) {
         return Err(StepFault::new(
             codes::ARTIFACT_FORMAT,
-            format!("the artifact {} has a format that this runtime can't read", short(key)),
+            format!(
+                "the artifact {} has a format that this runtime can't read",
+                short(key)
+            ),
         )
         .with_help("use the runtime that wrote it, or remove the artifact and apply again"));
     }
@@ -123,23 +126,19 @@ fn find_entry(store: &Store, key: &str, object: &str) -> Result<ObjectEntry, Ste
     };
     let manifest = read_manifest(store, key)?
         .ok_or_else(|| absent(format!("the artifact {} is not there", short(key))))?;
-    manifest
-        .objects
-        .get(object)
-        .cloned()
-        .ok_or_else(|| absent(format!("the artifact {} has no object {object}", short(key))))
+    manifest.objects.get(object).cloned().ok_or_else(|| {
+        absent(format!(
+            "the artifact {} has no object {object}",
+            short(key)
+        ))
+    })
 }
 
-fn read_entry(
-    store: &Store,
-    key: &str,
-    object: &str,
-) -> Result<(Vec<u8>, ObjectEntry), StepFault> {
+fn read_entry(store: &Store, key: &str, object: &str) -> Result<(Vec<u8>, ObjectEntry), StepFault> {
     let entry = find_entry(store, key, object)?;
     let name = object_name(key, object)?;
     let bytes = store.read(&name)?;
-    let sound = bytes.len() as u64 == entry.bytes
-        && Digest::of(&bytes).to_string() == entry.sha256;
+    let sound = bytes.len() as u64 == entry.bytes && Digest::of(&bytes).to_string() == entry.sha256;
     match sound {
         true => Ok((bytes, entry)),
         false => Err(store.broken(&name)),
@@ -215,7 +214,9 @@ impl<'a> ArtifactWriter<'a> {
         table: Option<(u64, &TableType)>,
     ) -> Result<(), StepFault> {
         if name == MANIFEST {
-            return Err(StepFault::engine("an object may not be named like the manifest"));
+            return Err(StepFault::engine(
+                "an object may not be named like the manifest",
+            ));
         }
         self.store
             .write(&object_name(&self.manifest.key, name)?, bytes)?;

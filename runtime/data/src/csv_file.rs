@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use arrow::datatypes::{Date32Type};
 use arrow::compute::kernels::cast_utils::Parser;
+use arrow::datatypes::Date32Type;
 use csv::{ByteRecord, ReaderBuilder};
 use sha2::{Digest as _, Sha256};
 

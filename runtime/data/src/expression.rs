@@ -124,9 +124,8 @@ fn compile_column(name: &str, schema: &Schema) -> Result<Typed, StepFault> {
     let field = schema
         .field_with_name(name)
         .map_err(|_| StepFault::unknown(format!("there is no column `{name}` to compute with")))?;
-    let kind = Kind::of_arrow(field.data_type()).ok_or_else(|| {
-        StepFault::unknown(format!("the column `{name}` can't be computed with"))
-    })?;
+    let kind = Kind::of_arrow(field.data_type())
+        .ok_or_else(|| StepFault::unknown(format!("the column `{name}` can't be computed with")))?;
     Ok(Typed {
         expression: column(name),
         kind,
@@ -227,7 +226,11 @@ fn logic(operator: RowOperator, left: Typed, right: Typed) -> Result<Typed, Step
             true => choose(left.expression, lit(true), right.expression),
         }
     } else {
-        let unknown = join(lit(ScalarValue::Boolean(None)), operator, right.expression.clone());
+        let unknown = join(
+            lit(ScalarValue::Boolean(None)),
+            operator,
+            right.expression.clone(),
+        );
         Expr::Case(Case::new(
             Some(Box::new(left.expression)),
             vec![

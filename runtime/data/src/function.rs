@@ -114,18 +114,22 @@ impl Body {
         let float = |index: usize| arguments[index].as_primitive::<Float64Type>();
         Ok(match self {
             Body::Int(body) => Arc::new(int(0).try_unary::<_, Int64Type, _>(|x| whole(body(x)))?),
-            Body::IntInt(body) => Arc::new(
-                zip::<_, _, Int64Type>(int(0), int(1), |x, y| whole(body(x, y)))?,
-            ),
-            Body::Float(body) => Arc::new(
-                float(0).try_unary::<_, Float64Type, _>(|x| finite(body(x)))?,
-            ),
-            Body::FloatFloat(body) => Arc::new(
-                zip::<_, _, Float64Type>(float(0), float(1), |x, y| finite(body(x, y)))?,
-            ),
-            Body::FloatIntToInt(body) => Arc::new(
-                zip::<_, _, Int64Type>(float(0), int(1), |x, y| whole(body(x, y)))?,
-            ),
+            Body::IntInt(body) => Arc::new(zip::<_, _, Int64Type>(int(0), int(1), |x, y| {
+                whole(body(x, y))
+            })?),
+            Body::Float(body) => {
+                Arc::new(float(0).try_unary::<_, Float64Type, _>(|x| finite(body(x)))?)
+            }
+            Body::FloatFloat(body) => {
+                Arc::new(zip::<_, _, Float64Type>(float(0), float(1), |x, y| {
+                    finite(body(x, y))
+                })?)
+            }
+            Body::FloatIntToInt(body) => {
+                Arc::new(zip::<_, _, Int64Type>(float(0), int(1), |x, y| {
+                    whole(body(x, y))
+                })?)
+            }
             Body::Text(body) => {
                 let texts = arguments[0].as_string::<i32>().iter();
                 Arc::new(texts.map(|text| text.map(body)).collect::<StringArray>())
@@ -188,10 +192,13 @@ const OPERATORS: &[Entry] = &[
     ("negating", Body::Int(i64::checked_neg)),
     ("negating", Body::Float(|x| -x)),
     ("bucketing", Body::IntInt(bucket)),
-    ("bucketing", Body::FloatIntToInt(|x, width| {
-        let floor = to_int(libm::floor(x / width as f64))?;
-        floor.checked_mul(width)
-    })),
+    (
+        "bucketing",
+        Body::FloatIntToInt(|x, width| {
+            let floor = to_int(libm::floor(x / width as f64))?;
+            floor.checked_mul(width)
+        }),
+    ),
 ];
 
 /// The functions declared for rows in the standard library, which a test joins with this table.
@@ -201,7 +208,10 @@ const FUNCTIONS: &[Entry] = &[
     ("abs", Body::Float(f64::abs)),
     ("exp", Body::Float(libm::exp)),
     ("floor", Body::Float(libm::floor)),
-    ("length", Body::TextToInt(|text| text.chars().count() as i64)),
+    (
+        "length",
+        Body::TextToInt(|text| text.chars().count() as i64),
+    ),
     ("log", Body::Float(libm::log)),
     ("log1p", Body::Float(libm::log1p)),
     ("lower", Body::Text(str::to_lowercase)),
@@ -234,10 +244,7 @@ fn to_int(whole: f64) -> Option<i64> {
 
 /// A call of the operator `name`: its expression and the kind of its result. Ints become floats
 /// where no body takes them.
-pub(crate) fn operator(
-    name: &'static str,
-    arguments: Vec<(Expr, Kind)>,
-) -> Option<(Expr, Kind)> {
+pub(crate) fn operator(name: &'static str, arguments: Vec<(Expr, Kind)>) -> Option<(Expr, Kind)> {
     call(OPERATORS, name, arguments)
 }
 
@@ -246,18 +253,16 @@ pub(crate) fn function(name: &str, arguments: Vec<(Expr, Kind)>) -> Option<(Expr
     call(FUNCTIONS, name, arguments)
 }
 
-fn call(
-    table: &'static [Entry],
-    name: &str,
-    arguments: Vec<(Expr, Kind)>,
-) -> Option<(Expr, Kind)> {
+fn call(table: &'static [Entry], name: &str, arguments: Vec<(Expr, Kind)>) -> Option<(Expr, Kind)> {
     let fits = |body: Body, widened: bool| {
         let parameters = body.parameters();
         parameters.len() == arguments.len()
-            && parameters.iter().zip(&arguments).all(|(parameter, (_, kind))| {
-                parameter == kind
-                    || widened && *parameter == Kind::Float && *kind == Kind::Int
-            })
+            && parameters
+                .iter()
+                .zip(&arguments)
+                .all(|(parameter, (_, kind))| {
+                    parameter == kind || widened && *parameter == Kind::Float && *kind == Kind::Int
+                })
     };
     let named = |widened: bool| {
         table
@@ -265,9 +270,8 @@ fn call(
             .find(|(known, body)| *known == name && fits(*body, widened))
     };
     let (name, body) = *named(false).or_else(|| named(true))?;
-    let cast = |((argument, kind), parameter): ((Expr, Kind), &Kind)| {
-        widen(argument, kind, *parameter)
-    };
+    let cast =
+        |((argument, kind), parameter): ((Expr, Kind), &Kind)| widen(argument, kind, *parameter);
     let parameters = body.parameters();
     let arguments = arguments.into_iter().zip(parameters).map(cast).collect();
     let function = ScalarUDF::new_from_impl(RowFunction {

@@ -66,8 +66,7 @@ fn read_rows(
             return Err(ragged(&name, line, record.len(), header.len()));
         }
         for ((place, column), cells) in places.iter().zip(&table.columns).zip(&mut columns) {
-            let cell = std::str::from_utf8(&record[*place])
-                .map_err(|_| encoding(&name, line))?;
+            let cell = std::str::from_utf8(&record[*place]).map_err(|_| encoding(&name, line))?;
             cells
                 .push(cell)
                 .map_err(|problem| problem.fault(&name, line, column))?;
@@ -100,11 +99,10 @@ fn read_rows(
 
 fn read_header(file: &mut CsvFile, name: &str) -> Result<Vec<String>, StepFault> {
     let Some((line, record)) = file.next()? else {
-        return Err(StepFault::new(
-            codes::FILE_EMPTY,
-            format!("the file {name} is empty"),
-        )
-        .with_help("its first line must name the columns"));
+        return Err(
+            StepFault::new(codes::FILE_EMPTY, format!("the file {name} is empty"))
+                .with_help("its first line must name the columns"),
+        );
     };
     let mut header = Vec::with_capacity(record.len());
     for cell in record {
@@ -115,18 +113,17 @@ fn read_header(file: &mut CsvFile, name: &str) -> Result<Vec<String>, StepFault>
 }
 
 /// The place in the header of each declared column.
-fn find_columns(
-    header: &[String],
-    table: &TableType,
-    name: &str,
-) -> Result<Vec<usize>, StepFault> {
+fn find_columns(header: &[String], table: &TableType, name: &str) -> Result<Vec<usize>, StepFault> {
     let find = |column: &Column| {
         let mut places = (0..header.len()).filter(|&place| header[place] == column.name);
         match (places.next(), places.next()) {
             (Some(place), None) => Ok(place),
             (Some(_), Some(_)) => Err(StepFault::new(
                 codes::HEADER_TWICE,
-                format!("the header of {name} names the column `{}` twice", column.name),
+                format!(
+                    "the header of {name} names the column `{}` twice",
+                    column.name
+                ),
             )
             .with_help("rename one of them")),
             (None, _) => Err(absent(header, column, table, name)),

@@ -24,7 +24,9 @@ pub(crate) fn compile(name: &str, masking: &Value, schema: &Schema) -> Result<Ma
         arguments,
     } = masking
     else {
-        return Err(StepFault::unknown(format!("the masking of `{name}` is no case")));
+        return Err(StepFault::unknown(format!(
+            "the masking of `{name}` is no case"
+        )));
     };
     match case.as_str() {
         "drop" => Ok(Masked::Dropped),
@@ -32,14 +34,18 @@ pub(crate) fn compile(name: &str, masking: &Value, schema: &Schema) -> Result<Ma
             let width = arguments.get("width").and_then(Value::as_int);
             bucket(name, width, schema).map(Masked::Replaced)
         }
-        other => Err(StepFault::unknown(format!("this runtime has no masking `{other}`"))),
+        other => Err(StepFault::unknown(format!(
+            "this runtime has no masking `{other}`"
+        ))),
     }
 }
 
 /// The multiple of `width` at or below the cell: 5-year steps of an age.
 fn bucket(name: &str, width: Option<i64>, schema: &Schema) -> Result<Typed, StepFault> {
     let width = width.filter(|width| *width > 0).ok_or_else(|| {
-        StepFault::unknown(format!("the width of the bucket of `{name}` is not above 0"))
+        StepFault::unknown(format!(
+            "the width of the bucket of `{name}` is not above 0"
+        ))
     })?;
     let column = expression::compile(&RowExpression::Column(name.to_owned()), schema)?;
     let width = expression::literal(&Scalar::Int(width))?;

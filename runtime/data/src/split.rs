@@ -32,7 +32,9 @@ pub(crate) fn ratios(entries: &[(String, Value)]) -> Result<Ratios, StepFault> {
             format!("the ratio of the part `{name}` is not above 0"),
         ));
     }
-    let sum = ratios.iter().try_fold(Decimal::ZERO, |sum, (_, ratio)| sum.checked_add(*ratio));
+    let sum = ratios
+        .iter()
+        .try_fold(Decimal::ZERO, |sum, (_, ratio)| sum.checked_add(*ratio));
     match sum.is_some_and(|sum| sum <= Decimal::ONE) {
         true => Ok(ratios),
         false => Err(StepFault::new(
@@ -89,7 +91,10 @@ fn strata(
     stratify: Option<&str>,
 ) -> Result<BTreeMap<Vec<u8>, Vec<usize>>, StepFault> {
     let Some(name) = stratify else {
-        return Ok(BTreeMap::from([(Vec::new(), (0..table.num_rows()).collect())]));
+        return Ok(BTreeMap::from([(
+            Vec::new(),
+            (0..table.num_rows()).collect(),
+        )]));
     };
     let column = table
         .column_by_name(name)

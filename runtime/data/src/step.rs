@@ -78,7 +78,10 @@ pub fn run_data_step(
 
 fn result_type(spec: &StepSpec) -> Result<&TableType, StepFault> {
     spec.result.as_ref().ok_or_else(|| {
-        StepFault::unknown(format!("the columns of the result of `{}` are not given", spec.operation))
+        StepFault::unknown(format!(
+            "the columns of the result of `{}` are not given",
+            spec.operation
+        ))
     })
 }
 
@@ -156,7 +159,10 @@ impl<'a> Step<'a> {
     fn nullable_columns(&self) -> Result<Vec<String>, StepFault> {
         let input = table_type(self.input()?)?;
         let named = self.spec.settings.get("columns");
-        let Some(named) = named.and_then(Value::as_list).filter(|names| !names.is_empty()) else {
+        let Some(named) = named
+            .and_then(Value::as_list)
+            .filter(|names| !names.is_empty())
+        else {
             let nullable = input
                 .columns
                 .into_iter()

@@ -42,7 +42,7 @@ impl Store {
     pub fn open(reference: &StoreReference) -> Result<Self, StepFault> {
         let read_key = |path: &PathBuf| {
             SealKey::read(path)
-                .map(|key| key.derive("store objects"))
+                .map(|key| key.derive(mlinfra_runtime_spec::STORE_KEY_LABEL))
                 .map_err(|fault| {
                     StepFault::new(codes::STORE_KEY, fault.to_string()).with_help(
                         "put the key file back as it was: without it nothing in the store opens",
@@ -207,7 +207,10 @@ impl Store {
     fn sealing(&self, name: &str, problem: &str) -> StepFault {
         StepFault::new(
             codes::STORE_SEALING,
-            format!("the object {name} in the store {} {problem}", self.folder.display()),
+            format!(
+                "the object {name} in the store {} {problem}",
+                self.folder.display()
+            ),
         )
         .with_help("a store is encrypted as a whole or not at all: remove the object and apply")
     }
@@ -215,7 +218,10 @@ impl Store {
     fn failed(&self, doing: &str, name: &str, error: io::Error) -> StepFault {
         StepFault::new(
             codes::STORE_IO,
-            format!("{doing} {name} in the store {}: {error}", self.folder.display()),
+            format!(
+                "{doing} {name} in the store {}: {error}",
+                self.folder.display()
+            ),
         )
     }
 
@@ -311,7 +317,9 @@ fn split_name(name: &str) -> Result<(Vec<&str>, &str), StepFault> {
         )
         .with_help("a name is a relative path whose parts do not begin with a point"));
     }
-    let file = parts.pop().expect("splitting a text gives one part at least");
+    let file = parts
+        .pop()
+        .expect("splitting a text gives one part at least");
     Ok((parts, file))
 }
 
@@ -320,11 +328,7 @@ fn shortened(name: &str) -> String {
 }
 
 /// Opens the folder below `folder` along `parts`, never through a link.
-fn descend(
-    mut folder: OwnedFd,
-    parts: &[&str],
-    create: bool,
-) -> Result<Option<OwnedFd>, Errno> {
+fn descend(mut folder: OwnedFd, parts: &[&str], create: bool) -> Result<Option<OwnedFd>, Errno> {
     for part in parts {
         let opened = match rustix::fs::openat(&folder, *part, FOLDER_FLAGS, Mode::empty()) {
             Err(Errno::NOENT) if create => {
@@ -344,8 +348,7 @@ fn descend(
 }
 
 fn write_file(folder: &OwnedFd, name: &str, bytes: &[u8]) -> Result<(), Errno> {
-    let flags =
-        OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let handle = rustix::fs::openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?;
     let mut file = File::from(handle);
     let errno = |error: io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);

@@ -9,34 +9,19 @@ pub(crate) fn nearest<'a>(
     let folded = fold(name);
     candidates
         .into_iter()
-        .map(|candidate| (distance(&folded, &fold(candidate)), candidate))
+        .map(|candidate| (strsim::osa_distance(&folded, &fold(candidate)), candidate))
         .filter(|(distance, _)| *distance <= folded.len().div_ceil(3).min(3))
         .min()
         .map(|(_, candidate)| candidate)
 }
 
 /// Lower case, without what people vary.
-fn fold(name: &str) -> Vec<char> {
+fn fold(name: &str) -> String {
     name.chars()
         .filter(|letter| letter.is_alphanumeric())
         .flat_map(char::to_lowercase)
         .take(100)
         .collect()
-}
-
-/// Levenshtein's distance.
-fn distance(one: &[char], other: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, letter) in one.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, against) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != against);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]
@@ -49,6 +34,7 @@ mod tests {
         assert_eq!(nearest("Credit Amount", names), Some("credit_amount"));
         assert_eq!(nearest("credit_amuont", names), Some("credit_amount"));
         assert_eq!(nearest("agee", names), Some("age"));
+        assert_eq!(nearest("aeg", names), Some("age"));
         assert_eq!(nearest("telephone", names), None);
         assert_eq!(nearest("", names), None);
     }

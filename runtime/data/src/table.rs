@@ -87,7 +87,10 @@ pub fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, S
 
 fn missing(name: &str, column: &dyn Array, rows: Option<&arrow::array::ArrayRef>) -> StepFault {
     let index = (0..column.len()).find(|&index| column.is_null(index));
-    let place = match (index, rows.and_then(|rows| rows.as_primitive_opt::<UInt64Type>())) {
+    let place = match (
+        index,
+        rows.and_then(|rows| rows.as_primitive_opt::<UInt64Type>()),
+    ) {
         (Some(index), Some(rows)) => format!(" in row {} (counted from 0)", rows.value(index)),
         _ => String::new(),
     };
@@ -124,9 +127,8 @@ impl TableWriter {
             .with_properties(properties)
             .with_skip_arrow_metadata(true)
             .with_schema_root("table".to_owned());
-        let writer =
-            ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options)
-                .expect("every column type of the language has a Parquet type");
+        let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options)
+            .expect("every column type of the language has a Parquet type");
         TableWriter {
             schema,
             writer,

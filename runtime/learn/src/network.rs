@@ -260,7 +260,7 @@ mod tests {
             let task = task(architecture);
             let batch = batch(24, 6);
             let network = Network::fresh(&task, 6).expect("a small network");
-            let (_, gradients) = network.loss_and_gradients(&batch, 5).expect("one step");
+            let (loss, gradients) = network.loss_and_gradients(&batch, 5).expect("one step");
             let arrays = network.arrays().expect("small arrays");
             let loss_with = |name: &str, at: usize, change: f32| {
                 let mut arrays = arrays.clone();
@@ -276,13 +276,12 @@ mod tests {
                 assert!(gradient.iter().any(|slope| *slope != 0.0), "{name}");
                 for (at, slope) in gradient.iter().enumerate() {
                     let change = 1e-3;
-                    let rise = loss_with(name, at, change) - loss_with(name, at, -change);
-                    let expected = rise / (2.0 * f64::from(change));
+                    let above = (loss_with(name, at, change) - loss) / f64::from(change);
+                    let below = (loss - loss_with(name, at, -change)) / f64::from(change);
+                    // Where a unit switches on or off near by, the two slopes differ.
                     let found = f64::from(*slope);
-                    assert!(
-                        (found - expected).abs() < 1e-3,
-                        "{name}[{at}]: {found}, {expected}"
-                    );
+                    let fits = found > above.min(below) - 1e-3 && found < above.max(below) + 1e-3;
+                    assert!(fits, "{name}[{at}]: {found}, {below}, {above}");
                 }
             }
         }

@@ -49,7 +49,9 @@ fn measure(port: u16, body: &str, connections: usize, requests: usize) -> Vec<Du
     };
     thread::scope(|scope| {
         let all: Vec<_> = (0..connections).map(|_| scope.spawn(converse)).collect();
-        all.into_iter().flat_map(|one| one.join().expect("it ends")).collect()
+        all.into_iter()
+            .flat_map(|one| one.join().expect("it ends"))
+            .collect()
     })
 }
 

@@ -3,6 +3,7 @@
 use axum::http::{HeaderMap, header};
 use mlinfra_api::Digest;
 
+use crate::codes;
 use crate::fault::RequestFault;
 
 /// The SHA-256 of each key that may call. None: no key is asked for.
@@ -37,7 +38,7 @@ impl Keys {
             Some(_) => "the key is not one of this endpoint's",
             None => "the request brings no key",
         };
-        Err(RequestFault::new(401, "E0836", text).with_help(
+        Err(RequestFault::new(401, codes::KEY, text).with_help(
             "send the header `Authorization: Bearer KEY`; `mlinfra output --reveal` shows the key",
         ))
     }
@@ -58,9 +59,13 @@ impl Keys {
 fn presented(headers: &HeaderMap) -> Option<&[u8]> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let (scheme, key) = value.as_bytes().split_at_checked(7)?;
-        return scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii());
+        return scheme
+            .eq_ignore_ascii_case(b"bearer ")
+            .then(|| key.trim_ascii());
     }
-    headers.get("x-api-key").map(|value| value.as_bytes().trim_ascii())
+    headers
+        .get("x-api-key")
+        .map(|value| value.as_bytes().trim_ascii())
 }
 
 #[cfg(test)]

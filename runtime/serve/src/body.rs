@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 
+use crate::codes;
 use crate::fault::RequestFault;
 use crate::state::Endpoint;
 
@@ -18,7 +19,7 @@ pub(crate) async fn read(endpoint: &Endpoint, request: Request) -> Result<Bytes,
     if let Some(encoding) = request.headers().get(header::CONTENT_ENCODING)
         && encoding.as_bytes() != b"identity"
     {
-        let fault = RequestFault::new(415, "E0831", "the body is compressed");
+        let fault = RequestFault::new(415, codes::BODY, "the body is compressed");
         return Err(fault.with_help("send it as it is, without `Content-Encoding`"));
     }
     let length = content_length(request.headers());
@@ -42,7 +43,8 @@ pub(crate) async fn read(endpoint: &Endpoint, request: Request) -> Result<Bytes,
         Err(_) => {
             let seconds = wait.as_secs_f64();
             let text = format!("the body did not arrive within {seconds} s");
-            Err(RequestFault::new(408, "E0840", text).with_help("send it faster, or in parts"))
+            Err(RequestFault::new(408, codes::BODY_SLOW, text)
+                .with_help("send it faster, or in parts"))
         }
     }
 }
@@ -71,16 +73,25 @@ async fn collect(request: Request, most: usize) -> Result<Bytes, RequestFault> {
 }
 
 fn content_length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 fn too_large(most: usize) -> RequestFault {
     let text = format!("the body is longer than {} KiB", most / 1024);
-    RequestFault::new(413, "E0835", text).with_help("send the rows in several requests")
+    RequestFault::new(413, codes::TOO_LARGE, text).with_help("send the rows in several requests")
 }
 
 fn out_of_room() -> RequestFault {
-    RequestFault::new(503, "E0838", "the endpoint is reading as many long bodies as it may")
-        .with_help("try again, or send fewer rows at once")
-        .retry_after(1)
+    RequestFault::new(
+        503,
+        codes::OVERLOADED,
+        "the endpoint is reading as many long bodies as it may",
+    )
+    .with_help("try again, or send fewer rows at once")
+    .retry_after(1)
 }

@@ -108,8 +108,8 @@ impl Connections {
         let _ = stream.set_nodelay(true);
         // The kernel ends a connection whose client takes nothing of what was sent to it.
         #[cfg(target_os = "linux")]
-        let _ = socket2::SockRef::from(&stream)
-            .set_tcp_user_timeout(Some(self.limits.write_wait_max));
+        let _ =
+            socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(self.limits.write_wait_max));
         let underway = AtomicUsize::new(0);
         let service = service_fn(|request: hyper::Request<Incoming>| {
             underway.fetch_add(1, Ordering::Relaxed);

@@ -12,6 +12,7 @@ use mlinfra_runtime_spec::{EndpointSpec, ExitRecord, UnitSpec, Workload};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::codes;
 use crate::connection::Connections;
 use crate::limits::Limits;
 use crate::port;
@@ -66,7 +67,7 @@ pub fn run_endpoint_with(
             }
             Err(fault) => exit_record(Err(fault)),
         },
-        _ => exit_record(Err(StepFault::new("E0826", "the unit is no endpoint"))),
+        _ => exit_record(Err(StepFault::new(codes::UNIT, "the unit is no endpoint"))),
     };
     if let ExitRecord::Failed { code, message, .. } = &record {
         tracing::error!(code, message, "the endpoint can't be served");
@@ -119,7 +120,9 @@ fn run(
     // The handlers stand before anyone can know the process, since SIGHUP ends one without.
     let commands = match commands {
         Some(commands) => commands,
-        None => runtime.block_on(async { signals() }).map_err(|error| no_runtime(&error))?,
+        None => runtime
+            .block_on(async { signals() })
+            .map_err(|error| no_runtime(&error))?,
     };
     let listener = port::open(unit, spec, folder, &endpoint.limits)?;
     let address = format!("{}:{}", spec.host, spec.port);
@@ -137,8 +140,11 @@ fn run(
 
 fn no_runtime(error: &std::io::Error) -> StepFault {
     let kind = error.kind();
-    StepFault::new("E0827", format!("the endpoint's process can't be set up: {kind}"))
-        .with_help("give its pool more memory, or this user more processes and open files")
+    StepFault::new(
+        codes::PROCESS,
+        format!("the endpoint's process can't be set up: {kind}"),
+    )
+    .with_help("give its pool more memory, or this user more processes and open files")
 }
 
 fn signals() -> std::io::Result<mpsc::UnboundedReceiver<Command>> {
@@ -234,13 +240,15 @@ impl Process {
 
 /// A thread that loads or proves a model has panicked.
 fn broken() -> StepFault {
-    StepFault::new("E0841", "loading the model failed unexpectedly")
+    StepFault::new(codes::BROKEN, "loading the model failed unexpectedly")
         .with_help("this is a fault of mlinfra; the endpoint's log says more")
 }
 
 /// Which folder this is: another one of the same name has another inode.
 fn identity(folder: &Path) -> Option<(u64, u64)> {
-    fs::metadata(folder).ok().map(|folder| (folder.dev(), folder.ino()))
+    fs::metadata(folder)
+        .ok()
+        .map(|folder| (folder.dev(), folder.ino()))
 }
 
 /// Brings the release that `unit.json` names to life, one after the other.
@@ -271,7 +279,7 @@ impl Roller {
     /// The unit as its file has it now. Only release and model may differ from the start.
     fn wanted(&self) -> Result<EndpointSpec, StepFault> {
         let changed = |message: &str| {
-            StepFault::new("E0826", message).with_help("run `mlinfra apply` to write it again")
+            StepFault::new(codes::UNIT, message).with_help("run `mlinfra apply` to write it again")
         };
         let bytes = fs::read(self.folder.join("unit.json"))
             .map_err(|_| changed("`unit.json` of the endpoint can't be read"))?;
@@ -288,7 +296,9 @@ impl Roller {
             ..(**now).clone()
         };
         if same != **start || unit.token != self.unit.token {
-            return Err(changed("more than the release changed while the endpoint runs"));
+            return Err(changed(
+                "more than the release changed while the endpoint runs",
+            ));
         }
         Ok((**now).clone())
     }
@@ -326,7 +336,9 @@ impl Roller {
             .map_err(|_| broken())??;
         self.happen(Event::Loaded);
         let prove = move || release.prove().map(|()| release);
-        tokio::task::spawn_blocking(prove).await.map_err(|_| broken())?
+        tokio::task::spawn_blocking(prove)
+            .await
+            .map_err(|_| broken())?
     }
 
     fn happen(&self, event: Event) {

@@ -5,6 +5,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use crate::codes;
+
 /// The longest name of a client's that a message repeats, in characters.
 const NAME_CHARACTERS_MAX: usize = 64;
 
@@ -52,7 +54,7 @@ impl RequestFault {
 
     /// The body is not what the route takes (400).
     pub(crate) fn body(message: impl Into<String>) -> Self {
-        RequestFault::new(400, "E0831", message)
+        RequestFault::new(400, codes::BODY, message)
     }
 
     /// The same fault with advice.
@@ -87,7 +89,12 @@ impl RequestFault {
     pub(crate) fn to_json(&self, wording: Wording) -> Value {
         if wording == Wording::OpenInference {
             let help = self.help.as_ref().map(|help| format!("; {help}"));
-            let text = format!("{}{} [{}]", self.message, help.unwrap_or_default(), self.code);
+            let text = format!(
+                "{}{} [{}]",
+                self.message,
+                help.unwrap_or_default(),
+                self.code
+            );
             return json!({ "error": text });
         }
         let mut error = Map::new();
@@ -118,7 +125,10 @@ impl RequestFault {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         // Both say that the rest of the body was left unread, so the connection can't go on.
-        if matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT) {
+        if matches!(
+            status,
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT
+        ) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -57,7 +57,9 @@ impl Golden {
         let golden: Golden = serde_json::from_slice(&bytes)
             .map_err(|_| unfit(format!("`{GOLDEN_OBJECT}` of the model can't be read")))?;
         if golden.format != FORMAT || golden.requests.is_empty() {
-            return Err(unfit(format!("`{GOLDEN_OBJECT}` of the model has no requests")));
+            return Err(unfit(format!(
+                "`{GOLDEN_OBJECT}` of the model has no requests"
+            )));
         }
         Ok(golden)
     }
@@ -107,17 +109,29 @@ pub fn make_golden(predictor: &Predictor) -> Result<Golden, StepFault> {
 /// Answers the golden requests, all at once and one by one, and compares. The text says which was
 /// answered how differently; no request stands in it.
 pub fn check_golden(predictor: &Predictor, golden: &Golden) -> Result<(), String> {
-    let rows: Vec<Row> = golden.requests.iter().map(|known| known.row.clone()).collect();
-    let together = predictor.predict_json(&rows).map_err(|fault| fault.message)?;
+    let rows: Vec<Row> = golden
+        .requests
+        .iter()
+        .map(|known| known.row.clone())
+        .collect();
+    let together = predictor
+        .predict_json(&rows)
+        .map_err(|fault| fault.message)?;
     if together.len() != rows.len() {
-        return Err(format!("{} requests got {} answers", rows.len(), together.len()));
+        return Err(format!(
+            "{} requests got {} answers",
+            rows.len(),
+            together.len()
+        ));
     }
     for (index, (known, answer)) in golden.requests.iter().zip(&together).enumerate() {
         let row = std::slice::from_ref(&known.row);
         let alone = predictor.predict_json(row).map_err(|fault| fault.message)?;
         let number = index + 1;
         if alone.first().map(|p| p.to_bits()) != Some(answer.to_bits()) {
-            return Err(format!("request {number} is answered differently alone than with others"));
+            return Err(format!(
+                "request {number} is answered differently alone than with others"
+            ));
         }
         let difference = (known.probability - answer).abs();
         // Written so that what is no number fails too.
@@ -163,7 +177,9 @@ fn candidates(predictor: &Predictor, field: &RequestField) -> Vec<Value> {
             .map(|number| Value::from(number as f64 + 0.25))
             .collect(),
         ColumnBase::Bool => vec![Value::from(false), Value::from(true)],
-        ColumnBase::Date => ["1970-01-01", "2000-02-29", "2024-12-31"].map(Value::from).into(),
+        ColumnBase::Date => ["1970-01-01", "2000-02-29", "2024-12-31"]
+            .map(Value::from)
+            .into(),
     };
     if field.column_type.nullable {
         values.push(Value::Null);
@@ -174,7 +190,10 @@ fn candidates(predictor: &Predictor, field: &RequestField) -> Vec<Value> {
 fn texts(predictor: &Predictor, field: &RequestField, seen: &Seen) -> Vec<Value> {
     let mut texts: BTreeSet<&str> = seen.texts.iter().map(String::as_str).collect();
     if passes_unchanged(predictor, &field.name) {
-        let known = predictor.model().vocabulary(&field.name).unwrap_or_default();
+        let known = predictor
+            .model()
+            .vocabulary(&field.name)
+            .unwrap_or_default();
         texts.extend(known.iter().map(String::as_str));
     }
     let mut values: Vec<Value> = texts.into_iter().take(TEXTS_MAX).map(Value::from).collect();
@@ -184,7 +203,11 @@ fn texts(predictor: &Predictor, field: &RequestField, seen: &Seen) -> Vec<Value>
 
 /// Whether the raw column is the model's feature of the same name: no step made it anew.
 fn passes_unchanged(predictor: &Predictor, name: &str) -> bool {
-    let mut entries = predictor.recipe().steps.iter().flat_map(|step| &step.entries);
+    let mut entries = predictor
+        .recipe()
+        .steps
+        .iter()
+        .flat_map(|step| &step.entries);
     entries.all(|(entry, _)| entry != name)
 }
 
@@ -263,7 +286,9 @@ impl Seen {
                 }
             }
             RowExpression::Call { arguments, .. } => {
-                arguments.iter().for_each(|argument| self.visit(argument, field));
+                arguments
+                    .iter()
+                    .for_each(|argument| self.visit(argument, field));
             }
             RowExpression::Column(_) | RowExpression::Literal(_) => {}
         }
@@ -278,8 +303,9 @@ mod tests {
     fn every_candidate_is_taken_if_there_are_no_more_than_requests() {
         for field in ["color", "size", "a"] {
             for count in 1..=40 {
-                let taken: BTreeSet<usize> =
-                    (0..REQUESTS).map(|index| choose(field, index, count)).collect();
+                let taken: BTreeSet<usize> = (0..REQUESTS)
+                    .map(|index| choose(field, index, count))
+                    .collect();
                 assert_eq!(taken.len(), count.min(REQUESTS), "{field}, {count}");
                 let ends = taken.contains(&0) && taken.contains(&(count - 1));
                 assert!(ends, "{field}, {count}: {taken:?}");

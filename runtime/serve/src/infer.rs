@@ -4,6 +4,7 @@ use mlinfra_api::ColumnBase;
 use mlinfra_runtime_spec::{RequestField, RequestSchema};
 use serde_json::{Value, json};
 
+use crate::codes;
 use crate::fault::{RequestFault, shown};
 use crate::limits::Limits;
 use crate::request::{self, Row};
@@ -23,7 +24,7 @@ pub(crate) struct Inference {
 }
 
 fn fault(message: impl Into<String>) -> RequestFault {
-    RequestFault::new(400, "E0842", message)
+    RequestFault::new(400, codes::TENSORS, message)
 }
 
 /// The datatype that metadata states for a field.
@@ -62,8 +63,7 @@ pub(crate) fn metadata(name: &str, version: &str, schema: &RequestSchema) -> Val
             },
         })
     };
-    let output =
-        |(name, datatype): &(&str, &str)| json!({"name": name, "datatype": datatype, "shape": [-1]});
+    let output = |(name, datatype): &(&str, &str)| json!({"name": name, "datatype": datatype, "shape": [-1]});
     json!({
         "name": name,
         "versions": [version],
@@ -159,9 +159,8 @@ fn read_tensor(
             return Err(at(text));
         }
     }
-    let count = element_count(tensor.get("shape")).ok_or_else(|| {
-        at(format!("the shape of `{label}` is not [rows] or [rows, 1]"))
-    })?;
+    let count = element_count(tensor.get("shape"))
+        .ok_or_else(|| at(format!("the shape of `{label}` is not [rows] or [rows, 1]")))?;
     if count > limits.rows_max {
         request::check_row_count(count, limits)?;
     }
@@ -172,7 +171,10 @@ fn read_tensor(
     let mut flat = Vec::with_capacity(count);
     flatten(data, &mut flat);
     if flat.len() != count {
-        let text = format!("`{label}` has {} elements; its shape says {count}", flat.len());
+        let text = format!(
+            "`{label}` has {} elements; its shape says {count}",
+            flat.len()
+        );
         return Err(at(text));
     }
     Ok((name, flat))

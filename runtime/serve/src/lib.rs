@@ -6,10 +6,13 @@
 //! | route | what |
 //! |---|---|
 //! | `GET /live`, `/v2/health/live` | 200 from the first millisecond |
-//! | `GET /ready`, `/v2/health/ready`, `/v2/models/{m}/ready` | 200 once the release is loaded and proved by its golden requests; else 503 with `stage` |
+//! | `GET /ready`, `/v2/health/ready`, `/v2/models/{m}/ready` | 200 or 503, with its `stage` |
 //! | `GET /metrics` | Prometheus |
 //! | `POST /predict` | below |
-//! | `GET /v2`, `GET /v2/models/{m}`, `POST /v2/models/{m}/infer` | Open Inference Protocol 2, with or without `/versions/{v}` |
+//! | `GET /v2`, `GET /v2/models/{m}`, `POST /v2/models/{m}/infer` | Open Inference Protocol 2 |
+//!
+//! It is ready once its release is loaded and has answered its golden requests. Below
+//! `/v2/models/{m}` each path is there with `/versions/{v}` too.
 //!
 //! With keys set, a request brings one in `Authorization: Bearer KEY` or `X-API-Key`; liveness and
 //! readiness never need one, nor does `/metrics` on a loopback address.
@@ -35,6 +38,7 @@
 
 mod auth;
 mod body;
+mod codes;
 mod connection;
 mod endpoint;
 mod fault;
@@ -51,11 +55,10 @@ pub mod rollout;
 mod routes;
 mod state;
 
+pub use codes::CODES;
 pub use endpoint::{Command, run_endpoint, run_endpoint_with};
 pub use fault::RequestFault;
-pub use golden::{
-    DIFFERENCE_MAX, GOLDEN_OBJECT, Golden, GoldenRequest, check_golden, make_golden,
-};
+pub use golden::{DIFFERENCE_MAX, GOLDEN_OBJECT, Golden, GoldenRequest, check_golden, make_golden};
 pub use limits::Limits;
 pub use predictor::{MODEL_OBJECT, Predictor, SERVING_OBJECT, THRESHOLD};
 pub use release::{RELEASE_OBJECT, ReleaseRecord};

@@ -52,7 +52,10 @@ impl Metrics {
     fn describe(&self) {
         ::metrics::with_local_recorder(&self.recorder, || {
             describe_counter!(REQUESTS, "Requests answered, by route, method and status.");
-            describe_histogram!(DURATION, "Time from a request's head to its answer, in seconds.");
+            describe_histogram!(
+                DURATION,
+                "Time from a request's head to its answer, in seconds."
+            );
             describe_gauge!(IN_FLIGHT, "Requests that are being answered.");
             describe_counter!(ROWS, "Rows predicted.");
             describe_gauge!(READY, "1 if the release is loaded and proved, else 0.");

@@ -66,7 +66,9 @@ pub(crate) async fn observe(
     };
     underway.status = response.status().as_u16();
     underway.rows = response.extensions().get::<Rows>().map_or(0, |rows| rows.0);
-    response.headers_mut().insert(REQUEST_ID, underway.id.clone());
+    response
+        .headers_mut()
+        .insert(REQUEST_ID, underway.id.clone());
     response
 }
 
@@ -97,7 +99,13 @@ impl Underway {
 impl Drop for Underway {
     fn drop(&mut self) {
         let took = self.started.elapsed();
-        let Underway { watched, method, status, rows, .. } = self;
+        let Underway {
+            watched,
+            method,
+            status,
+            rows,
+            ..
+        } = self;
         let metrics = &watched.endpoint.metrics;
         metrics.leave();
         metrics.answered(watched.route, method, *status, took, *rows);

@@ -17,6 +17,7 @@ use mlinfra_data::StepFault;
 use mlinfra_runtime_spec::{EndpointSpec, UnitSpec, UnitStatus, Workload};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::codes;
 use crate::limits::Limits;
 
 /// How many connections the kernel keeps until they are accepted.
@@ -59,9 +60,12 @@ enum Refusal {
 
 fn resolve(spec: &EndpointSpec) -> Result<SocketAddr, StepFault> {
     let (host, port) = (spec.host.as_str(), spec.port);
-    let found = (host, port).to_socket_addrs().ok().and_then(|mut all| all.next());
+    let found = (host, port)
+        .to_socket_addrs()
+        .ok()
+        .and_then(|mut all| all.next());
     found.ok_or_else(|| StepFault {
-        code: "E0822".into(),
+        code: codes::ADDRESS.into(),
         message: format!("the host `{host}` has no address on this machine"),
         help: Some("set it to an address of this machine, such as 127.0.0.1".into()),
     })
@@ -80,24 +84,28 @@ fn attempt(address: SocketAddr, unit: &UnitSpec, folder: &Path) -> Result<TcpLis
         .and_then(|local| local.as_socket())
         .map_or(address.port(), |local| local.port());
     let address = SocketAddr::new(address.ip(), port);
-    let own = rustix::fs::fstat(socket.as_fd()).map(|stat| stat.st_ino).ok();
+    let own = rustix::fs::fstat(socket.as_fd())
+        .map(|stat| stat.st_ino)
+        .ok();
     let refuse_strangers = || match strangers(address, own, unit, folder).is_empty() {
         true => Ok(()),
         false => Err(Refusal::InUse),
     };
     refuse_strangers()?;
-    socket
-        .listen(BACKLOG)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => Refusal::InUse,
-            _ => Refusal::Final(cannot_bind(address, &error)),
-        })?;
+    socket.listen(BACKLOG).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Refusal::InUse,
+        _ => Refusal::Final(cannot_bind(address, &error)),
+    })?;
     refuse_strangers()?;
     Ok(socket.into())
 }
 
 fn bind(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // A port whose last connections are still being forgotten may be taken again.
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
@@ -116,7 +124,7 @@ fn cannot_bind(address: SocketAddr, error: &io::Error) -> StepFault {
     };
     let kind = error.kind();
     StepFault {
-        code: "E0822".into(),
+        code: codes::ADDRESS.into(),
         message: format!("the endpoint can't listen on {address}: {kind}"),
         help: Some(help.into()),
     }
@@ -133,7 +141,7 @@ fn in_use(address: SocketAddr, unit: &UnitSpec, folder: &Path) -> StepFault {
     };
     let (host, port) = (address.ip(), address.port());
     StepFault {
-        code: "E0821".into(),
+        code: codes::PORT_IN_USE.into(),
         message: format!("port {port} on {host} is in use{by}, so the endpoint can't listen there"),
         help: Some("set another `port`, or end what uses it".into()),
     }
@@ -159,7 +167,9 @@ fn strangers(
 /// no `/proc`: then only the kernel's own refusal is seen.
 fn listeners(address: SocketAddr) -> BTreeSet<u64> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    let texts = tables.iter().filter_map(|path| fs::read_to_string(path).ok());
+    let texts = tables
+        .iter()
+        .filter_map(|path| fs::read_to_string(path).ok());
     let mut out = BTreeSet::new();
     for text in texts {
         out.extend(text.lines().skip(1).filter_map(|line| {
@@ -169,7 +179,9 @@ fn listeners(address: SocketAddr) -> BTreeSet<u64> {
                 || local.ip().is_unspecified()
                 || address.ip().is_unspecified();
             let here = columns.get(3) == Some(&LISTENING) && local.port() == address.port();
-            (here && same_host).then(|| inode.parse::<u64>().ok()).flatten()
+            (here && same_host)
+                .then(|| inode.parse::<u64>().ok())
+                .flatten()
         }));
     }
     out
@@ -199,16 +211,21 @@ fn sibling_sockets(unit: &UnitSpec, folder: &Path) -> BTreeSet<u64> {
         return BTreeSet::new();
     };
     let mut out = BTreeSet::new();
-    for entry in entries.flatten().filter(|entry| Some(&*entry.file_name()) != folder.file_name())
+    for entry in entries
+        .flatten()
+        .filter(|entry| Some(&*entry.file_name()) != folder.file_name())
     {
-        out.extend(sibling_process(unit, &entry.path()).map(sockets_of).unwrap_or_default());
+        out.extend(
+            sibling_process(unit, &entry.path())
+                .map(sockets_of)
+                .unwrap_or_default(),
+        );
     }
     out
 }
 
 fn sibling_process(unit: &UnitSpec, folder: &Path) -> Option<u32> {
-    let other: UnitSpec =
-        serde_json::from_slice(&fs::read(folder.join("unit.json")).ok()?).ok()?;
+    let other: UnitSpec = serde_json::from_slice(&fs::read(folder.join("unit.json")).ok()?).ok()?;
     let same = other.address == unit.address && other.lineage == unit.lineage;
     if !same || !matches!(other.workload, Workload::Endpoint(_)) {
         return None;
@@ -233,8 +250,12 @@ fn sockets_of(process: u32) -> BTreeSet<u64> {
 /// The process that has this socket and its program's name, if this user may know.
 fn owner(inode: u64) -> Option<(u32, String)> {
     let processes = fs::read_dir("/proc").ok()?;
-    let numbers = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let process = numbers.into_iter().find(|process| sockets_of(*process).contains(&inode))?;
+    let numbers = processes
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let process = numbers
+        .into_iter()
+        .find(|process| sockets_of(*process).contains(&inode))?;
     let name = fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
     Some((process, name.trim().to_owned()))
 }

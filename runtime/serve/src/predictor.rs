@@ -6,6 +6,7 @@ use mlinfra_data::{RowPipeline, StepFault, read_object, request_batch};
 use mlinfra_learn::{LearnFault, Model};
 use mlinfra_runtime_spec::{ArtifactReference, RequestSchema, ServingRecipe};
 
+use crate::codes;
 use crate::request::Row;
 
 /// The object of a model's artifact that holds the weights and the preprocessing.
@@ -43,7 +44,9 @@ impl Predictor {
         };
         let last = recipe.steps.last().map_or(&raw, |step| &step.result);
         for feature in &model.features().columns {
-            let found = last.column(&feature.name).map(|column| column.column_type.base);
+            let found = last
+                .column(&feature.name)
+                .map(|column| column.column_type.base);
             if found != Some(feature.column_type.base) {
                 let name = &feature.name;
                 return Err(unfit(format!(
@@ -110,7 +113,7 @@ pub(crate) fn from_learn(fault: LearnFault) -> StepFault {
 /// The parts of a model's artifact do not belong together.
 pub(crate) fn unfit(message: String) -> StepFault {
     StepFault {
-        code: "E0823".into(),
+        code: codes::MODEL_UNFIT.into(),
         message,
         help: Some("train the model again: `mlinfra apply` does if its artifact is removed".into()),
     }

@@ -7,6 +7,7 @@ use mlinfra_data::{StepFault, read_object};
 use mlinfra_runtime_spec::EndpointSpec;
 use serde::{Deserialize, Serialize};
 
+use crate::codes;
 use crate::golden::{Golden, check_golden};
 use crate::predictor::Predictor;
 
@@ -46,7 +47,9 @@ impl Release {
             .map_err(|_| foreign(format!("`{RELEASE_OBJECT}` can't be read")))?;
         if record.model != spec.model.key {
             let (has, asked) = (version(&record.model), version(&spec.model.key));
-            return Err(foreign(format!("the release holds model {has}, not {asked}")));
+            return Err(foreign(format!(
+                "the release holds model {has}, not {asked}"
+            )));
         }
         let predictor = Predictor::load(&spec.model)?;
         let golden = Golden::load(&spec.model)?;
@@ -62,7 +65,7 @@ impl Release {
     /// Answers the golden requests.
     pub(crate) fn prove(&self) -> Result<(), StepFault> {
         check_golden(&self.predictor, &self.golden).map_err(|reason| StepFault {
-            code: "E0825".into(),
+            code: codes::GOLDEN.into(),
             message: format!("the model does not answer as it did when it was trained: {reason}"),
             help: Some("train it again with this runtime".into()),
         })
@@ -81,7 +84,7 @@ pub(crate) fn version(key: &str) -> &str {
 
 fn foreign(message: String) -> StepFault {
     StepFault {
-        code: "E0824".into(),
+        code: codes::RELEASE_FOREIGN.into(),
         message,
         help: Some("run `mlinfra apply`: it makes the release again".into()),
     }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use crate::codes;
 use crate::fault::{RequestFault, shown};
 use crate::limits::Limits;
 
@@ -86,7 +87,9 @@ impl<'de> Visitor<'de> for StrictVisitor {
         while let Some(name) = entries.next_key::<String>()? {
             if out.contains_key(&name) {
                 let name = shown(&name);
-                return Err(A::Error::custom(format!("the field `{name}` is given twice")));
+                return Err(A::Error::custom(format!(
+                    "the field `{name}` is given twice"
+                )));
             }
             let Strict(value) = entries.next_value()?;
             out.insert(name, value);
@@ -173,7 +176,7 @@ pub(crate) fn check_row_count(count: usize, limits: &Limits) -> Result<(), Reque
     }
     if count > most {
         let text = format!("the request has {count} rows; {most} is the most");
-        return Err(RequestFault::new(413, "E0835", text).with_help("split it"));
+        return Err(RequestFault::new(413, codes::TOO_LARGE, text).with_help("split it"));
     }
     Ok(())
 }
@@ -223,14 +226,17 @@ fn check_row(
 }
 
 fn missing_fields(first: &RequestField, missing: &[&RequestField]) -> RequestFault {
-    let names: Vec<String> = missing.iter().map(|field| format!("`{}`", field.name)).collect();
+    let names: Vec<String> = missing
+        .iter()
+        .map(|field| format!("`{}`", field.name))
+        .collect();
     let verb = if names.len() == 1 { "is" } else { "are" };
     let text = format!("{} {verb} missing", names.join(", "));
     let types: Vec<String> = missing
         .iter()
         .map(|field| format!("{}: {}", field.name, field.column_type))
         .collect();
-    RequestFault::new(400, "E0832", text)
+    RequestFault::new(400, codes::FIELD_MISSING, text)
         .at_field(&first.name)
         .with_help(format!("add {}", types.join(", ")))
 }
@@ -247,12 +253,18 @@ fn unknown_field(schema: &RequestSchema, row: &Row, name: &str) -> RequestFault 
     let help = match near {
         Some((_, field)) => format!("did you mean `{field}`?"),
         None => {
-            let all: Vec<&str> = schema.fields.iter().map(|field| field.name.as_str()).collect();
+            let all: Vec<&str> = schema
+                .fields
+                .iter()
+                .map(|field| field.name.as_str())
+                .collect();
             format!("leave it out; this endpoint takes {}", all.join(", "))
         }
     };
     let text = format!("`{}` is no field of this endpoint", shown(name));
-    RequestFault::new(400, "E0833", text).at_field(name).with_help(help)
+    RequestFault::new(400, codes::FIELD_UNKNOWN, text)
+        .at_field(name)
+        .with_help(help)
 }
 
 /// What a JSON value is, in words, without saying which.
@@ -297,7 +309,7 @@ fn check_cell(field: &RequestField, cell: &mut Value) -> Result<(), RequestFault
         (_, other) => kind(other),
     };
     let text = format!("`{}` takes {}, not {problem}", field.name, wanted(base));
-    Err(RequestFault::new(400, "E0834", text).at_field(&field.name))
+    Err(RequestFault::new(400, codes::FIELD_TYPE, text).at_field(&field.name))
 }
 
 /// The number as a whole one: `5` and `5.0` are, `5.5` and what 64 bits can't hold are not.
@@ -322,7 +334,10 @@ fn is_date(text: &str) -> bool {
     let digits = |range: std::ops::Range<usize>| -> Option<u32> {
         let part = bytes.get(range)?;
         let all = part.iter().all(u8::is_ascii_digit);
-        all.then(|| part.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')))
+        all.then(|| {
+            part.iter()
+                .fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'))
+        })
     };
     if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
         return false;
@@ -339,4 +354,66 @@ fn is_date(text: &str) -> bool {
         _ => 0,
     };
     (1..=days).contains(&day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (text, expected) in [
+            ("2024-02-29", true),
+            ("2023-02-29", false),
+            ("1900-02-29", false),
+            ("2000-02-29", true),
+            ("2026-04-31", false),
+            ("2026-12-31", true),
+            ("2026-13-01", false),
+            ("2026-00-10", false),
+            ("2026-01-00", false),
+            ("2026-1-01", false),
+            ("2026/01/01", false),
+            ("+026-01-01", false),
+            ("２026-01-1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_date(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_keep_every_digit() {
+        for (text, expected) in [
+            ("9223372036854775807", Ok(i64::MAX)),
+            ("-9223372036854775808", Ok(i64::MIN)),
+            ("9007199254740992.0", Ok(1 << 53)),
+            ("-0.0", Ok(0)),
+            ("9223372036854775808", Err("one that 64 bits can't hold")),
+            ("9007199254740994.0", Err("one that 64 bits can't hold")),
+            ("0.5", Err("one with a fraction")),
+        ] {
+            let number: Number = text.parse().expect("a number");
+            assert_eq!(whole(&number), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_field_named_rows_is_a_field() {
+        let schema = RequestSchema {
+            fields: vec![RequestField {
+                name: "rows".into(),
+                column_type: mlinfra_api::ColumnType {
+                    base: ColumnBase::Int,
+                    nullable: false,
+                },
+            }],
+        };
+        let limits = Limits::default();
+        let read = |body: &str| read_predict(&schema, &limits, body.as_bytes());
+        assert!(matches!(read("{\"rows\": 3}"), Ok(Asked::One(_))));
+        let refused = read("{\"rows\": [3]}").expect_err("a list is no whole number");
+        assert_eq!(refused.code, codes::FIELD_TYPE);
+        assert!(matches!(read("[{\"rows\": 3}]"), Ok(Asked::Many(_))));
+    }
 }

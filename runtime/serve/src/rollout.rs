@@ -114,15 +114,32 @@ mod tests {
             live: live.clone(),
             next: b(),
         };
-        let events = [Event::Wanted(b()), Event::Loaded, Event::Proved, Event::Failed];
+        let events = [
+            Event::Wanted(b()),
+            Event::Loaded,
+            Event::Proved,
+            Event::Failed,
+        ];
         let none = None;
         let table = [
             (live(None), [Some(loading(&none)), None, None, None]),
             (live(Some("a")), [Some(loading(&a)), None, None, None]),
-            (loading(&none), [None, Some(proving(&none)), None, Some(live(None))]),
-            (loading(&a), [None, Some(proving(&a)), None, Some(live(Some("a")))]),
-            (proving(&none), [None, None, Some(live(Some("b"))), Some(live(None))]),
-            (proving(&a), [None, None, Some(live(Some("b"))), Some(live(Some("a")))]),
+            (
+                loading(&none),
+                [None, Some(proving(&none)), None, Some(live(None))],
+            ),
+            (
+                loading(&a),
+                [None, Some(proving(&a)), None, Some(live(Some("a")))],
+            ),
+            (
+                proving(&none),
+                [None, None, Some(live(Some("b"))), Some(live(None))],
+            ),
+            (
+                proving(&a),
+                [None, None, Some(live(Some("b"))), Some(live(Some("a")))],
+            ),
         ];
         for (state, row) in table {
             for (event, expected) in events.iter().zip(row) {

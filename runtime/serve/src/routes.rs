@@ -12,6 +12,7 @@ use mlinfra_data::StepFault;
 use serde_json::{Value, json};
 
 use crate::body;
+use crate::codes;
 use crate::fault::{RequestFault, Wording, shown};
 use crate::infer;
 use crate::observe::{Rows, Watched, observe, wording};
@@ -52,7 +53,10 @@ pub(crate) fn router(endpoint: &Arc<Endpoint>) -> Router {
     ];
     let mut router = Router::new();
     for (route, open, methods) in routes {
-        router = router.route(route, watched(endpoint, route, open, methods.fallback(no_method)));
+        router = router.route(
+            route,
+            watched(endpoint, route, open, methods.fallback(no_method)),
+        );
     }
     let rest = watched(endpoint, "other", false, any(no_route));
     router
@@ -76,7 +80,7 @@ fn watched(
 
 async fn no_route(request: Request) -> Response {
     let text = "there is nothing at this path";
-    RequestFault::new(404, "E0839", text)
+    RequestFault::new(404, codes::NO_ROUTE, text)
         .with_help("POST /predict, GET /ready, GET /live, GET /metrics, GET /v2/models/{name}")
         .into_response(wording(request.uri().path()))
 }
@@ -89,8 +93,10 @@ async fn no_method(request: Request) -> Response {
     };
     let text = format!("this path takes {wanted}");
     let mut response =
-        RequestFault::new(405, "E0839", text).into_response(wording(request.uri().path()));
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(wanted));
+        RequestFault::new(405, codes::NO_ROUTE, text).into_response(wording(request.uri().path()));
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(wanted));
     response
 }
 
@@ -131,7 +137,10 @@ async fn metrics(State(endpoint): Shared) -> Response {
         let model = crate::release::version(&release.model);
         (release.version(), model)
     });
-    let content = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    let content = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
     (content, endpoint.metrics.render(release)).into_response()
 }
 
@@ -157,7 +166,7 @@ impl Named {
         }
         let text = format!("there is no model `{}` here", shown(&self.model));
         let help = format!("this endpoint serves `{}`", endpoint.name);
-        Err(RequestFault::new(404, "E0839", text).with_help(help))
+        Err(RequestFault::new(404, codes::NO_ROUTE, text).with_help(help))
     }
 
     fn check_version(&self, release: &Release) -> Result<(), RequestFault> {
@@ -165,7 +174,7 @@ impl Named {
             Some(version) if version != release.version() && *version != release.key => {
                 let text = format!("version `{}` is not served here", shown(version));
                 let help = format!("version `{}` is", release.version());
-                Err(RequestFault::new(404, "E0839", text).with_help(help))
+                Err(RequestFault::new(404, codes::NO_ROUTE, text).with_help(help))
             }
             _ => Ok(()),
         }
@@ -173,10 +182,12 @@ impl Named {
 }
 
 async fn model_ready(State(endpoint): Shared, Path(named): Path<Named>) -> Response {
-    let known = named.check_model(&endpoint).and_then(|()| match endpoint.live() {
-        Some(release) => named.check_version(&release),
-        None => Ok(()),
-    });
+    let known = named
+        .check_model(&endpoint)
+        .and_then(|()| match endpoint.live() {
+            Some(release) => named.check_version(&release),
+            None => Ok(()),
+        });
     match known {
         Ok(()) => readiness(&endpoint),
         Err(fault) => fault.into_response(Wording::OpenInference),
@@ -269,9 +280,8 @@ fn answer_predict(
         Asked::Many(rows) => rows,
     };
     let probabilities = release.predictor.predict_json(rows).map_err(from_step)?;
-    let prediction = |probability: &f64| {
-        json!({"probability": probability, "label": *probability >= THRESHOLD})
-    };
+    let prediction =
+        |probability: &f64| json!({"probability": probability, "label": *probability >= THRESHOLD});
     let mut body = json!({
         "target": release.predictor.target(),
         "model": name,
@@ -294,7 +304,10 @@ fn answer_infer(
     bytes: &[u8],
 ) -> Result<Answer, RequestFault> {
     let asked = infer::read(release.predictor.request(), limits, bytes)?;
-    let probabilities = release.predictor.predict_json(&asked.rows).map_err(from_step)?;
+    let probabilities = release
+        .predictor
+        .predict_json(&asked.rows)
+        .map_err(from_step)?;
     let labels: Vec<bool> = probabilities.iter().map(|p| *p >= THRESHOLD).collect();
     let body = infer::answer(name, release.version(), &asked, &probabilities, &labels);
     finish(&body, asked.rows.len())
@@ -306,8 +319,9 @@ fn finish(body: &Value, rows: usize) -> Result<Answer, RequestFault> {
 }
 
 /// Faults that a request's values cause; every other is ours.
-const CAUSED_BY_REQUEST: [&str; 7] =
-    ["E0602", "E0603", "E0610", "E0611", "E0612", "E0615", "E0653"];
+const CAUSED_BY_REQUEST: [&str; 7] = [
+    "E0602", "E0603", "E0610", "E0611", "E0612", "E0615", "E0653",
+];
 
 fn from_step(fault: StepFault) -> RequestFault {
     if CAUSED_BY_REQUEST.contains(&fault.code.as_str()) {
@@ -316,11 +330,15 @@ fn from_step(fault: StepFault) -> RequestFault {
             ..RequestFault::new(400, &fault.code, fault.message)
         };
     }
-    tracing::error!(code = fault.code, message = fault.message, "a prediction failed");
+    tracing::error!(
+        code = fault.code,
+        message = fault.message,
+        "a prediction failed"
+    );
     broken()
 }
 
 fn broken() -> RequestFault {
-    RequestFault::new(500, "E0841", "the prediction failed")
+    RequestFault::new(500, codes::BROKEN, "the prediction failed")
         .with_help("this is a fault of the endpoint, not of the request; its log says more")
 }

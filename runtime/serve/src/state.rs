@@ -12,6 +12,7 @@ use mlinfra_runtime_spec::{EndpointSpec, ExitRecord, UnitPhase, UnitSpec, UnitSt
 use tokio::sync::{Semaphore, watch};
 
 use crate::auth::Keys;
+use crate::codes;
 use crate::fault::RequestFault;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -99,7 +100,7 @@ impl Endpoint {
         limits: Limits,
     ) -> Result<Self, StepFault> {
         let keys = Keys::read(&spec.key_hashes).map_err(|message| StepFault {
-            code: "E0826".into(),
+            code: codes::UNIT.into(),
             message,
             help: Some("run `mlinfra apply` to write the unit again".into()),
         })?;
@@ -129,7 +130,10 @@ impl Endpoint {
 
     /// The release that answers now.
     pub(crate) fn live(&self) -> Option<Arc<Release>> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.live
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Lets this release answer from now on. Requests under way keep the one they began with.
@@ -176,9 +180,13 @@ impl Endpoint {
 
     fn not_ready(&self) -> RequestFault {
         let stage = self.standing().stage();
-        RequestFault::new(503, "E0837", format!("the endpoint is not ready: {stage}"))
-            .with_help("try again; `GET /ready` says when it is")
-            .retry_after(1)
+        RequestFault::new(
+            503,
+            codes::NOT_READY,
+            format!("the endpoint is not ready: {stage}"),
+        )
+        .with_help("try again; `GET /ready` says when it is")
+        .retry_after(1)
     }
 
     /// Waits, within bounds, for a thread to predict on.
@@ -186,9 +194,13 @@ impl Endpoint {
         &self,
     ) -> Result<tokio::sync::OwnedSemaphorePermit, RequestFault> {
         let overloaded = || {
-            RequestFault::new(503, "E0838", "the endpoint has more requests than it can answer")
-                .with_help("try again, less often, or give it more replicas")
-                .retry_after(1)
+            RequestFault::new(
+                503,
+                codes::OVERLOADED,
+                "the endpoint has more requests than it can answer",
+            )
+            .with_help("try again, less often, or give it more replicas")
+            .retry_after(1)
         };
         let _queued = self.queue.try_acquire().map_err(|_| overloaded())?;
         let turn = Arc::clone(&self.threads).acquire_owned();
@@ -235,8 +247,8 @@ impl StatusFile {
         };
         let bytes = serde_json::to_vec_pretty(&status).expect("plain data serialises");
         let new = self.folder.join("status.json.new");
-        let written = fs::write(&new, bytes)
-            .and_then(|()| fs::rename(&new, self.folder.join("status.json")));
+        let written =
+            fs::write(&new, bytes).and_then(|()| fs::rename(&new, self.folder.join("status.json")));
         if let Err(error) = written {
             let reason = error.kind().to_string();
             tracing::warn!(reason, "status.json could not be written");

@@ -51,7 +51,11 @@ fn it_is_live_before_it_is_ready_and_holds_early_requests() {
     assert_eq!(running.get("/v2/health/live").status, 200);
     for path in ["/ready", "/v2/health/ready", "/v2/models/score/ready"] {
         let reply = running.get(path);
-        assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")), "{path}");
+        assert_eq!(
+            (reply.status, reply.header("retry-after")),
+            (503, Some("1")),
+            "{path}"
+        );
         assert_eq!(reply.json()["stage"], json!("starting"), "{path}");
     }
     assert!(running.get("/metrics").body.contains("mlinfra_ready{"));
@@ -75,10 +79,16 @@ fn requests_that_can_not_wait_any_longer_are_told_to_come_back() {
     let running = world.start(&unit, Limits::default());
     running.wait_for("unready", |status| status.phase == UnitPhase::Unready);
     let reply = running.post("/predict", &row(&world));
-    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
+    assert_eq!(
+        (reply.status, reply.header("retry-after")),
+        (503, Some("1"))
+    );
     assert_eq!(reply.json()["error"]["code"], json!("E0837"));
     assert_eq!(running.get("/ready").json()["stage"], json!("failed"));
-    let problem = running.status().and_then(|status| status.problem).expect("a problem");
+    let problem = running
+        .status()
+        .and_then(|status| status.problem)
+        .expect("a problem");
     assert!(problem.contains("E0626"), "{problem}");
     // The next word of the agent mends it.
     running.reload(&with_release(&running.unit, &made));
@@ -104,7 +114,11 @@ fn golden_requests_are_the_same_each_time_and_cover_what_the_recipe_asks() {
     assert_eq!(golden, Golden::load(&made.model).expect("as written"));
     assert_eq!(golden.requests.len(), 16);
     let values = |name: &str| -> Vec<Json> {
-        let mut all: Vec<Json> = golden.requests.iter().map(|one| one.row[name].clone()).collect();
+        let mut all: Vec<Json> = golden
+            .requests
+            .iter()
+            .map(|one| one.row[name].clone())
+            .collect();
         all.dedup();
         all
     };
@@ -116,10 +130,17 @@ fn golden_requests_are_the_same_each_time_and_cover_what_the_recipe_asks() {
         ("old", json!(false)),
         ("old", json!(true)),
     ] {
-        assert!(values(field).contains(&value), "{field} = {value} in {:?}", values(field));
+        assert!(
+            values(field).contains(&value),
+            "{field} = {value} in {:?}",
+            values(field)
+        );
     }
     let sizes: Vec<i64> = values("size").iter().filter_map(Json::as_i64).collect();
-    assert!(sizes.iter().any(|s| *s < 25) && sizes.iter().any(|s| *s >= 25), "{sizes:?}");
+    assert!(
+        sizes.iter().any(|s| *s < 25) && sizes.iter().any(|s| *s >= 25),
+        "{sizes:?}"
+    );
     assert_eq!(check_golden(&predictor, &golden), Ok(()));
 }
 
@@ -132,7 +153,11 @@ fn golden_answers_may_differ_by_a_millionth_and_no_more() {
     for (difference, passes) in [(0.0, true), (9e-7, true), (2e-6, false), (f64::NAN, false)] {
         let mut other = golden.clone();
         other.requests[3].probability += difference;
-        assert_eq!(check_golden(&predictor, &other).is_ok(), passes, "{difference}");
+        assert_eq!(
+            check_golden(&predictor, &other).is_ok(),
+            passes,
+            "{difference}"
+        );
     }
 }
 
@@ -148,7 +173,10 @@ fn a_model_that_answers_otherwise_is_never_ready() {
     running.wait_for("unready", |status| status.phase == UnitPhase::Unready);
     let status = running.status().expect("a status");
     let problem = status.problem.expect("a problem");
-    assert!(problem.contains("request 6 of 16") && problem.contains("E0825"), "{problem}");
+    assert!(
+        problem.contains("request 6 of 16") && problem.contains("E0825"),
+        "{problem}"
+    );
     assert_eq!(status.release, None);
     assert_eq!(running.get("/ready").status, 503);
     assert_eq!(running.get("/live").status, 200);
@@ -165,7 +193,10 @@ fn a_release_of_another_model_is_refused() {
     endpoint(&mut unit).model = other.model;
     let running = world.start(&unit, Limits::default());
     running.wait_for("the problem", |status| {
-        status.problem.as_ref().is_some_and(|problem| problem.contains("E0824"))
+        status
+            .problem
+            .as_ref()
+            .is_some_and(|problem| problem.contains("E0824"))
     });
     assert_eq!(running.get("/ready").status, 503);
 }
@@ -174,14 +205,22 @@ fn a_release_of_another_model_is_refused() {
 fn a_flipped_byte_of_the_model_is_refused() {
     let world = World::new();
     let made = world.make(1);
-    let path = world.store.folder.join("artifacts").join(&made.model.key).join("model.safetensors");
+    let path = world
+        .store
+        .folder
+        .join("artifacts")
+        .join(&made.model.key)
+        .join("model.safetensors");
     let mut bytes = fs::read(&path).expect("the model");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&path, bytes).expect("changed");
     let running = world.start(&world.unit("unit", &made), Limits::default());
     running.wait_for("the problem", |status| {
-        status.problem.as_ref().is_some_and(|problem| problem.contains("E0620"))
+        status
+            .problem
+            .as_ref()
+            .is_some_and(|problem| problem.contains("E0620"))
     });
 }
 
@@ -199,7 +238,10 @@ fn load(port: u16, body: &str, end: &AtomicBool, answered: &AtomicUsize) -> Vec<
         client.send("POST", "/predict", &[], body);
         let reply = client.reply().expect("an answer");
         assert_eq!(reply.status, 200, "{}", reply.body);
-        let release = reply.json()["release"].as_str().expect("a release").to_owned();
+        let release = reply.json()["release"]
+            .as_str()
+            .expect("a release")
+            .to_owned();
         if releases.last() != Some(&release) {
             releases.push(release);
         }
@@ -229,7 +271,10 @@ fn a_rollout_under_load_fails_no_request_and_never_goes_back() {
         });
         more(30);
         end.store(true, Ordering::Relaxed);
-        callers.into_iter().map(|caller| caller.join().expect("no request failed")).collect()
+        callers
+            .into_iter()
+            .map(|caller| caller.join().expect("no request failed"))
+            .collect()
     });
     for releases in seen {
         assert_eq!(releases, [first.version(), second.version()]);
@@ -238,7 +283,10 @@ fn a_rollout_under_load_fails_no_request_and_never_goes_back() {
     assert_eq!((status.phase, status.problem), (UnitPhase::Ready, None));
     let reply = running.post("/predict", &json!(world.rows));
     let probability = reply.json()["predictions"][7]["probability"].as_f64();
-    assert_eq!(probability.map(f64::to_bits), Some(second.expected[7].to_bits()));
+    assert_eq!(
+        probability.map(f64::to_bits),
+        Some(second.expected[7].to_bits())
+    );
     let metrics = running.get("/metrics").body;
     assert!(!metrics.contains(&first.version()) && metrics.contains(&second.version()));
 }
@@ -263,10 +311,16 @@ fn a_rollout_that_fails_leaves_the_live_release_and_says_why() {
     ] {
         running.reload(&unit);
         running.wait_for(code, |status| {
-            status.problem.as_ref().is_some_and(|problem| problem.contains(code))
+            status
+                .problem
+                .as_ref()
+                .is_some_and(|problem| problem.contains(code))
         });
         let status = running.status().expect("a status");
-        assert_eq!((status.phase, status.release), (UnitPhase::Ready, Some(made.release.key.clone())));
+        assert_eq!(
+            (status.phase, status.release),
+            (UnitPhase::Ready, Some(made.release.key.clone()))
+        );
         assert_eq!(running.get("/ready").status, 200);
         assert_eq!(running.post("/predict", &row(&world)).status, 200);
     }
@@ -290,9 +344,13 @@ fn a_stop_finishes_what_is_under_way_and_takes_no_more() {
     );
     underway.send_bytes(head.as_bytes()).expect("sent");
     // The request is known to be under way once it is counted.
-    let counted = || running.get("/metrics").body.lines().any(|line| {
-        line.starts_with("mlinfra_requests_in_flight{") && line.ends_with(" 2")
-    });
+    let counted = || {
+        running
+            .get("/metrics")
+            .body
+            .lines()
+            .any(|line| line.starts_with("mlinfra_requests_in_flight{") && line.ends_with(" 2"))
+    };
     assert!(eventually(counted));
     let mut idle = Client::connect(running.port);
     idle.send("GET", "/live", &[], "");
@@ -310,7 +368,10 @@ fn a_stop_finishes_what_is_under_way_and_takes_no_more() {
     let status: Json =
         serde_json::from_slice(&fs::read(folder.join("status.json")).expect("a status"))
             .expect("JSON");
-    assert_eq!((&status["phase"], &status["process"]), (&json!("stopped"), &Json::Null));
+    assert_eq!(
+        (&status["phase"], &status["process"]),
+        (&json!("stopped"), &Json::Null)
+    );
 }
 
 #[test]
@@ -328,7 +389,10 @@ fn a_drain_ends_at_its_deadline() {
     let started = Instant::now();
     assert_eq!(running.stop(), done());
     let took = started.elapsed();
-    assert!((Duration::from_millis(900)..Duration::from_secs(4)).contains(&took), "{took:?}");
+    assert!(
+        (Duration::from_millis(900)..Duration::from_secs(4)).contains(&took),
+        "{took:?}"
+    );
     assert!(stuck.reply().is_none());
 }
 
@@ -352,14 +416,22 @@ fn assert_in_use(world: &World, unit: &UnitSpec) {
     };
     let running = world.start(unit, limits);
     let folder = running.folder.clone();
-    let ExitRecord::Failed { code, message, help } = running.ended() else {
+    let ExitRecord::Failed {
+        code,
+        message,
+        help,
+    } = running.ended()
+    else {
         panic!("it does not share a stranger's port");
     };
     assert_eq!(code, "E0821");
     assert!(message.contains("in use by process"), "{message}");
     assert!(help.is_some());
     let status = fs::read_to_string(folder.join("status.json")).expect("a status");
-    assert!(status.contains("E0821") && status.contains("failed"), "{status}");
+    assert!(
+        status.contains("E0821") && status.contains("failed"),
+        "{status}"
+    );
 }
 
 #[test]
@@ -372,13 +444,17 @@ fn a_port_in_use_is_refused_even_if_its_owner_would_share_it() {
     assert_in_use(&world, &unit);
     drop(plain);
 
-    let shared = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
-        .expect("a socket");
+    let shared =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     shared.set_reuse_port(true).expect("shared");
     let address: std::net::SocketAddr = "127.0.0.1:0".parse().expect("an address");
     shared.bind(&address.into()).expect("bound");
     shared.listen(8).expect("listening");
-    let address = shared.local_addr().ok().and_then(|a| a.as_socket()).expect("an address");
+    let address = shared
+        .local_addr()
+        .ok()
+        .and_then(|a| a.as_socket())
+        .expect("an address");
     let mut unit = world.unit("unit-2", &made);
     endpoint(&mut unit).port = address.port();
     assert_in_use(&world, &unit);

@@ -27,7 +27,10 @@ fn main() {
     let trials = vec![
         Trial::test("signals_reload_and_stop", signals_reload_and_stop),
         Trial::test("the_log_tells_requests_apart", the_log_tells_requests_apart),
-        Trial::test("killed_it_serves_again_at_once", killed_it_serves_again_at_once),
+        Trial::test(
+            "killed_it_serves_again_at_once",
+            killed_it_serves_again_at_once,
+        ),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
@@ -50,7 +53,10 @@ struct Process {
 impl Process {
     fn start(world: &World, unit: &UnitSpec) -> Self {
         let folder = world.unit_folder(unit);
-        let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("out.log"));
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(folder.join("out.log"));
         let child = Command::new(std::env::current_exe().expect("this program"))
             .args([UNIT, folder.to_str().expect("a text")])
             .stdin(Stdio::null())
@@ -133,26 +139,51 @@ fn the_log_tells_requests_apart() -> Result<(), Failed> {
     assert_eq!(process.call(&[KEY], &row.to_string()).status, 400);
     assert_eq!(process.call(&[("X-API-Key", MARKER)], "{}").status, 401);
     let mut client = Client::connect(process.port);
-    client.send("GET", &format!("/{MARKER}?key={MARKER}"), &[KEY, ("Cookie", MARKER)], "");
+    client.send(
+        "GET",
+        &format!("/{MARKER}?key={MARKER}"),
+        &[KEY, ("Cookie", MARKER)],
+        "",
+    );
     assert_eq!(client.reply().map(|reply| reply.status), Some(404));
     let lines = || -> Vec<Json> {
         let text = fs::read_to_string(process.folder.join("out.log")).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+            .collect()
     };
     let requests = || -> Vec<Json> {
-        lines().into_iter().filter(|line| line["message"] == json!("request")).collect()
+        lines()
+            .into_iter()
+            .filter(|line| line["message"] == json!("request"))
+            .collect()
     };
     assert!(eventually(|| requests().len() == 4));
     let seen: Vec<(Json, Json, Json)> = requests()
         .iter()
-        .map(|line| (line["route"].clone(), line["status"].clone(), line["rows"].clone()))
+        .map(|line| {
+            (
+                line["route"].clone(),
+                line["status"].clone(),
+                line["rows"].clone(),
+            )
+        })
         .collect();
-    let expected = [("/predict", 200, 1), ("/predict", 400, 0), ("/predict", 401, 0), ("other", 404, 0)];
+    let expected = [
+        ("/predict", 200, 1),
+        ("/predict", 400, 0),
+        ("/predict", 401, 0),
+        ("other", 404, 0),
+    ];
     for ((route, status, rows), seen) in expected.iter().zip(&seen) {
         assert_eq!(*seen, (json!(route), json!(status), json!(rows)));
     }
     assert_eq!(requests()[0]["request_id"], json!("request-17"));
-    assert!(requests().iter().all(|line| line["milliseconds"].is_f64() && line["method"].is_string()));
+    assert!(
+        requests()
+            .iter()
+            .all(|line| line["milliseconds"].is_f64() && line["method"].is_string())
+    );
     let all = fs::read_to_string(process.folder.join("out.log"))?;
     assert!(!all.contains(MARKER) && !all.contains("the-key"), "{all}");
     assert!(all.contains("\"message\":\"listening\""), "{all}");
@@ -173,7 +204,11 @@ fn killed_it_serves_again_at_once() -> Result<(), Failed> {
     let again = Process::start(&world, &unit);
     assert!(eventually(|| again.ready()));
     assert_eq!(again.call(&[KEY], &body).body, before);
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
     drop(open);
     Ok(())
 }

@@ -10,6 +10,9 @@ use std::path::PathBuf;
 use mlinfra_api::TableType;
 use serde::{Deserialize, Serialize};
 
+/// What a store's objects are sealed with: the key derived from its key file under this label.
+pub const STORE_KEY_LABEL: &str = "store objects";
+
 /// A store on this host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreReference {

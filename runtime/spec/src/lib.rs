@@ -12,6 +12,7 @@
 //! | `killed.json` | agent | an [`ExitRecord`] where the agent ended the unit: bound, cancelled |
 //! | `attempts.json` | agent | how often its process was started, and whether that goes on |
 //! | `process.json` | agent, unit | the process and when it started, so that no other is signalled |
+//! | `group.json` | agent | the path of its control group, where it has one |
 //! | `removing` | agent | the unit is being removed |
 //! | `out.log`, `out.log.<offset>` | unit | JSON lines, rotated; named by the offset of its first byte |
 
@@ -24,7 +25,9 @@ pub mod tables;
 pub mod unit;
 
 pub use agent::{AgentError, LogChunk};
-pub use artifact::{ArtifactReference, Manifest, ObjectEntry, StoreReference};
+pub use artifact::{
+    ArtifactReference, Manifest, ObjectEntry, STORE_KEY_LABEL, StoreReference,
+};
 pub use operations::{OPERATIONS, operation_version};
 pub use tables::StepTables;
 pub use request::{RequestField, RequestSchema};

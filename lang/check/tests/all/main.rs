@@ -1,4 +1,10 @@
 //! The checker seen from outside: texts in, program and findings out.
 
 mod credit;
+mod faults;
+mod files;
+mod pages;
+mod rows;
+mod tokens;
+mod values;
 mod world;

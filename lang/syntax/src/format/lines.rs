@@ -277,6 +277,7 @@ impl Layout<'_> {
         let operator = match parent.kind() {
             Kind::Field | Kind::Requirement => direct && is_operator(token.kind()),
             Kind::Column => direct && token.kind() == Kind::Colon,
+            Kind::Arm => parent == entry && token.kind() == Kind::Arrow,
             Kind::Value => {
                 let block = item.as_ref().filter(|item| item.kind() == Kind::Block);
                 let untyped = block.is_some_and(|block| block.child(Kind::Type).is_none());
@@ -307,7 +308,11 @@ impl Layout<'_> {
     }
 
     fn open(&mut self, token: &Node, parent: &Node) {
-        let line_indent = self.line().indent;
+        let mut line_indent = self.line().indent;
+        if parent.parent().is_some_and(|block| block.kind() == Kind::Block) {
+            // A body is indented like its block, however many lines the head takes.
+            line_indent = line_indent.min(self.frame().indent);
+        }
         let is_bracket = token.kind() != Kind::LeftBrace || parent.kind() == Kind::UseNames;
         let start = token.range().start;
         let in_lines = !is_bracket && (has_line_breaks(parent) || self.broken.contains(&start));
@@ -363,6 +368,9 @@ fn has_line_breaks(braces: &Node) -> bool {
 
 /// What an entry is aligned with: entries of the same sort. `None` for those that never are.
 fn sort_of(entry: &Node) -> Option<String> {
+    if entry.kind() == Kind::Arm {
+        return Some("=>".to_owned());
+    }
     let item = entry.parts().find(|part| part.kind() != Kind::Attribute)?;
     match item.kind() {
         Kind::Field | Kind::Requirement => Some("=".to_owned()),

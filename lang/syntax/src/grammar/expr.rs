@@ -59,7 +59,16 @@ fn if_(p: &mut Parser) -> Done {
     } else if p.at(Kind::LeftBrace) {
         let finding = SyntaxError::new("E0016", p.range_here(), "an `if` takes no braces");
         p.report(finding.help("write `if condition then value else value`"));
-        body(p);
+        value_in_braces(p);
+        if p.at(Kind::Else) {
+            p.bump();
+            if p.at(Kind::LeftBrace) {
+                value_in_braces(p);
+            } else {
+                expression(p);
+            }
+        }
+        return p.close(mark, Kind::IfExpression);
     } else {
         p.missing("E0015", "`then` and a value are missing here");
         return p.close(mark, Kind::IfExpression);
@@ -73,6 +82,26 @@ fn if_(p: &mut Parser) -> Done {
         p.report(finding.help("an `if` is a value, so it has one in either case"));
     }
     p.close(mark, Kind::IfExpression)
+}
+
+/// `{ value }`, as other languages have it; the finding is already reported. Everything up to its
+/// `}` is one error node, unless the braces of the file do not balance.
+fn value_in_braces(p: &mut Parser) {
+    let mark = p.open();
+    let mut level = 0u32;
+    while !p.at(Kind::End) && !p.at_any(set::STRING_RESTS) {
+        match p.kind() {
+            Kind::LeftBrace => level += 1,
+            Kind::RightBrace => level -= 1,
+            _ if p.current().first && !p.balanced => break,
+            _ => {}
+        }
+        p.bump();
+        if level == 0 {
+            break;
+        }
+    }
+    p.close(mark, Kind::Error);
 }
 
 /// An infix operator that stands here, and how strongly it binds.
@@ -410,7 +439,7 @@ fn match_(p: &mut Parser) -> Done {
 fn arms(p: &mut Parser) {
     let opener = p.current();
     let position = p.position();
-    let braces = Braces { indent: opener.indent };
+    let braces = Braces::new(opener);
     let outer = enter_braces(p, opener);
     loop {
         while p.eat(Kind::Comma) {}

@@ -2,14 +2,14 @@
 
 use super::expr::{expression, postfix, string};
 use super::list::{argument_list, list};
-use super::{attribute, body, name, path};
+use super::{attribute, body_at, name, path};
 use crate::error::SyntaxError;
 use crate::kind::Kind;
 use crate::parser::{NESTING_DEPTH_MAX, Parser};
 use crate::set;
 
-/// Everything of a block behind its name.
-pub(super) fn head(p: &mut Parser) {
+/// Everything of a block behind its name. `indent` is that of the line it begins on.
+pub(super) fn head(p: &mut Parser, indent: u32) {
     if p.at(Kind::LeftParen) && !p.fresh() {
         let mark = p.open();
         list(p, Kind::RightParen, param);
@@ -35,7 +35,7 @@ pub(super) fn head(p: &mut Parser) {
     }
     value(p);
     if p.at(Kind::LeftBrace) {
-        body(p);
+        body_at(p, indent);
     }
 }
 

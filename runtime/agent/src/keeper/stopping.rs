@@ -10,9 +10,9 @@ use rustix::process::Signal;
 
 use super::{Keeper, Machine};
 use crate::fault::Fault;
-use crate::folder::{UnitFolder, sync_folder, write_json};
+use crate::folder::{UnitFolder, read_json, sync_folder, write_json};
 use crate::view::{Command, End};
-use crate::{job, service};
+use crate::{cgroup, job, service};
 
 /// A job that was asked to end has so long to save what it has.
 const JOB_GRACE: Duration = Duration::from_secs(30);
@@ -81,6 +81,14 @@ impl Keeper {
         self.finish(why);
     }
 
+    fn remove(&self) -> io::Result<()> {
+        let group = read_json::<PathBuf>(&self.folder.file("group.json"));
+        if let Some(group) = group.ok().flatten() {
+            cgroup::remove(&group);
+        }
+        remove(&self.folder)
+    }
+
     fn grace(&self, why: Command) -> Duration {
         match (&self.spec.workload, why) {
             (_, Command::Abandon) => ABANDON_GRACE,
@@ -95,7 +103,7 @@ impl Keeper {
     pub(super) fn finish(&mut self, why: Command) {
         self.stopping = None;
         let end = match why {
-            Command::Remove => match remove(&self.folder) {
+            Command::Remove => match self.remove() {
                 Ok(()) => Some(End::Removed),
                 Err(error) => {
                     let fault = Fault::folder(self.folder.path(), &error);

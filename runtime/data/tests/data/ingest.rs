@@ -25,7 +25,14 @@ fn fault(csv: impl AsRef<[u8]>, columns: &[&str]) -> StepFault {
 #[test]
 fn every_type_is_read() {
     let csv = "i,f,b,s,c,d\n-5,1.5,true,hello,A1,2024-02-29\n+7,-0,FALSE, x ,b c,1969-12-31\n";
-    let columns = ["i: int", "f: float", "b: bool", "s: string", "c: category", "d: date"];
+    let columns = [
+        "i: int",
+        "f: float",
+        "b: bool",
+        "s: string",
+        "c: category",
+        "d: date",
+    ];
     assert_eq!(
         read(csv, &columns),
         [
@@ -44,7 +51,10 @@ fn columns_are_found_by_name_in_any_order() {
     assert_eq!(manifest.outputs["columns_ignored"], json!(2));
     assert_eq!(manifest.outputs["rows"], json!(1));
     assert_eq!(manifest.objects["data.parquet"].rows, Some(1));
-    assert_eq!(manifest.objects["data.parquet"].table.as_ref(), Some(&columns));
+    assert_eq!(
+        manifest.objects["data.parquet"].table.as_ref(),
+        Some(&columns)
+    );
 }
 
 #[test]
@@ -89,10 +99,21 @@ fn every_line_end_mark_and_quote_gives_the_same_table() {
 #[test]
 fn a_cell_of_another_type_is_placed_and_not_shown() {
     let cases = [
-        ("int", "12.5"), ("int", "1e3"), ("int", "secret"), ("int", "9223372036854775808"),
-        ("float", "secret"), ("float", "nan"), ("float", "inf"), ("float", "1e999"),
-        ("float", "1,5"), ("bool", "1"), ("bool", "yes"), ("date", "2024-02-30"),
-        ("date", "2024-1-1"), ("date", "01.02.2024"), ("date", "2024-01-01T00:00:00"),
+        ("int", "12.5"),
+        ("int", "1e3"),
+        ("int", "secret"),
+        ("int", "9223372036854775808"),
+        ("float", "secret"),
+        ("float", "nan"),
+        ("float", "inf"),
+        ("float", "1e999"),
+        ("float", "1,5"),
+        ("bool", "1"),
+        ("bool", "yes"),
+        ("date", "2024-02-30"),
+        ("date", "2024-1-1"),
+        ("date", "01.02.2024"),
+        ("date", "2024-01-01T00:00:00"),
     ];
     for (word, cell) in cases {
         for ending in ["\n", "\r\n", "\r"] {
@@ -102,7 +123,10 @@ fn a_cell_of_another_type_is_placed_and_not_shown() {
             let place = "data.csv, line 5, column `b`: ";
             assert!(fault.message.contains(place), "{ending:?} {fault}");
             let said = format!("{} {}", fault.message, fault.help.unwrap());
-            assert!(!said.replace("data.csv", "").contains(cell) || cell == "1", "{said}");
+            assert!(
+                !said.replace("data.csv", "").contains(cell) || cell == "1",
+                "{said}"
+            );
         }
     }
 }
@@ -111,7 +135,11 @@ fn a_cell_of_another_type_is_placed_and_not_shown() {
 fn a_missing_cell_is_refused_where_it_may_not_be() {
     let fault = fault("a,b\nx,1\n,2\n", &["b: int", "a: category"]);
     assert_eq!(fault.code, "E0603");
-    assert!(fault.message.ends_with("line 3, column `a`: the cell is empty, and must have a value"));
+    assert!(
+        fault
+            .message
+            .ends_with("line 3, column `a`: the cell is empty, and must have a value")
+    );
     assert!(fault.help.unwrap().contains("`category?`"));
 }
 
@@ -119,8 +147,14 @@ fn a_missing_cell_is_refused_where_it_may_not_be() {
 fn a_column_that_is_not_there_is_named() {
     let near = fault("Credit Amount,b\n1,2\n", &["b: int", "credit_amount: int"]);
     assert_eq!(near.code, "E0601");
-    assert!(near.message.ends_with("has no column `credit_amount`"), "{near}");
-    assert_eq!(near.help.as_deref(), Some("did you mean its column `Credit Amount`?"));
+    assert!(
+        near.message.ends_with("has no column `credit_amount`"),
+        "{near}"
+    );
+    assert_eq!(
+        near.help.as_deref(),
+        Some("did you mean its column `Credit Amount`?")
+    );
     let other = fault("a;b\n1;2\n", &["a: int", "b: int"]);
     assert!(other.help.unwrap().contains('`'));
     let far = fault("x,y\n1,2\n", &["telephone: int"]);
@@ -136,14 +170,26 @@ fn files_that_are_no_table_are_told_apart() {
     let latin = fault(b"a,b\nx,1\nz\xfcrich,2\n", &["a: string", "b: int"]);
     assert_eq!(latin.code, "E0605");
     assert!(latin.message.contains("line 3"), "{latin}");
-    assert_eq!(fault(b"\xff\xfea\0,\0b\0\n\0", &["a: string"]).code, "E0605");
+    assert_eq!(
+        fault(b"\xff\xfea\0,\0b\0\n\0", &["a: string"]).code,
+        "E0605"
+    );
     let short = fault("a,b\n1,2\n3\n", &["a: int"]);
     assert_eq!(short.code, "E0606");
-    assert!(short.message.contains("line 3: the row has 1 cells, the header 2"), "{short}");
+    assert!(
+        short
+            .message
+            .contains("line 3: the row has 1 cells, the header 2"),
+        "{short}"
+    );
     assert_eq!(fault("a,b\n1,2,3\n", &["a: int"]).code, "E0606");
     let twice = fault("a,b,a\n1,2,3\n", &["a: int"]);
     assert_eq!(twice.code, "E0607");
-    assert_eq!(read("a,b,b\n1,2,3\n", &["a: int"]), [["0", "1"]], "nobody asked for `b`");
+    assert_eq!(
+        read("a,b,b\n1,2,3\n", &["a: int"]),
+        [["0", "1"]],
+        "nobody asked for `b`"
+    );
     let open = fault("a,b\n1,x\n2,\"y\n3,z\n", &["a: int", "b: string"]);
     assert_eq!(open.code, "E0616");
     assert!(open.message.contains("line 3"), "{open}");
@@ -155,14 +201,22 @@ fn another_file_than_the_planned_one_is_refused_first() {
     let columns = table(&["a: int"]);
     let path = place.file("a\n1\n");
     let planned = Digest::of(b"a\n2\n").to_string();
-    let fault = place.ingest_file("a", &path, &planned, &columns).unwrap_err();
+    let fault = place
+        .ingest_file("a", &path, &planned, &columns)
+        .unwrap_err();
     assert_eq!(fault.code, "E0608");
     fs::write(&path, "a\nnot a number\n").unwrap();
-    let fault = place.ingest_file("a", &path, &planned, &columns).unwrap_err();
+    let fault = place
+        .ingest_file("a", &path, &planned, &columns)
+        .unwrap_err();
     assert_eq!(fault.code, "E0608", "rather than the fault of a row");
-    let fault = place.ingest_file("a", &path.join("x"), &planned, &columns).unwrap_err();
+    let fault = place
+        .ingest_file("a", &path.join("x"), &planned, &columns)
+        .unwrap_err();
     assert_eq!(fault.code, "E0609");
-    let fault = place.ingest_file("a", place.folder.path(), &planned, &columns).unwrap_err();
+    let fault = place
+        .ingest_file("a", place.folder.path(), &planned, &columns)
+        .unwrap_err();
     assert_eq!(fault.code, "E0609");
     assert!(!place.store.folder.exists());
 }
@@ -172,7 +226,11 @@ fn long_files_are_read_in_batches_with_the_same_bytes_for_the_same_cells() {
     let columns: TableType = table(&["a: int", "b: category?", "c: float"]);
     let mut csv = "a,b,c\n".to_owned();
     for row in 0..70_000_i64 {
-        let name = if row % 7 == 0 { String::new() } else { format!("k{}", row % 5) };
+        let name = if row % 7 == 0 {
+            String::new()
+        } else {
+            format!("k{}", row % 5)
+        };
         csv.push_str(&format!("{row},{name},{}.25\n", row % 1000));
     }
     let place = Place::plain();
@@ -180,10 +238,28 @@ fn long_files_are_read_in_batches_with_the_same_bytes_for_the_same_cells() {
     let batch = place.read("a");
     assert_eq!(batch.num_rows(), 70_000);
     let rows = cells(&batch.slice(69_998, 2));
-    assert_eq!(rows, [["69998", "69998", "k3", "998.25"], ["69999", "69999", "k4", "999.25"]]);
+    assert_eq!(
+        rows,
+        [
+            ["69998", "69998", "k3", "998.25"],
+            ["69999", "69999", "k4", "999.25"]
+        ]
+    );
     // The engine cuts the table into other batches than ingest did.
-    let copy = place.step("drop_nulls", ("a", "b"), vec![], &[], &table(&["a: int", "b: category", "c: float"]));
+    let copy = place.step(
+        "drop_nulls",
+        ("a", "b"),
+        vec![],
+        &[],
+        &table(&["a: int", "b: category", "c: float"]),
+    );
     assert_eq!(copy.unwrap().outputs["rows"], json!(60_000));
-    let same = place.step("derive", ("a", "c"), vec![], &[], &columns).unwrap();
-    assert_eq!(digests(&same), digests(&manifest), "nothing derived: the same bytes");
+    let same = place
+        .step("derive", ("a", "c"), vec![], &[], &columns)
+        .unwrap();
+    assert_eq!(
+        digests(&same),
+        digests(&manifest),
+        "nothing derived: the same bytes"
+    );
 }

@@ -54,8 +54,20 @@ fn hostile_names_are_refused() {
     let store = Store::open(&place.store).unwrap();
     let long = "x".repeat(300);
     let names = [
-        "", "/etc/passwd", "..", "../x", "a/../../x", "a/./b", "a//b", "a/", ".hidden", "a/.tmp-b",
-        "a\0b", "a\nb", "a\\b", &long,
+        "",
+        "/etc/passwd",
+        "..",
+        "../x",
+        "a/../../x",
+        "a/./b",
+        "a//b",
+        "a/",
+        ".hidden",
+        "a/.tmp-b",
+        "a\0b",
+        "a\nb",
+        "a\\b",
+        &long,
     ];
     for name in names {
         for code in [
@@ -88,7 +100,11 @@ fn links_are_not_followed() {
     assert_eq!(store.write("link/new", b"x").unwrap_err().code, "E0621");
     assert_eq!(store.list("").unwrap(), ["a/b"], "links are no objects");
     store.write("a/file", b"mine").unwrap();
-    assert_eq!(fs::read(outside.join("secret")).unwrap(), b"s", "a link is replaced");
+    assert_eq!(
+        fs::read(outside.join("secret")).unwrap(),
+        b"s",
+        "a link is replaced"
+    );
     assert!(!outside.join("new").exists());
 }
 
@@ -105,6 +121,29 @@ fn a_store_does_not_grow_beyond_its_capacity() {
     store.write("a", b"1").unwrap();
     store.write("b", b"123").unwrap();
     assert_eq!(store.list("").unwrap(), ["a", "b"]);
+}
+
+#[test]
+fn writers_at_the_same_time_keep_the_capacity_too() {
+    let mut place = Place::plain();
+    place.store.capacity = Some(25);
+    let written = std::thread::scope(|scope| {
+        let writer = |thread: usize| {
+            let store = Store::open(&place.store).unwrap();
+            let write = move |index: usize| store.write(&format!("t{thread}/o{index}"), b"12345");
+            scope.spawn(move || (0..4).filter(|&index| write(index).is_ok()).count())
+        };
+        let threads: Vec<_> = (0..4).map(writer).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum::<usize>()
+    });
+    assert_eq!(written, 5, "five objects of five bytes fit");
+    assert_eq!(
+        Store::open(&place.store).unwrap().list("").unwrap().len(),
+        5
+    );
 }
 
 #[test]
@@ -142,7 +181,11 @@ fn every_flipped_byte_of_a_sealed_object_is_refused() {
     fs::write(&path, &sound[..sound.len() - 1]).unwrap();
     assert_eq!(store.read("a").unwrap_err().code, "E0620");
     fs::write(place.store.folder.join("b"), &sound).unwrap();
-    assert_eq!(store.read("b").unwrap_err().code, "E0620", "another object's bytes");
+    assert_eq!(
+        store.read("b").unwrap_err().code,
+        "E0620",
+        "another object's bytes"
+    );
     fs::write(&path, &sound).unwrap();
     assert_eq!(store.read("a").unwrap(), b"some bytes");
 }
@@ -154,10 +197,23 @@ fn a_store_is_sealed_as_a_whole_or_not_at_all() {
         key_file: None,
         ..sealed.store.clone()
     };
-    Store::open(&sealed.store).unwrap().write("a", b"x").unwrap();
+    Store::open(&sealed.store)
+        .unwrap()
+        .write("a", b"x")
+        .unwrap();
     Store::open(&clear).unwrap().write("b", b"plain").unwrap();
-    assert_eq!(Store::open(&clear).unwrap().read("a").unwrap_err().code, "E0625");
-    assert_eq!(Store::open(&sealed.store).unwrap().read("b").unwrap_err().code, "E0625");
+    assert_eq!(
+        Store::open(&clear).unwrap().read("a").unwrap_err().code,
+        "E0625"
+    );
+    assert_eq!(
+        Store::open(&sealed.store)
+            .unwrap()
+            .read("b")
+            .unwrap_err()
+            .code,
+        "E0625"
+    );
 }
 
 #[test]
@@ -216,26 +272,45 @@ fn no_cell_of_a_sealed_store_is_on_the_disk() {
     place.ingest("raw", &csv, &columns).unwrap();
     fs::remove_file(place.folder.path().join("data.csv")).unwrap();
     let known = table(&["name: string", "age: int"]);
-    place.step("drop_nulls", ("raw", "clean"), vec![], &[], &known).unwrap();
+    place
+        .step("drop_nulls", ("raw", "clean"), vec![], &[], &known)
+        .unwrap();
     let derived = table(&["name: string", "age: int", "twin: string"]);
     let twin = vec![row("twin", call("upper", &[column("name")]))];
-    place.step("derive", ("clean", "derived"), twin, &[], &derived).unwrap();
+    place
+        .step("derive", ("clean", "derived"), twin, &[], &derived)
+        .unwrap();
     let masked = vec![entry("age", bucket(5))];
-    place.step("mask", ("derived", "masked"), masked, &[], &derived).unwrap();
+    place
+        .step("mask", ("derived", "masked"), masked, &[], &derived)
+        .unwrap();
     let halves = vec![
         entry("one", mlinfra_api::Value::Decimal("0.5".parse().unwrap())),
         entry("two", mlinfra_api::Value::Decimal("0.5".parse().unwrap())),
     ];
-    place.step("split", ("masked", "parts"), halves, &[], &derived).unwrap();
+    place
+        .step("split", ("masked", "parts"), halves, &[], &derived)
+        .unwrap();
 
     let upper = marker.to_uppercase();
     let files = files_below(place.folder.path());
     assert!(files.len() >= 12, "{files:?}");
     for file in &files {
         let bytes = fs::read(file).unwrap();
-        for needle in [marker.as_bytes(), upper.as_bytes(), b"PAR1", b"manifest", b"derive"] {
+        for needle in [
+            marker.as_bytes(),
+            upper.as_bytes(),
+            b"PAR1",
+            b"manifest",
+            b"derive",
+        ] {
             let found = bytes.windows(needle.len()).any(|window| window == needle);
-            assert!(!found, "{} in {}", String::from_utf8_lossy(needle), file.display());
+            assert!(
+                !found,
+                "{} in {}",
+                String::from_utf8_lossy(needle),
+                file.display()
+            );
         }
     }
     let spilled = fs::read_dir(std::env::temp_dir())

@@ -1,10 +1,11 @@
 //! What the tests of the endpoint share: a small world with real artifacts, a running endpoint, and
 //! a client that says what it sends.
 
+mod client;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -27,6 +28,8 @@ use mlinfra_serve::{
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
+
+pub(crate) use client::{Client, Reply};
 
 /// How long anything in these tests may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -82,7 +85,9 @@ fn column(name: &str, base: ColumnBase, nullable: bool) -> Column {
 }
 
 fn table(columns: &[(&str, ColumnBase, bool)]) -> TableType {
-    let columns = columns.iter().map(|(name, base, null)| column(name, *base, *null));
+    let columns = columns
+        .iter()
+        .map(|(name, base, null)| column(name, *base, *null));
     TableType {
         columns: columns.collect(),
     }
@@ -149,7 +154,11 @@ fn write_csv(path: &Path) -> Vec<Row> {
         let score = f64::from(size) / 30.0 + weight / 2.0 + f64::from(index % 3);
         let outcome = if score > 3.5 || index % 17 == 0 { 1 } else { 2 };
         text.push_str(&format!("{color},{size},{weight},{kind},{old},{outcome}\n"));
-        let kind = if kind.is_empty() { Json::Null } else { json!(kind) };
+        let kind = if kind.is_empty() {
+            Json::Null
+        } else {
+            json!(kind)
+        };
         let row = json!({
             "color": color, "size": size, "weight": weight, "kind": kind, "old": old,
         });
@@ -234,7 +243,13 @@ impl World {
     }
 
     /// Writes the artifacts of a model and of its release.
-    pub(crate) fn write(&self, name: &str, model: &[u8], golden: &Golden, expected: Vec<f64>) -> Made {
+    pub(crate) fn write(
+        &self,
+        name: &str,
+        model: &[u8],
+        golden: &Golden,
+        expected: Vec<f64>,
+    ) -> Made {
         let store = Store::open(&self.store).expect("the store");
         let model_key = Digest::of_parts([b"model", name.as_bytes()]).to_string();
         let mut writer = ArtifactWriter::new(&store, &model_key, "train", 1);
@@ -264,7 +279,9 @@ impl World {
         };
         let record = serde_json::to_vec(&record).expect("the record");
         let mut writer = ArtifactWriter::new(&store, &key, "register", 1);
-        writer.add_object(RELEASE_OBJECT, &record).expect("an object");
+        writer
+            .add_object(RELEASE_OBJECT, &record)
+            .expect("an object");
         writer.finish(BTreeMap::new(), true).expect("the manifest");
         self.reference(&key)
     }
@@ -482,7 +499,13 @@ impl Running {
     }
 
     /// Sends one request on a connection of its own.
-    pub(crate) fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    pub(crate) fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
         let mut client = Client::connect(self.port);
         client.send(method, path, headers, body);
         client.reply().expect("an answer")
@@ -496,98 +519,5 @@ impl Running {
     /// A POST of JSON.
     pub(crate) fn post(&self, path: &str, body: &Json) -> Reply {
         self.call("POST", path, &[], &body.to_string())
-    }
-}
-
-/// A connection.
-pub(crate) struct Client {
-    stream: TcpStream,
-    unread: Vec<u8>,
-}
-
-/// An answer.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) head: String,
-    pub(crate) body: String,
-}
-
-impl Reply {
-    /// The body as JSON.
-    pub(crate) fn json(&self) -> Json {
-        serde_json::from_str(&self.body).expect(&self.body)
-    }
-
-    /// A header's value.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
-    }
-}
-
-impl Client {
-    /// Connects.
-    pub(crate) fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the port is open");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        stream.set_nodelay(true).expect("no delay");
-        Client {
-            stream,
-            unread: Vec::new(),
-        }
-    }
-
-    /// Sends bytes as they are.
-    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.stream.write_all(bytes)
-    }
-
-    /// Sends a request.
-    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n");
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        if method == "POST" {
-            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
-        }
-        head.push_str("\r\n");
-        // A server that refuses may close before all is sent; the answer says why.
-        let _ = self.send_bytes(&[head.as_bytes(), body.as_bytes()].concat());
-    }
-
-    /// Reads one answer. None: the connection was closed before a whole one came.
-    pub(crate) fn reply(&mut self) -> Option<Reply> {
-        let end = loop {
-            let found = self.unread.windows(4).position(|window| window == b"\r\n\r\n");
-            match found {
-                Some(end) => break end + 4,
-                None => self.more()?,
-            }
-        };
-        let head = String::from_utf8(self.unread.drain(..end).collect()).expect("a text");
-        let status = head.get(9..12)?.parse().ok()?;
-        let mut reply = Reply {
-            status,
-            head,
-            body: String::new(),
-        };
-        let length = reply.header("content-length").map_or(0, |n| n.parse().expect("a number"));
-        while self.unread.len() < length {
-            self.more()?;
-        }
-        let body = self.unread.drain(..length).collect();
-        reply.body = String::from_utf8(body).expect("a text");
-        Some(reply)
-    }
-
-    fn more(&mut self) -> Option<()> {
-        let mut part = [0; 16 << 10];
-        let count = self.stream.read(&mut part).ok().filter(|count| *count > 0)?;
-        self.unread.extend_from_slice(&part[..count]);
-        Some(())
     }
 }

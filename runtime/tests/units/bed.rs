@@ -15,16 +15,16 @@ use mlinfra_runtime_spec::{
 };
 
 /// The program under test.
-pub const RUNTIME: &str = env!("CARGO_BIN_EXE_mlinfra-runtime");
+pub(crate) const RUNTIME: &str = env!("CARGO_BIN_EXE_mlinfra-runtime");
 
 /// Things that happen at once are waited for so long, since the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The lineage of every test.
-pub const LINEAGE: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const LINEAGE: &str = "0123456789abcdef0123456789abcdef";
 
 /// A state folder, an agent, and what the agent runs units with.
-pub struct Bed {
+pub(crate) struct Bed {
     folder: tempfile::TempDir,
     agent: Option<Child>,
     unit_program: Option<PathBuf>,
@@ -32,7 +32,7 @@ pub struct Bed {
 
 impl Bed {
     /// With units run by the program under test.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut bed = Bed {
             folder: tempfile::tempdir().expect("temporary folder"),
             agent: None,
@@ -44,7 +44,7 @@ impl Bed {
     }
 
     /// With units run by a shell script, which is given the unit's folder.
-    pub fn with_script(script: &str) -> Self {
+    pub(crate) fn with_script(script: &str) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         let program = folder.path().join("unit.sh");
         fs::write(&program, format!("#!/bin/sh\ncd \"$1\"\n{script}\n")).expect("script");
@@ -59,54 +59,60 @@ impl Bed {
         bed
     }
 
-    pub fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.folder.path().join("state")
     }
 
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("run").join("agent.sock")
     }
 
-    pub fn unit(&self, token: &str) -> UnitFolder {
+    pub(crate) fn unit(&self, token: &str) -> UnitFolder {
         UnitFolder::new(files::unit_folder(&self.state(), token))
     }
 
     /// An agent's command line.
-    pub fn agent_command(&self) -> Command {
+    pub(crate) fn agent_command(&self) -> Command {
         let mut command = Command::new(RUNTIME);
         command.arg("agent").arg("--state").arg(self.state());
-        command.args(["--lineage", LINEAGE]).arg("--socket").arg(self.socket());
+        command
+            .args(["--lineage", LINEAGE])
+            .arg("--socket")
+            .arg(self.socket());
         if let Some(program) = &self.unit_program {
             command.arg("--unit-program").arg(program);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         command
     }
 
-    pub fn start_agent(&mut self) {
+    pub(crate) fn start_agent(&mut self) {
         self.agent = Some(self.agent_command().spawn().expect("the agent starts"));
         eventually("the agent answers", || {
             UnixStream::connect(self.socket()).is_ok().then_some(())
         });
     }
 
-    pub fn agent_process(&self) -> u32 {
+    pub(crate) fn agent_process(&self) -> u32 {
         self.agent.as_ref().expect("an agent was started").id()
     }
 
-    pub fn signal_agent(&mut self, signal: &str) -> Option<i32> {
+    pub(crate) fn signal_agent(&mut self, signal: &str) -> Option<i32> {
         kill(self.agent_process(), signal);
         self.wait_for_agent()
     }
 
     /// Waits until the agent has ended by itself.
-    pub fn wait_for_agent(&mut self) -> Option<i32> {
+    pub(crate) fn wait_for_agent(&mut self) -> Option<i32> {
         let mut agent = self.agent.take().expect("an agent was started");
         eventually("the agent ends", || agent.try_wait().expect("waited")).code()
     }
 
     /// One request; the body of the answer as it came.
-    pub fn request(&self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+    pub(crate) fn request(&self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let mut stream = UnixStream::connect(self.socket()).expect("the agent listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
         let head = format!(
@@ -119,30 +125,37 @@ impl Bed {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let text = String::from_utf8_lossy(&answer);
-        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = text
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
         let end = text.find("\r\n\r\n").map_or(answer.len(), |end| end + 4);
         (status.expect("an answer"), answer[end..].to_vec())
     }
 
-    pub fn put(&self, spec: &UnitSpec) -> (u16, Vec<u8>) {
+    pub(crate) fn put(&self, spec: &UnitSpec) -> (u16, Vec<u8>) {
         let body = serde_json::to_vec(spec).expect("serialised");
         self.request("PUT", &format!("/units/{}", spec.token), &body)
     }
 
     /// Puts a unit that must be taken.
-    pub fn add(&self, spec: &UnitSpec) -> UnitStatus {
+    pub(crate) fn add(&self, spec: &UnitSpec) -> UnitStatus {
         let (status, body) = self.put(spec);
-        assert!(matches!(status, 200 | 201), "{status} {}", String::from_utf8_lossy(&body));
+        assert!(
+            matches!(status, 200 | 201),
+            "{status} {}",
+            String::from_utf8_lossy(&body)
+        );
         serde_json::from_slice(&body).expect("a status")
     }
 
-    pub fn status(&self, token: &str) -> Option<UnitStatus> {
+    pub(crate) fn status(&self, token: &str) -> Option<UnitStatus> {
         let (status, body) = self.request("GET", &format!("/units/{token}"), b"");
         (status == 200).then(|| serde_json::from_slice(&body).expect("a status"))
     }
 
     /// Waits until the unit is as wanted.
-    pub fn wait_for(&self, token: &str, wanted: impl Fn(&UnitStatus) -> bool) -> UnitStatus {
+    pub(crate) fn wait_for(&self, token: &str, wanted: impl Fn(&UnitStatus) -> bool) -> UnitStatus {
         let mut last = None;
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
@@ -155,7 +168,7 @@ impl Bed {
         panic!("never as wanted: {last:?}");
     }
 
-    pub fn wait_for_phase(&self, token: &str, phase: UnitPhase) -> UnitStatus {
+    pub(crate) fn wait_for_phase(&self, token: &str, phase: UnitPhase) -> UnitStatus {
         self.wait_for(token, |status| status.phase == phase)
     }
 }
@@ -166,7 +179,10 @@ impl Drop for Bed {
             let _ = agent.kill();
             let _ = agent.wait();
         }
-        let units = fs::read_dir(self.state().join("units")).into_iter().flatten().flatten();
+        let units = fs::read_dir(self.state().join("units"))
+            .into_iter()
+            .flatten()
+            .flatten();
         for unit in units {
             if let Some(identity) = UnitFolder::new(unit.path()).identity()
                 && lives(identity.process)
@@ -178,7 +194,7 @@ impl Drop for Bed {
 }
 
 /// A job that runs a shell command.
-pub fn job(token: &str, command: &str) -> UnitSpec {
+pub(crate) fn job(token: &str, command: &str) -> UnitSpec {
     UnitSpec {
         protocol: PROTOCOL,
         token: token.to_owned(),
@@ -197,7 +213,7 @@ pub fn job(token: &str, command: &str) -> UnitSpec {
 }
 
 /// An endpoint; its release is of this key.
-pub fn endpoint(token: &str, release: &str) -> UnitSpec {
+pub(crate) fn endpoint(token: &str, release: &str) -> UnitSpec {
     let artifact = |key: &str| ArtifactReference {
         store: StoreReference {
             folder: PathBuf::from("/nowhere"),
@@ -222,24 +238,29 @@ pub fn endpoint(token: &str, release: &str) -> UnitSpec {
     }
 }
 
-pub fn error(body: &[u8]) -> AgentError {
+pub(crate) fn error(body: &[u8]) -> AgentError {
     serde_json::from_slice(body).expect("an error")
 }
 
-pub fn kill(process: u32, signal: &str) {
-    let status = Command::new("kill").arg(format!("-{signal}")).arg(process.to_string()).status();
+pub(crate) fn kill(process: u32, signal: &str) {
+    let status = Command::new("kill")
+        .arg(format!("-{signal}"))
+        .arg(process.to_string())
+        .status();
     assert!(status.expect("kill runs").success());
 }
 
 /// Whether the process is there and not merely waiting to be reaped.
-pub fn lives(process: u32) -> bool {
+pub(crate) fn lives(process: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
+    let state = stat
+        .rsplit_once(')')
+        .and_then(|(_, rest)| rest.split_whitespace().next());
     state.is_some_and(|state| state != "Z" && state != "X")
 }
 
 /// Waits until there is a value.
-pub fn eventually<T>(what: &str, mut value: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut value: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(value) = value() {
@@ -250,6 +271,6 @@ pub fn eventually<T>(what: &str, mut value: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-pub fn number_in(path: &Path) -> Option<u32> {
+pub(crate) fn number_in(path: &Path) -> Option<u32> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }

@@ -1,12 +1,10 @@
 //! The agent and its units as real processes: asked, killed, adopted, removed.
 
-mod bed;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use bed::{Bed, RUNTIME, endpoint, error, eventually, job, kill, lives, number_in};
+use crate::bed::{Bed, RUNTIME, endpoint, error, eventually, job, kill, lives, number_in};
 use mlinfra_runtime_spec::{
     AgentHealth, ExitRecord, LogChunk, PROTOCOL, UnitPhase, UnitSpec, UnitStatus, Workload,
 };
@@ -33,8 +31,14 @@ fn log(bed: &Bed, token: &str, offset: u64) -> LogChunk {
 
 #[test]
 fn it_says_its_version_and_protocol() {
-    let output = Command::new(RUNTIME).arg("--version").output().expect("runs");
-    let expected = format!("mlinfra-runtime {} protocol {PROTOCOL}\n", env!("CARGO_PKG_VERSION"));
+    let output = Command::new(RUNTIME)
+        .arg("--version")
+        .output()
+        .expect("runs");
+    let expected = format!(
+        "mlinfra-runtime {} protocol {PROTOCOL}\n",
+        env!("CARGO_PKG_VERSION")
+    );
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
 }
 
@@ -57,7 +61,10 @@ fn a_job_is_one_unit_however_often_it_is_put() {
     assert_eq!((ended.attempt, ended.process), (1, None));
     assert!(matches!(ended.exit, Some(ExitRecord::Done { .. })));
     assert_eq!(bed.put(&spec).0, 200);
-    assert_eq!(fs::read_to_string(bed.state().join("runs")).expect("ran"), "x\n");
+    assert_eq!(
+        fs::read_to_string(bed.state().join("runs")).expect("ran"),
+        "x\n"
+    );
 
     let whole = log(&bed, "one", 0);
     assert!(whole.text.contains("said\n") && whole.text.contains("more\n"));
@@ -70,7 +77,10 @@ fn a_job_is_one_unit_however_often_it_is_put() {
     let mode = |path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(bed.socket()), 0o600);
     assert_eq!(mode(bed.unit("one").path().to_owned()), 0o700);
-    for file in fs::read_dir(bed.unit("one").path()).expect("listed").flatten() {
+    for file in fs::read_dir(bed.unit("one").path())
+        .expect("listed")
+        .flatten()
+    {
         assert_eq!(mode(file.path()), 0o600, "{:?}", file.path());
     }
 }
@@ -91,7 +101,13 @@ fn requests_that_make_no_sense_are_refused_with_a_code() {
     let large = vec![b' '; 1024 * 1024 + 1];
     let cases: [(&str, &str, Vec<u8>, u16, &str); 9] = [
         ("PUT", "/units/good", large, 413, "E0805"),
-        ("PUT", "/units/good", b"{\"cell\": 17".to_vec(), 400, "E0805"),
+        (
+            "PUT",
+            "/units/good",
+            b"{\"cell\": 17".to_vec(),
+            400,
+            "E0805",
+        ),
         ("PUT", "/units/other", body(&good), 400, "E0805"),
         ("PUT", "/units/..%2Fgood", body(&good), 400, "E0805"),
         ("PUT", "/units/good", body(&protocol), 400, "E0803"),
@@ -102,14 +118,21 @@ fn requests_that_make_no_sense_are_refused_with_a_code() {
     ];
     for (method, path, body, status, code) in cases {
         let (got, answer) = bed.request(method, path, &body);
-        assert_eq!((got, error(&answer).code.as_str()), (status, code), "{method} {path}");
+        assert_eq!(
+            (got, error(&answer).code.as_str()),
+            (status, code),
+            "{method} {path}"
+        );
         assert!(!String::from_utf8_lossy(&answer).contains("17"));
     }
     let (_, units) = bed.request("GET", "/units", b"");
     assert_eq!(units, b"[]");
     let (_, health) = bed.request("GET", "/health", b"");
     let health: AgentHealth = serde_json::from_slice(&health).expect("health");
-    assert_eq!((health.protocol, health.process), (PROTOCOL, bed.agent_process()));
+    assert_eq!(
+        (health.protocol, health.process),
+        (PROTOCOL, bed.agent_process())
+    );
     assert_eq!(health.keepers["cpus"], "affinity");
 }
 
@@ -126,8 +149,9 @@ fn two_agents_never_serve_one_state_folder() {
 fn an_agent_that_was_killed_is_followed_by_one_that_adopts() {
     let mut bed = Bed::new();
     bed.add(&job("long", "sleep 1000"));
-    bed.add(&job("short", "while [ ! -e /proc/self/cwd/nothing ]; do sleep 0.3; exit 0; done"));
+    bed.add(&job("short", "sleep 1"));
     let before = bed.wait_for("long", |status| status.process.is_some());
+    bed.wait_for("short", |status| status.process.is_some());
     bed.signal_agent("KILL");
     assert!(lives(before.process.expect("runs")));
     eventually("the other job ends while nobody looks", || {
@@ -194,8 +218,13 @@ fn a_release_is_changed_in_the_running_process_and_nothing_else_is() {
     let before = bed.wait_for_phase("api", UnitPhase::Ready);
     let after = bed.add(&endpoint("api", "b"));
     assert_eq!(after.process, before.process);
-    eventually("the process is told", || bed.unit("api").file("hups").exists().then_some(()));
-    assert_eq!(bed.unit("api").spec().expect("read"), Some(endpoint("api", "b")));
+    eventually("the process is told", || {
+        bed.unit("api").file("hups").exists().then_some(())
+    });
+    assert_eq!(
+        bed.unit("api").spec().expect("read"),
+        Some(endpoint("api", "b"))
+    );
 
     let mut other = endpoint("api", "b");
     if let Workload::Endpoint(endpoint) = &mut other.workload {
@@ -209,7 +238,10 @@ fn a_release_is_changed_in_the_running_process_and_nothing_else_is() {
 fn a_job_that_is_always_killed_is_tried_three_times() {
     let bed = Bed::new();
     let note = bed.state().join("program");
-    bed.add(&job("job", &format!("echo $$ > {}; exec sleep 1000", note.display())));
+    bed.add(&job(
+        "job",
+        &format!("echo $$ > {}; exec sleep 1000", note.display()),
+    ));
     for attempt in 1..=3 {
         let running = |now: &UnitStatus| {
             now.attempt == attempt && now.phase == UnitPhase::Running && now.process.is_some()
@@ -218,7 +250,9 @@ fn a_job_that_is_always_killed_is_tried_three_times() {
         let program = eventually("the program runs", || number_in(&note));
         fs::remove_file(&note).expect("read");
         kill(process, "KILL");
-        eventually("the program ends with its unit", || (!lives(program)).then_some(()));
+        eventually("the program ends with its unit", || {
+            (!lives(program)).then_some(())
+        });
     }
     let failed = bed.wait_for_phase("job", UnitPhase::Failed);
     assert_eq!((failed.attempt, code(&failed)), (3, "E0813"));
@@ -247,7 +281,10 @@ fn a_service_that_dies_five_times_is_left_alone_until_it_is_asked_for() {
     let looping = bed.wait_for("api", is_looping);
     let problem = looping.problem.expect("a reason");
     assert_eq!(looping.attempt, 5);
-    assert!(problem.contains("E0814") && problem.contains("attempt 5 ends"), "{problem}");
+    assert!(
+        problem.contains("E0814") && problem.contains("attempt 5 ends"),
+        "{problem}"
+    );
 
     bed.signal_agent("KILL");
     bed.start_agent();
@@ -281,8 +318,12 @@ fn bounds_are_kept_by_the_kernel_or_refused() {
     let bounds_hold = || {
         let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
         let limits = fs::read_to_string(format!("/proc/{process}/limits")).ok()?;
-        let data = limits.lines().find(|line| line.starts_with("Max data size"))?;
-        let core = limits.lines().find(|line| line.starts_with("Max core file size"))?;
+        let data = limits
+            .lines()
+            .find(|line| line.starts_with("Max data size"))?;
+        let core = limits
+            .lines()
+            .find(|line| line.starts_with("Max core file size"))?;
         let is_bound = status.contains("Cpus_allowed_list:\t0\n")
             && data.contains(&((1_u64 << 30) + (256 << 20)).to_string())
             && core.split_whitespace().nth(4) == Some("0");
@@ -312,14 +353,20 @@ fn a_program_that_fails_is_a_job_that_fails() {
         folder: "/".into(),
     });
     bed.add(&absent);
-    assert_eq!(code(&bed.wait_for_phase("absent", UnitPhase::Failed)), "E0855");
+    assert_eq!(
+        code(&bed.wait_for_phase("absent", UnitPhase::Failed)),
+        "E0855"
+    );
 }
 
 #[test]
 fn a_unit_that_is_removed_leaves_nothing() {
     let mut bed = Bed::with_script(READY);
     bed.add(&endpoint("api", "a"));
-    let process = bed.wait_for_phase("api", UnitPhase::Ready).process.expect("runs");
+    let process = bed
+        .wait_for_phase("api", UnitPhase::Ready)
+        .process
+        .expect("runs");
     let remove = |bed: &Bed| {
         eventually("the unit is gone", || {
             (bed.request("DELETE", "/units/api", b"").0 == 204).then_some(())
@@ -327,16 +374,26 @@ fn a_unit_that_is_removed_leaves_nothing() {
     };
     remove(&bed);
     assert!(!lives(process) && bed.status("api").is_none());
-    assert_eq!(fs::read_dir(bed.state().join("units")).expect("listed").count(), 0);
+    assert_eq!(
+        fs::read_dir(bed.state().join("units"))
+            .expect("listed")
+            .count(),
+        0
+    );
     remove(&bed);
 
     // A removal that an agent did not finish is finished by the next one.
     bed.add(&endpoint("api", "a"));
-    let process = bed.wait_for_phase("api", UnitPhase::Ready).process.expect("runs");
+    let process = bed
+        .wait_for_phase("api", UnitPhase::Ready)
+        .process
+        .expect("runs");
     bed.signal_agent("KILL");
     fs::write(bed.unit("api").file("removing"), "true").expect("written");
     bed.start_agent();
-    eventually("the unit is gone", || bed.status("api").is_none().then_some(()));
+    eventually("the unit is gone", || {
+        bed.status("api").is_none().then_some(())
+    });
     assert!(!lives(process) && !bed.unit("api").path().exists());
 }
 
@@ -355,10 +412,38 @@ fn a_stopped_service_stays_stopped_until_it_is_put_again() {
 }
 
 #[test]
+fn a_unit_whose_folder_was_removed_is_made_anew() {
+    let bed = Bed::with_script(READY);
+    bed.add(&endpoint("api", "a"));
+    let first = bed
+        .wait_for_phase("api", UnitPhase::Ready)
+        .process
+        .expect("runs");
+    fs::remove_dir_all(bed.unit("api").path()).expect("removed");
+    eventually("it is taken again", || {
+        matches!(bed.put(&endpoint("api", "a")).0, 200 | 201).then_some(())
+    });
+    let second = bed.wait_for_phase("api", UnitPhase::Ready);
+    assert!(!lives(first));
+    assert_eq!(second.attempt, 1);
+}
+
+#[test]
+fn a_job_that_can_not_allocate_is_ended_for_its_memory() {
+    let bed = Bed::with_script("echo 'memory allocation of 64 bytes failed' >&2; kill -ABRT $$");
+    bed.add(&job("job", ""));
+    let failed = bed.wait_for_phase("job", UnitPhase::Failed);
+    assert_eq!((failed.attempt, code(&failed)), (1, "E0851"));
+}
+
+#[test]
 fn without_its_state_folder_nothing_goes_on() {
     let mut bed = Bed::with_script(READY);
     bed.add(&endpoint("api", "a"));
-    let process = bed.wait_for_phase("api", UnitPhase::Ready).process.expect("runs");
+    let process = bed
+        .wait_for_phase("api", UnitPhase::Ready)
+        .process
+        .expect("runs");
     fs::remove_dir_all(bed.state()).expect("removed");
     assert_eq!(bed.wait_for_agent(), Some(0));
     assert!(!lives(process) && !bed.socket().exists());
@@ -368,10 +453,18 @@ fn without_its_state_folder_nothing_goes_on() {
 fn without_agent_and_folder_a_unit_ends_by_itself() {
     let mut bed = Bed::new();
     let note = bed.state().join("program");
-    bed.add(&job("job", &format!("echo $$ > {}; exec sleep 1000", note.display())));
-    let process = bed.wait_for("job", |now| now.process.is_some()).process.expect("runs");
+    bed.add(&job(
+        "job",
+        &format!("echo $$ > {}; exec sleep 1000", note.display()),
+    ));
+    let process = bed
+        .wait_for("job", |now| now.process.is_some())
+        .process
+        .expect("runs");
     let program = eventually("the program runs", || number_in(&note));
     bed.signal_agent("KILL");
     fs::remove_dir_all(bed.state()).expect("removed");
-    eventually("both are gone", || (!lives(process) && !lives(program)).then_some(()));
+    eventually("both are gone", || {
+        (!lives(process) && !lives(program)).then_some(())
+    });
 }

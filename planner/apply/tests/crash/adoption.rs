@@ -1,0 +1,1 @@
+//! Work that outlives its executor: left, adopted, cancelled, attached to.

@@ -1,0 +1,133 @@
+//! The bytes that each operation gives for a fixed input. When a test here fails, the operation
+//! gives other bytes than before: raise its version in `runtime/spec/src/operations.rs`, so that
+//! recipe keys change with it, and only then put the new digest here.
+
+use mlinfra_api::{RowOperator as Op, Value};
+
+use crate::support::{
+    Place, binary, bucket, call, choose, column, decimal, digests, drop_masking, entry, int, row,
+    table, text,
+};
+
+const CSV: &str = "age,pay,job,member,since\n\
+    31,1200.50,clerk,true,2019-05-01\n\
+    ,800,cook,false,2021-11-30\n\
+    58,0,,true,\n\
+    44,3100.25,\"driver, night\",false,2001-01-01\n\
+    23,950.75,cook,true,2023-08-15\n";
+const RAW: &[&str] = &[
+    "age: int?",
+    "pay: float",
+    "job: category?",
+    "member: bool",
+    "since: date?",
+];
+const KNOWN: &[&str] = &[
+    "age: int",
+    "pay: float",
+    "job: category",
+    "member: bool",
+    "since: date",
+];
+
+fn digest(place: &Place, name: &str, part: &str) -> String {
+    let store = mlinfra_data::Store::open(&place.store).unwrap();
+    let manifest = mlinfra_data::read_manifest(&store, &crate::support::key(name));
+    digests(&manifest.unwrap().unwrap())[part].clone()
+}
+
+fn clean() -> Place {
+    let place = Place::plain();
+    place.ingest("raw", CSV, &table(RAW)).unwrap();
+    place
+        .step("drop_nulls", ("raw", "clean"), vec![], &[], &table(KNOWN))
+        .unwrap();
+    place
+}
+
+#[test]
+fn ingest() {
+    let digest = digest(&clean(), "raw", "data.parquet");
+    assert_eq!(
+        digest,
+        "1cfcd0dcd611bd2a97214923a6f5663d8e3b4dd82a0d6b6a82606a5f2a11ba7c"
+    );
+}
+
+#[test]
+fn drop_nulls() {
+    let digest = digest(&clean(), "clean", "data.parquet");
+    assert_eq!(
+        digest,
+        "a6f2d8c179df4d1c7adad41c8f80464342c8eb7421baf1797d6e45a389045cab"
+    );
+}
+
+#[test]
+fn derive() {
+    let place = clean();
+    let entries = vec![
+        row(
+            "rate",
+            call("log1p", &[binary(column("pay"), Op::Divide, column("age"))]),
+        ),
+        row(
+            "band",
+            choose(
+                binary(column("age"), Op::Less, int(30)),
+                text("young"),
+                text("old"),
+            ),
+        ),
+        row(
+            "high",
+            binary(column("pay"), Op::GreaterOrEqual, decimal("1000.0")),
+        ),
+        row("twice", binary(column("age"), Op::Multiply, int(2))),
+    ];
+    let new = ["rate: float", "band: category", "high: bool", "twice: int"];
+    let result = table(&[KNOWN, &new].concat());
+    place
+        .step("derive", ("clean", "out"), entries, &[], &result)
+        .unwrap();
+    assert_eq!(
+        digest(&place, "out", "data.parquet"),
+        "4ee326d874b5c432341fcd42592581f64fa849453e3a6b3e2e3debdaf70c031e"
+    );
+}
+
+#[test]
+fn mask() {
+    let place = clean();
+    let entries = vec![
+        entry("age", bucket(5)),
+        entry("pay", bucket(100)),
+        entry("job", drop_masking()),
+    ];
+    let result = table(&["age: int", "pay: int", "member: bool", "since: date"]);
+    place
+        .step("mask", ("clean", "out"), entries, &[], &result)
+        .unwrap();
+    assert_eq!(
+        digest(&place, "out", "data.parquet"),
+        "e12db786eed8b1c4a852986525136cd18b70bbc97a34a04f934415b00104263c"
+    );
+}
+
+#[test]
+fn split() {
+    let place = clean();
+    let entries = vec![
+        entry("one", Value::Decimal("0.6".parse().unwrap())),
+        entry("two", Value::Decimal("0.4".parse().unwrap())),
+    ];
+    let settings = [("stratify", Value::text("member")), ("seed", Value::Int(7))];
+    place
+        .step("split", ("raw", "out"), entries, &settings, &table(RAW))
+        .unwrap();
+    assert_eq!(
+        digest(&place, "out", "one.parquet"),
+        "e8b002546216978244e22904afa4f8eb3ee0874c64c8bdb1a42e2d57178c9395"
+    );
+    assert_eq!(digest(&place, "out", "two.parquet"), "SPLIT2");
+}

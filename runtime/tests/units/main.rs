@@ -1,0 +1,5 @@
+//! The agent and its units as real processes, seen from outside.
+
+mod agent;
+mod bed;
+mod steps;
