@@ -64,13 +64,17 @@ pub(crate) fn run(
         bounds,
         status,
         ending,
+        resumed_at: None,
     };
     match step.run() {
         Ok(manifest) => {
             tracing::info!(operation = spec.operation, key = spec.key, "done");
-            ExitRecord::Done {
-                outputs: manifest.outputs,
+            let mut outputs = manifest.outputs;
+            // Of this run alone, so not in the artifact: that is the same however it came to be.
+            if let Some(epoch) = step.resumed_at {
+                outputs.insert("resumed_at".to_owned(), Json::from(epoch));
             }
+            ExitRecord::Done { outputs }
         }
         Err(Halt::Cancelled) => {
             tracing::info!("cancelled");
@@ -92,6 +96,8 @@ struct Step<'a> {
     bounds: &'a Bounds,
     status: &'a mut StatusWriter,
     ending: &'a Ending,
+    /// The epoch that training went on from, if it did.
+    resumed_at: Option<u32>,
 }
 
 impl<'a> Step<'a> {
@@ -166,6 +172,7 @@ impl<'a> Step<'a> {
         if let Some(epoch) = trained.resumed_at {
             tracing::info!(epoch, exact = trained.exact, "went on from a checkpoint");
         }
+        self.resumed_at = trained.resumed_at;
         let mut writer = ArtifactWriter::new(store, &spec.key, &spec.operation, spec.version);
         writer.add_object(MODEL_OBJECT, &trained.model.to_bytes())?;
         writer.add_object(SERVING_OBJECT, &json_bytes(&serving)?)?;

@@ -9,9 +9,6 @@
 //! - `console`: a transcript: `$ command`, its output, `[exit 2]` where it is not 0.
 //!
 //! `UPDATE=1 cargo test --test book` rewrites marks and outputs: read the difference.
-//!
-//! The pages of codes run too: what stands under `## Wrong` raises the page's code, what stands
-//! under `## Right` raises nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,17 +57,7 @@ fn main() -> ExitCode {
             Ok(run_case(&case, updates.as_ref())?)
         })
     });
-    let pages = markdown_files(&root.join("lang/check/codes"));
-    let pages = pages.into_iter().map(|path| {
-        let name = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        Trial::test(format!("code {name}"), move || Ok(run_page(&path, &name)?))
-    });
-    let trials: Vec<Trial> = trials.chain(pages).collect();
-    let conclusion = libtest_mimic::run(&arguments, trials);
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
     write_updates(&updates.lock().expect("no case panics while it holds this"));
     conclusion.exit_code()
 }
@@ -171,56 +158,6 @@ fn run_case(case: &Case, updates: Option<&Updates>) -> Result<(), String> {
         run.wanted.insert(number, output);
     }
     compare(&run, updates)
-}
-
-/// A page's examples do what the page says. A code that no spec can show has none.
-fn run_page(path: &Path, code: &str) -> Result<(), String> {
-    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-    if text.lines().filter(|line| !line.is_empty()).count() < 3 {
-        return Err(format!("{}: the page explains nothing", path.display()));
-    }
-    for case in read_cases(path, &text) {
-        let wrong = case.name.ends_with(": Wrong");
-        if !wrong && !case.name.ends_with(": Right") {
-            continue;
-        }
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let run = Run {
-            case: &case,
-            folder,
-            wanted: BTreeMap::new(),
-        };
-        write_files(&run);
-        let (findings, text) = findings(&run)?;
-        let raised = findings.iter().any(|finding| finding["code"] == code);
-        if wrong && !raised {
-            return Err(format!(
-                "what stands under `Wrong` does not raise {code}:\n{text}"
-            ));
-        }
-        if !wrong && !findings.is_empty() {
-            return Err(format!("what stands under `Right` has findings:\n{text}"));
-        }
-    }
-    Ok(())
-}
-
-/// The findings of the case's spec, and the JSON as text.
-fn findings(run: &Run<'_>) -> Result<(Vec<Value>, String), String> {
-    let output = command(run, "mlinfra check --json").output();
-    let output = output.expect("the shell starts");
-    let report: Value = serde_json::from_slice(&output.stdout).map_err(|error| {
-        let problem = String::from_utf8_lossy(&output.stderr);
-        format!("`mlinfra check --json` printed no JSON ({error}):\n{problem}")
-    })?;
-    let text = serde_json::to_string_pretty(&report["diagnostics"]).unwrap_or_default();
-    Ok((
-        report["diagnostics"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default(),
-        text,
-    ))
 }
 
 fn compare(run: &Run<'_>, updates: Option<&Updates>) -> Result<(), String> {
@@ -335,7 +272,16 @@ struct Finding {
 
 /// Checks the case's spec and says how its blocks read with every finding marked.
 fn mark(run: &mut Run<'_>, specs: &[Spec]) -> Result<(), String> {
-    let (findings, _) = findings(run)?;
+    let output = command(run, "mlinfra check --json").output();
+    let output = output.expect("the shell starts");
+    let report: Value = serde_json::from_slice(&output.stdout).map_err(|error| {
+        let problem = String::from_utf8_lossy(&output.stderr);
+        format!("`mlinfra check --json` printed no JSON ({error}):\n{problem}")
+    })?;
+    let findings = report["diagnostics"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let mut findings = findings.iter().map(finding).collect::<Option<Vec<_>>>();
     let findings = findings.as_mut().ok_or("a finding has no place")?;
     for spec in specs {

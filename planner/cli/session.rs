@@ -91,7 +91,7 @@ impl Session {
 /// What is said where there is no state.
 pub(crate) fn nothing_applied(workspace: &Workspace) -> Problem {
     Problem::new(Exit::Failed, "E1006", "nothing was applied here yet")
-        .detail(format!("{} has no state", workspace.folder.display()))
+        .detail(format!("there is no {}", workspace.shown(".mlinfra")))
         .help("`mlinfra apply` makes what the spec says")
 }
 

@@ -99,7 +99,7 @@ impl Workspace {
     }
 
     /// A path in the spec's folder as the user would type it.
-    fn shown(&self, name: &str) -> String {
+    pub(crate) fn shown(&self, name: &str) -> String {
         match self.folder == Path::new(".") {
             true => name.to_owned(),
             false => self.folder.join(name).display().to_string(),

@@ -3,6 +3,8 @@
 //! Each test has a folder and a port of its own, and ends every process that it started.
 
 mod bad_input;
+mod crash;
 mod example;
+mod secrets;
 mod support;
 mod survival;

@@ -126,19 +126,19 @@ fn killed_anywhere_the_next_apply_converges() {
             project
                 .processes()
                 .iter()
-                .all(|process| !is_endpoint(*process))
+                .all(|process| !is_unit(*process))
         );
     }
 }
 
 /// One endpoint, no unit that nobody wants, nothing left to do.
-fn assert_sound(project: &Project) {
+pub(crate) fn assert_sound(project: &Project) {
     project.plan_is_empty();
     assert_eq!(project.predict().0, 200);
     let endpoints = project
         .processes()
         .into_iter()
-        .filter(|process| is_endpoint(*process))
+        .filter(|process| is_unit(*process))
         .count();
     assert_eq!(endpoints, 1);
     let shown = project.run(&["show", "--json"]).exits(0).json();
@@ -154,7 +154,7 @@ fn assert_sound(project: &Project) {
     );
 }
 
-fn is_endpoint(process: u32) -> bool {
+pub(crate) fn is_unit(process: u32) -> bool {
     let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&line)
         .split('\0')

@@ -1,21 +1,19 @@
 //! Checks a block against its kind: head, fields, wishes, attributes, columns.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mlinfra_api::{Address, ColumnType, Reference, Value, Wish};
+use mlinfra_api::{Address, Reference, Value, Wish};
 
 use crate::check::{Checker, Env};
 use crate::code;
-use crate::declare::column_type;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::program::{Block, Field};
-use crate::schema::{COLUMN_WORDS, FieldDeclaration, Kind, KindValue, Place};
+use crate::schema::{FieldDeclaration, Kind, KindValue, Place};
 use crate::scope::{Form, NodeId};
 use crate::suggest::nearest;
-use crate::table::{Table, TableColumn};
 use crate::tree::{Attribute, Binary, BlockItem, Expr, ExprKind, Item, Node, Path};
-use crate::types::{Term, Type};
+use crate::types::{Term, Type, a};
 
 impl<'t> Checker<'t> {
     /// Checks a block; the term is what a reference to it amounts to.
@@ -44,9 +42,10 @@ impl<'t> Checker<'t> {
                     checked.table = Some(table.table_type());
                     Term::new(Type::Table(table), self.reference_to(id))
                 }
-                None => {
-                    Term::new(Type::Block(kind.name.as_str().into()), self.reference_to(id))
-                }
+                None => Term::new(
+                    Type::Block(kind.name.as_str().into()),
+                    self.reference_to(id),
+                ),
             }
         };
         self.blocks[id] = Some(checked);
@@ -87,15 +86,31 @@ impl<'t> Checker<'t> {
         let word = block.path.text();
         let head = block.head();
         let parts: [(&str, &str, Option<Span>); 3] = [
-            ("parameters", "params", block.parameters.as_ref().map(|_| head)),
-            ("type", "type", block.result.as_ref().map(|written| written.span)),
-            ("value", "value", block.value.as_ref().map(|value| value.span)),
+            (
+                "parameters",
+                "params",
+                block.parameters.as_ref().map(|_| head),
+            ),
+            (
+                "type",
+                "type",
+                block.result.as_ref().map(|written| written.span),
+            ),
+            (
+                "value",
+                "value",
+                block.value.as_ref().map(|value| value.span),
+            ),
         ];
         for (what, key, span) in parts {
             let Some(span) = span.filter(|_| !allowed.contains(&key)) else {
                 continue;
             };
-            let code = if key == "value" { code::VALUE_UNWANTED } else { code::HEAD_PART_UNWANTED };
+            let code = if key == "value" {
+                code::VALUE_UNWANTED
+            } else {
+                code::HEAD_PART_UNWANTED
+            };
             self.report(
                 Diagnostic::error(code, span, format!("a `{word}` has no {what}"))
                     .help("nothing would read it")
@@ -106,9 +121,13 @@ impl<'t> Checker<'t> {
         let repeat = block.repeat.as_ref().map(|repeat| repeat.span);
         for span in [repeat, when].into_iter().flatten() {
             self.report(
-                Diagnostic::error(code::FORM_UNSUPPORTED, span, "`for` and `when` on a block are not in this version")
-                    .help("the block would be made once and always, so it is refused")
-                    .help("write the blocks out, or leave this one out"),
+                Diagnostic::error(
+                    code::FORM_UNSUPPORTED,
+                    span,
+                    "`for` and `when` on a block are not in this version",
+                )
+                .help("the block would be made once and always, so it is refused")
+                .help("write the blocks out, or leave this one out"),
             );
         }
     }
@@ -144,7 +163,8 @@ impl<'t> Checker<'t> {
             for (parameter, argument) in parameters.iter().zip(bound) {
                 let value = match argument {
                     Some(argument) => {
-                        self.value(argument, &parameter.parameter_type, Env::library()).value
+                        self.value(argument, &parameter.parameter_type, Env::library())
+                            .value
                     }
                     None => self.parameter_default(parameter),
                 };
@@ -153,6 +173,29 @@ impl<'t> Checker<'t> {
             all.insert(name, values);
         }
         all
+    }
+
+    /// Reports attributes of an entry that takes none: a field, a `let`, an `output`.
+    pub(crate) fn refuse_attributes(&mut self, item: &Item) {
+        if matches!(item.node, Node::Block(_)) {
+            return;
+        }
+        for attribute in &item.attributes {
+            let name = attribute.path.text();
+            if !name.is_empty() {
+                self.attribute_unwanted(&name, attribute.path.span);
+            }
+        }
+    }
+
+    /// Reports an attribute where none has an effect.
+    pub(crate) fn attribute_unwanted(&mut self, name: &str, span: Span) {
+        let text = format!("`@{name}` has no meaning here");
+        self.report(
+            Diagnostic::error(code::ATTRIBUTE_UNKNOWN, span, text)
+                .help("it would stand here without any effect")
+                .help("blocks take attributes, and columns take data classes"),
+        );
     }
 
     /// What the block is placed on: written, or inherited from the nearest block around it.
@@ -182,9 +225,7 @@ impl<'t> Checker<'t> {
         let wanted = wanted?;
         let mut parent = self.nodes[id].parent;
         while let Some(outer) = parent {
-            let Some(outer_block) = self.nodes[outer].block else {
-                return None;
-            };
+            let outer_block = self.nodes[outer].block?;
             let same_kind = match &self.nodes[outer].form {
                 Form::Block(kind) => kind.place.kind() == Some(wanted),
                 _ => false,
@@ -204,11 +245,13 @@ impl<'t> Checker<'t> {
                 .help("no place is ever chosen silently: a second one would move things");
             let known = self.nodes_of_kind(wanted);
             let finding = match known.as_slice() {
-                [only] => finding.help(format!("write `on {only}` behind its name")).fix(
-                    format!("place it on {only}"),
-                    head.end(),
-                    format!(" on {only}"),
-                ),
+                [only] => finding
+                    .help(format!("write `on {only}` behind its name"))
+                    .fix(
+                        format!("place it on {only}"),
+                        head.end(),
+                        format!(" on {only}"),
+                    ),
                 _ => finding.help(format!("write `on` and a `{wanted}` behind its name")),
             };
             self.report(finding);
@@ -221,7 +264,11 @@ impl<'t> Checker<'t> {
             Form::Block(declared) => declared.name == kind,
             _ => false,
         };
-        self.nodes.iter().filter(of_kind).map(|node| node.name.text.clone()).collect()
+        self.nodes
+            .iter()
+            .filter(of_kind)
+            .map(|node| node.name.text.clone())
+            .collect()
     }
 
     /// The place written on a block, looked up once.
@@ -246,7 +293,11 @@ impl<'t> Checker<'t> {
                 Some(address.clone())
             }
             (found, _) => {
-                let text = format!("this is a {found}, and a {wanted} belongs here");
+                let text = format!(
+                    "this is {found}, and {wanted} belongs here",
+                    found = a(found),
+                    wanted = a(wanted)
+                );
                 let known = self.nodes_of_kind(wanted);
                 let finding = Diagnostic::error(code::PLACE_WRONG, written.span, text)
                     .help("what it is placed on decides what can be made of it");
@@ -279,7 +330,9 @@ impl<'t> Checker<'t> {
                 self.report(
                     Diagnostic::error(code::VALUE_MISSING, self.nodes[id].name.span, text)
                         .help(format!("its value says which {expected} it is"))
-                        .help(format!("write `= {expected}` with one of its cases behind the name")),
+                        .help(format!(
+                            "write `= {expected}` with one of its cases behind the name"
+                        )),
                 );
             }
         }
@@ -290,6 +343,7 @@ impl<'t> Checker<'t> {
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let mut stray = false;
         for item in block.items() {
+            self.refuse_attributes(item);
             match &item.node {
                 Node::Field { path, value } => {
                     let name = path.text();
@@ -313,7 +367,11 @@ impl<'t> Checker<'t> {
                         checked.fields.insert(name, field);
                     }
                 }
-                Node::Requirement { path, operator, value } => {
+                Node::Requirement {
+                    path,
+                    operator,
+                    value,
+                } => {
                     let Some(declared) = self.declared_field(kind, path, item) else {
                         stray = true;
                         continue;
@@ -372,10 +430,14 @@ impl<'t> Checker<'t> {
             return false;
         };
         self.report(
-            Diagnostic::error(code::FIELD_TWICE, span, format!("`{name}` stands here a second time"))
-                .also(first, "and here first")
-                .help("which of the two counts is not said anywhere")
-                .help("take one of them out"),
+            Diagnostic::error(
+                code::FIELD_TWICE,
+                span,
+                format!("`{name}` stands here a second time"),
+            )
+            .also(first, "and here first")
+            .help("which of the two counts is not said anywhere")
+            .help("take one of them out"),
         );
         true
     }
@@ -416,10 +478,15 @@ impl<'t> Checker<'t> {
             _ => declared.field_type.clone(),
         };
         let term = self.value(value, &expected, env);
-        if term.term_type.is_error() || !self.must_be_known(&term, value.span, "what is chosen by") {
+        if term.term_type.is_error() || !self.must_be_known(&term, value.span, "what is chosen by")
+        {
             return None;
         }
-        Some(Wish { field: name, operator: operator.text().to_owned(), value: term.value })
+        Some(Wish {
+            field: name,
+            operator: operator.text().to_owned(),
+            value: term.value,
+        })
     }
 
     fn fill_defaults(
@@ -438,151 +505,18 @@ impl<'t> Checker<'t> {
             }
             if let Some(default) = &declared.default {
                 let value = self.default_value(default, &declared.field_type);
-                let field_value =
-                    Field { value, span: name.span, written: false, secret: declared.secret };
+                let field_value = Field {
+                    value,
+                    span: name.span,
+                    written: false,
+                    secret: declared.secret,
+                };
                 checked.fields.insert(field.clone(), field_value);
             } else if declared.required() && !broken && !stray {
                 let finding = missing_field(field, declared, name.span, &kind.name);
                 self.report(finding);
             }
         }
-    }
-
-    /// The table that the entries of a section declare.
-    fn check_table(&mut self, id: NodeId, kind: &Kind, section: &str, block: &BlockItem) -> Table {
-        let address = self.nodes[id].address.clone();
-        let is_section = |item: &&Item| match &item.node {
-            Node::Block(nested) => nested.path.text() == section,
-            _ => false,
-        };
-        let found = block.items().iter().find(is_section);
-        let Some((item, Node::Block(nested))) = found.map(|item| (item, &item.node)) else {
-            let broken = self.nodes[id].broken || self.has_stray(kind, block);
-            if !broken {
-                let text = format!("this `{}` says nothing of its `{section}`", kind.name);
-                self.report(
-                    Diagnostic::error(code::FIELD_MISSING, self.nodes[id].name.span, text)
-                        .help("every step after it is checked against its columns")
-                        .help(format!("add `{section} {{ name : type }}`")),
-                );
-            }
-            return Table::new(address, Vec::new(), true);
-        };
-        let mut columns: Vec<TableColumn> = Vec::new();
-        let mut seen: BTreeMap<String, Span> = BTreeMap::new();
-        let mut open = item.broken || nested.body.is_none();
-        for entry in nested.items() {
-            match &entry.node {
-                Node::Column { name, column_type: written, default } => {
-                    if let Some(default) = default {
-                        self.column_default(default.span);
-                    }
-                    if let Some(first) = seen.get(&name.text).copied() {
-                        self.column_twice(&name.text, name.span, first);
-                        continue;
-                    }
-                    seen.insert(name.text.clone(), name.span);
-                    let column_type = match column_type(written) {
-                        Some((base, nullable)) => Some(ColumnType { base, nullable }),
-                        None => self.unknown_column_type(written),
-                    };
-                    columns.push(TableColumn {
-                        name: name.text.clone(),
-                        column_type,
-                        classes: self.classes(&entry.attributes),
-                        span: entry.span,
-                    });
-                }
-                Node::Bad => open = true,
-                _ => {
-                    open = true;
-                    if !entry.broken {
-                        self.report(
-                            Diagnostic::error(code::ENTRY_OUT_OF_PLACE, entry.span, "this is no column")
-                                .help("the order and the types of all columns follow from this list")
-                                .help("write `name : type`"),
-                        );
-                    }
-                }
-            }
-        }
-        if columns.is_empty() && !open {
-            self.report(
-                Diagnostic::error(code::TABLE_EMPTY, nested.path.span, "there is no column here")
-                    .help("nothing could be learned from a table without columns")
-                    .help("add `name : type`, one line for each column of the data"),
-            );
-            open = true;
-        }
-        Table::new(address, columns, open)
-    }
-
-    fn has_stray(&self, kind: &Kind, block: &BlockItem) -> bool {
-        let is_stray = |item: &Item| match &item.node {
-            Node::Field { path, .. } => !kind.fields.contains_key(&path.text()),
-            Node::Block(_) => true,
-            Node::Requirement { .. } => false,
-            _ => true,
-        };
-        block.items().iter().any(is_stray)
-    }
-
-    fn column_default(&mut self, span: Span) {
-        self.report(
-            Diagnostic::error(code::ENTRY_OUT_OF_PLACE, span, "a column has no default")
-                .help("cells come from the data; a missing one is missing")
-                .help("take it out, and use `x ?? value` where the column is used"),
-        );
-    }
-
-    fn column_twice(&mut self, name: &str, span: Span, first: Span) {
-        self.report(
-            Diagnostic::error(code::COLUMN_TWICE, span, format!("the column `{name}` stands here twice"))
-                .also(first, "here first")
-                .help("a reference by this name could mean either")
-                .help("rename or take out one of the two"),
-        );
-    }
-
-    fn unknown_column_type(&mut self, written: &crate::tree::TypeExpr) -> Option<ColumnType> {
-        let crate::tree::TypeKind::Named { path, .. } = &written.kind else {
-            return None;
-        };
-        let name = path.text();
-        let meant = nearest(&name, COLUMN_WORDS);
-        self.report(
-            Diagnostic::error(
-                code::COLUMN_TYPE_UNKNOWN,
-                written.span,
-                format!("no column has the type `{name}`"),
-            )
-            .help(format!("the types of columns are {}", crate::scope::list(&COLUMN_WORDS)))
-            .suggest(path.span, &name, meant),
-        );
-        None
-    }
-
-    /// The data classes written on a column, with what they imply.
-    pub(crate) fn classes(&mut self, attributes: &[Attribute]) -> BTreeSet<String> {
-        let mut all = BTreeSet::new();
-        for attribute in attributes {
-            let name = attribute.path.text();
-            if self.library.classes.contains_key(&name) {
-                all.extend(self.library.closure(&name));
-            } else if !name.is_empty() {
-                let meant = nearest(&name, self.library.classes.keys().map(String::as_str));
-                self.report(
-                    Diagnostic::error(
-                        code::CLASS_UNKNOWN,
-                        attribute.path.span,
-                        format!("there is no data class `{name}`"),
-                    )
-                    .help("what a column's cells say about people decides what may be done with them")
-                    .suggest(attribute.path.span, &name, meant),
-                );
-            }
-        }
-        all
     }
 }
 
@@ -594,7 +528,13 @@ pub(crate) fn unknown_field(
     known: &[&str],
     kind: &Kind,
 ) -> Diagnostic {
-    let meant = nearest(name, known.iter().copied().chain(kind.nested.keys().map(String::as_str)));
+    let meant = nearest(
+        name,
+        known
+            .iter()
+            .copied()
+            .chain(kind.nested.keys().map(String::as_str)),
+    );
     let text = format!("a `{of}` has no field `{name}`");
     let finding = Diagnostic::error(code::FIELD_UNKNOWN, span, text)
         .help("nothing would read it, so it would have no effect");
@@ -612,12 +552,18 @@ pub(crate) fn missing_field(
     span: Span,
     of: &str,
 ) -> Diagnostic {
-    let finding =
-        Diagnostic::error(code::FIELD_MISSING, span, format!("this `{of}` says nothing of its `{name}`"))
-            .help("there is no value that would be right for everybody");
+    let finding = Diagnostic::error(
+        code::FIELD_MISSING,
+        span,
+        format!("this `{of}` says nothing of its `{name}`"),
+    )
+    .help("there is no value that would be right for everybody");
     let what = match declared.documentation.lines().next() {
         Some(line) if !line.is_empty() => format!(": {}", line.trim_end_matches('.')),
         _ => String::new(),
     };
-    finding.help(format!("add `{name} = …`, a {}{what}", declared.field_type))
+    finding.help(format!(
+        "add `{name} = …`, {}{what}",
+        a(&declared.field_type)
+    ))
 }

@@ -13,7 +13,7 @@ use crate::functions;
 use crate::scope::list;
 use crate::suggest::nearest;
 use crate::tree::{Argument, Expr, ExprKind, Require};
-use crate::types::{Default, EnumType, Parameter, Term, Type};
+use crate::types::{Default, EnumType, Parameter, Term, Type, a};
 
 impl Checker<'_> {
     pub(crate) fn eval_call(
@@ -95,14 +95,21 @@ impl Checker<'_> {
         env: Env<'_>,
     ) -> Term {
         let Some(case) = enumeration.case(name) else {
-            let cases: Vec<&str> =
-                enumeration.cases().iter().map(|case| case.name.as_str()).collect();
+            let cases: Vec<&str> = enumeration
+                .cases()
+                .iter()
+                .map(|case| case.name.as_str())
+                .collect();
             let meant = nearest(name, cases.iter().copied());
             let of = enumeration.name.as_deref().unwrap_or("enum");
             self.report(
-                Diagnostic::error(code::CASE_UNKNOWN, span, format!("`{name}` is no case of `{of}`"))
-                    .help(format!("the cases are {}", list(&cases)))
-                    .suggest(span, name, meant),
+                Diagnostic::error(
+                    code::CASE_UNKNOWN,
+                    span,
+                    format!("`{name}` is no case of `{of}`"),
+                )
+                .help(format!("the cases are {}", list(&cases)))
+                .suggest(span, name, meant),
             );
             return Term::error();
         };
@@ -130,7 +137,10 @@ impl Checker<'_> {
         if failed {
             return Term::error();
         }
-        let value = Value::Case { name: name.to_owned(), arguments: payload };
+        let value = Value::Case {
+            name: name.to_owned(),
+            arguments: payload,
+        };
         Term::new(Type::Enum(Arc::clone(enumeration)), value)
     }
 
@@ -173,7 +183,10 @@ impl Checker<'_> {
             };
             if bound[at].is_some() {
                 failed = true;
-                let at_span = argument.name.as_ref().map_or(argument.value.span, |n| n.span);
+                let at_span = argument
+                    .name
+                    .as_ref()
+                    .map_or(argument.value.span, |n| n.span);
                 let text = format!("`{}` is given twice", parameters[at].name);
                 self.report(
                     Diagnostic::error(code::ARGUMENT_TWICE, at_span, text)
@@ -191,7 +204,11 @@ impl Checker<'_> {
                 self.report(
                     Diagnostic::error(code::ARGUMENT_MISSING, span, text)
                         .help("there is no value that would be right for everybody")
-                        .help(format!("give a {}: `{what}({} = …)`", parameter.parameter_type, parameter.name)),
+                        .help(format!(
+                            "give {}: `{what}({} = …)`",
+                            a(&parameter.parameter_type),
+                            parameter.name
+                        )),
                 );
             }
         }
@@ -273,11 +290,15 @@ impl Checker<'_> {
             Type::LikeOf(names) => {
                 let of = |name: &Arc<str>| {
                     let place = function.parameters.iter().position(|p| *p.name == **name);
-                    place.and_then(|place| terms.get(place)).map(|term| term.term_type.bare().clone())
+                    place
+                        .and_then(|place| terms.get(place))
+                        .map(|term| term.term_type.bare().clone())
                 };
                 let mut all = names.iter().filter_map(of);
                 let first = all.next().unwrap_or(Type::Any);
-                all.fold(first, |common, next| unify(&common, &next).unwrap_or(Type::Any))
+                all.fold(first, |common, next| {
+                    unify(&common, &next).unwrap_or(Type::Any)
+                })
             }
             Type::Float => Type::Decimal,
             other => other.clone(),
@@ -302,13 +323,23 @@ impl Checker<'_> {
         term: &Term,
         env: Env<'_>,
     ) -> Result<(), Option<String>> {
-        let local = Local { name, term, next: None };
-        let inside = Env { locals: Some(&local), ..env };
+        let local = Local {
+            name,
+            term,
+            next: None,
+        };
+        let inside = Env {
+            locals: Some(&local),
+            ..env
+        };
         let result = self.value(&require.condition, &Type::Bool, inside);
         if result.value != Value::Bool(false) {
             return Ok(());
         }
-        let message = require.message.as_ref().map(|message| self.value(message, &Type::String, inside));
+        let message = require
+            .message
+            .as_ref()
+            .map(|message| self.value(message, &Type::String, inside));
         Err(message.and_then(|term| term.value.as_text().map(str::to_owned)))
     }
 }

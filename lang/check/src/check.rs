@@ -72,12 +72,18 @@ pub(crate) struct Env<'e> {
 impl Env<'_> {
     /// Names of this scope and those around it.
     pub(crate) fn of(scope: usize) -> Env<'static> {
-        Env { scope: Some(scope), locals: None }
+        Env {
+            scope: Some(scope),
+            locals: None,
+        }
     }
 
     /// No names but the library's.
     pub(crate) fn library() -> Env<'static> {
-        Env { scope: None, locals: None }
+        Env {
+            scope: None,
+            locals: None,
+        }
     }
 
     /// What a loop or a condition names so.
@@ -153,7 +159,10 @@ impl<'t> Checker<'t> {
 
     /// The block itself as a value.
     pub(crate) fn reference_to(&self, id: NodeId) -> Value {
-        Value::Reference(Reference { address: self.nodes[id].address.clone(), path: Vec::new() })
+        Value::Reference(Reference {
+            address: self.nodes[id].address.clone(),
+            path: Vec::new(),
+        })
     }
 
     /// Whether this declaration was evaluated without waiting for it now.
@@ -175,7 +184,8 @@ impl<'t> Checker<'t> {
             _ => {}
         }
         if self.running.len() >= WAITING_DECLARATIONS_MAX {
-            let text = format!("more than {WAITING_DECLARATIONS_MAX} declarations wait for one another");
+            let text =
+                format!("more than {WAITING_DECLARATIONS_MAX} declarations wait for one another");
             self.report(
                 Diagnostic::error(code::LIMIT, span, text)
                     .help("every limit is there so that checking always ends, and soon")
@@ -202,7 +212,11 @@ impl<'t> Checker<'t> {
 
     /// A declaration that is needed for its own value.
     fn report_running(&mut self, id: NodeId, span: Span) {
-        let from = self.running.iter().position(|running| *running == id).unwrap_or(0);
+        let from = self
+            .running
+            .iter()
+            .position(|running| *running == id)
+            .unwrap_or(0);
         let names: Vec<String> = self.running[from..]
             .iter()
             .map(|running| self.nodes[*running].name.text.clone())
@@ -273,7 +287,7 @@ impl<'t> Checker<'t> {
 
     /// A type written by a user.
     pub(crate) fn written_type(&mut self, written: &crate::tree::TypeExpr) -> Type {
-        match crate::declare::resolve(self.library, written, &self.kind_names) {
+        match crate::resolve::resolve(self.library, written, &self.kind_names) {
             Ok(resolved) if is_for_people(&resolved) => resolved,
             Ok(_) => {
                 self.unknown_type("that", written.span);
@@ -288,13 +302,17 @@ impl<'t> Checker<'t> {
 
     fn unknown_type(&mut self, name: &str, span: Span) {
         let known = (self.library.types.keys().map(String::as_str))
-            .chain(crate::declare::TYPE_WORDS)
+            .chain(crate::resolve::TYPE_WORDS)
             .chain(self.kind_names.iter().copied());
         let meant = crate::suggest::nearest(name, known);
         self.report(
-            Diagnostic::error(code::TYPE_UNKNOWN, span, format!("there is no type `{name}` here"))
-                .help("without its type, nothing that uses it can be checked")
-                .suggest(span, name, meant),
+            Diagnostic::error(
+                code::TYPE_UNKNOWN,
+                span,
+                format!("there is no type `{name}` here"),
+            )
+            .help("without its type, nothing that uses it can be checked")
+            .suggest(span, name, meant),
         );
     }
 }
@@ -313,7 +331,7 @@ fn is_for_people(written: &Type) -> bool {
         | Type::LikeOf(_)
         | Type::FitsOf(_)
         | Type::RowOf(_)
-        | Type::ColumnType
+        | Type::CellType
         | Type::Float
         | Type::Category
         | Type::Opaque(_) => false,

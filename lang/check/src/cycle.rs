@@ -18,12 +18,19 @@ struct Edge {
 impl Checker<'_> {
     /// Reports every circle of references, each once.
     pub(crate) fn check_cycles(&mut self, program: &Program) {
-        let index: HashMap<&Address, usize> =
-            program.blocks.iter().enumerate().map(|(place, block)| (&block.address, place)).collect();
-        let edges: Vec<Vec<Edge>> =
-            (0..program.blocks.len()).map(|place| self.edges(program, place, &index)).collect();
+        let index: HashMap<&Address, usize> = program
+            .blocks
+            .iter()
+            .enumerate()
+            .map(|(place, block)| (&block.address, place))
+            .collect();
+        let edges: Vec<Vec<Edge>> = (0..program.blocks.len())
+            .map(|place| self.edges(program, place, &index))
+            .collect();
         let findings = circles(program, &edges);
-        findings.into_iter().for_each(|finding| self.report(finding));
+        findings
+            .into_iter()
+            .for_each(|finding| self.report(finding));
     }
 
     fn edges(
@@ -36,11 +43,18 @@ impl Checker<'_> {
         let mut edges = Vec::new();
         let mut add = |value: &Value, span: Span| {
             value.for_each_reference(&mut |reference| {
-                edges.extend(index.get(&reference.address).map(|to| Edge { to: *to, span }));
+                edges.extend(
+                    index
+                        .get(&reference.address)
+                        .map(|to| Edge { to: *to, span }),
+                );
             });
         };
         let late = |field: &str| {
-            let form = self.addresses.get(&block.address).map(|id| &self.nodes[*id].form);
+            let form = self
+                .addresses
+                .get(&block.address)
+                .map(|id| &self.nodes[*id].form);
             match form {
                 Some(Form::Block(kind)) => kind.fields.get(field).is_some_and(|field| field.late),
                 _ => false,
@@ -67,7 +81,10 @@ impl Checker<'_> {
             }
         }
         if let Some(to) = block.place.as_ref().and_then(|place| index.get(place)) {
-            edges.push(Edge { to: *to, span: block.name_span });
+            edges.push(Edge {
+                to: *to,
+                span: block.name_span,
+            });
         }
         edges
     }
@@ -107,8 +124,10 @@ fn circles(program: &Program, edges: &[Vec<Edge>]) -> Vec<Diagnostic> {
             return findings;
         }
         let (circle, span) = walk(next, edges, &gone);
-        let names: Vec<String> =
-            circle.iter().map(|place| program.blocks[*place].address.name().to_owned()).collect();
+        let names: Vec<String> = circle
+            .iter()
+            .map(|place| program.blocks[*place].address.name().to_owned())
+            .collect();
         findings.push(cycle_finding(span, &names));
         ready.extend(circle);
     }

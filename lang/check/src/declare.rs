@@ -3,22 +3,30 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use mlinfra_api::{ColumnBase, Dimension};
+use mlinfra_api::Dimension;
 use rust_decimal::Decimal;
 
 use crate::diagnostic::FileId;
 use crate::quantity::Unit;
+use crate::resolve::{UnknownType, resolve, type_name, type_words, word, word_type};
 use crate::schema::{
     Class, FieldDeclaration, Function, Kind, KindValue, Library, Operation, Place, ResultRule,
     column_base,
 };
-use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, TypeArgument, TypeExpr, TypeKind};
+use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, TypeExpr};
 use crate::types::{Case, CaseResult, CheckedType, Default, EnumType, Parameter, Type};
 use crate::{lower, tree};
 
 /// The words that begin a declaration.
-pub(crate) const FORMS: [&str; 7] =
-    ["unit", "type", "kind", "op", "function", "data_class", "attribute"];
+pub(crate) const FORMS: [&str; 7] = [
+    "unit",
+    "type",
+    "kind",
+    "op",
+    "function",
+    "data_class",
+    "attribute",
+];
 
 /// Reads the library's texts. What is wrong with them is in [`Library::faults`].
 pub(crate) fn read(texts: &[&str]) -> Library {
@@ -26,32 +34,44 @@ pub(crate) fn read(texts: &[&str]) -> Library {
     let mut items = Vec::new();
     for text in texts {
         let lowered = lower::lower(text, FileId(u32::MAX));
-        library.faults.extend(lowered.findings.iter().map(|f| f.primary.text.clone()));
+        library
+            .faults
+            .extend(lowered.findings.iter().map(|f| f.primary.text.clone()));
         items.extend(lowered.items);
     }
     let mut forms: BTreeMap<&str, Vec<(&Item, &BlockItem, &str)>> = BTreeMap::new();
     for item in &items {
         match named_block(item) {
             Some((form, name, block)) => forms.entry(form).or_default().push((item, block, name)),
-            None => library.faults.push(format!("no declaration: {:?}", item.span)),
+            None => library
+                .faults
+                .push(format!("no declaration: {:?}", item.span)),
         }
     }
     let of = |form: &str| forms.get(form).map_or(&[][..], Vec::as_slice);
-    of("unit").iter().for_each(|(item, block, name)| unit(&mut library, item, block, name));
-    of("data_class").iter().for_each(|(item, block, name)| class(&mut library, item, block, name));
+    of("unit")
+        .iter()
+        .for_each(|(item, block, name)| unit(&mut library, item, block, name));
+    of("data_class")
+        .iter()
+        .for_each(|(item, block, name)| class(&mut library, item, block, name));
     let kinds: Vec<&str> = of("kind").iter().map(|(_, _, name)| *name).collect();
     of("type").iter().for_each(|(_, block, name)| {
         let declared = type_head(&mut library, block, name, &kinds);
         library.types.insert((*name).to_owned(), declared);
     });
-    of("type").iter().for_each(|(_, block, name)| cases(&mut library, block, name, &kinds));
+    of("type")
+        .iter()
+        .for_each(|(_, block, name)| cases(&mut library, block, name, &kinds));
     for (item, block, name) in of("kind") {
         let kind = kind(&mut library, item, block, name, &kinds);
         library.kinds.insert((*name).to_owned(), Arc::new(kind));
     }
     for (item, block, name) in of("op") {
         let operation = operation(&mut library, item, block, name, &kinds);
-        library.operations.insert((*name).to_owned(), Arc::new(operation));
+        library
+            .operations
+            .insert((*name).to_owned(), Arc::new(operation));
     }
     for (item, block, name) in of("function") {
         let declared = Function {
@@ -61,7 +81,9 @@ pub(crate) fn read(texts: &[&str]) -> Library {
             row: has(item, "row"),
             value: has(item, "value"),
         };
-        library.functions.insert((*name).to_owned(), Arc::new(declared));
+        library
+            .functions
+            .insert((*name).to_owned(), Arc::new(declared));
     }
     for (_, block, name) in of("attribute") {
         let declared = parameters(&mut library, block, &kinds);
@@ -82,20 +104,36 @@ fn named_block(item: &Item) -> Option<(&str, &str, &BlockItem)> {
 
 /// Whether the item carries this attribute.
 fn has(item: &Item, name: &str) -> bool {
-    item.attributes.iter().any(|attribute| attribute.path.text() == name)
+    item.attributes
+        .iter()
+        .any(|attribute| attribute.path.text() == name)
 }
 
 /// The words in the parentheses of this attribute.
 fn words(item: &Item, name: &str) -> Vec<String> {
     let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
-    let arguments = item.attributes.iter().filter(same).flat_map(|a| &a.arguments);
-    arguments.filter_map(|a| a.value.as_name().map(str::to_owned)).collect()
+    let arguments = item
+        .attributes
+        .iter()
+        .filter(same)
+        .flat_map(|a| &a.arguments);
+    arguments
+        .filter_map(|a| a.value.as_name().map(str::to_owned))
+        .collect()
 }
 
 /// The number in the parentheses of this attribute.
 fn number(item: &Item, name: &str) -> Option<u32> {
     let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
-    match &item.attributes.iter().find(same)?.arguments.first()?.value.kind {
+    match &item
+        .attributes
+        .iter()
+        .find(same)?
+        .arguments
+        .first()?
+        .value
+        .kind
+    {
         ExprKind::Number { digits, .. } => digits.parse().ok(),
         _ => None,
     }
@@ -103,11 +141,16 @@ fn number(item: &Item, name: &str) -> Option<u32> {
 
 fn unit(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
     let declared = match &block.value {
-        None => Some(Unit { factor: Decimal::ONE, dimension: Dimension::base(name) }),
+        None => Some(Unit {
+            factor: Decimal::ONE,
+            dimension: Dimension::base(name),
+        }),
         Some(value) => amount(library, value),
     };
     let Some(declared) = declared else {
-        library.faults.push(format!("unit {name} is not so many of a known one"));
+        library
+            .faults
+            .push(format!("unit {name} is not so many of a known one"));
         return;
     };
     if has(item, "plural") {
@@ -120,12 +163,24 @@ fn unit(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
 fn amount(library: &Library, value: &Expr) -> Option<Unit> {
     match &value.kind {
         ExprKind::Name(name) => library.unit(name).cloned(),
-        ExprKind::Number { digits, percent: false, unit } => {
+        ExprKind::Number {
+            digits,
+            percent: false,
+            unit,
+        } => {
             let number: Decimal = digits.replace('_', "").parse().ok()?;
             let unit = unit_of(library, unit.as_ref()?).ok()?;
-            Some(Unit { factor: number.checked_mul(unit.factor)?, dimension: unit.dimension })
+            Some(Unit {
+                factor: number.checked_mul(unit.factor)?,
+                dimension: unit.dimension,
+            })
         }
-        ExprKind::Binary { operator: tree::Binary::Divide, left, right, .. } => {
+        ExprKind::Binary {
+            operator: tree::Binary::Divide,
+            left,
+            right,
+            ..
+        } => {
             let (left, right) = (amount(library, left)?, amount(library, right)?);
             Some(Unit {
                 factor: left.factor.checked_div(right.factor)?,
@@ -141,7 +196,10 @@ pub(crate) fn unit_of<'u>(
     library: &Library,
     written: &'u tree::Unit,
 ) -> Result<Unit, &'u tree::Name> {
-    let mut all = Unit { factor: Decimal::ONE, dimension: Dimension::default() };
+    let mut all = Unit {
+        factor: Decimal::ONE,
+        dimension: Dimension::default(),
+    };
     if let Some(over) = &written.over {
         all = library.unit(&over.text).cloned().ok_or(over)?;
     }
@@ -154,13 +212,20 @@ pub(crate) fn unit_of<'u>(
 }
 
 fn class(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
-    let mut class = Class { implies: Vec::new(), never_learned: has(item, "never_learned") };
+    let mut class = Class {
+        implies: Vec::new(),
+        never_learned: has(item, "never_learned"),
+    };
     for entry in block.items() {
         if let Node::Field { path, value } = &entry.node
             && path.text() == "implies"
             && let ExprKind::List(elements) = &value.kind
         {
-            class.implies.extend(elements.iter().filter_map(|e| e.as_name().map(str::to_owned)));
+            class.implies.extend(
+                elements
+                    .iter()
+                    .filter_map(|e| e.as_name().map(str::to_owned)),
+            );
         }
     }
     library.classes.insert(name.to_owned(), class);
@@ -171,7 +236,10 @@ fn type_head(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str
         if block.body.is_none() {
             return Type::Opaque(name.into());
         }
-        let named = EnumType { name: Some(name.to_owned()), cases: OnceLock::new() };
+        let named = EnumType {
+            name: Some(name.to_owned()),
+            cases: OnceLock::new(),
+        };
         return Type::Enum(Arc::new(named));
     };
     let base = match amount(library, value) {
@@ -179,7 +247,9 @@ fn type_head(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str
         None => match value.as_name().map(|word| word_type(library, word, kinds)) {
             Some(Some(base)) => base,
             _ => {
-                library.faults.push(format!("type {name} is made from something unknown"));
+                library
+                    .faults
+                    .push(format!("type {name} is made from something unknown"));
                 Type::Error
             }
         },
@@ -192,7 +262,11 @@ fn type_head(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str
     if requires.is_empty() {
         return base;
     }
-    Type::Checked(Arc::new(CheckedType { name: name.to_owned(), base, requires }))
+    Type::Checked(Arc::new(CheckedType {
+        name: name.to_owned(),
+        base,
+        requires,
+    }))
 }
 
 fn cases(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) {
@@ -202,7 +276,9 @@ fn cases(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) {
     let mut all = Vec::new();
     for item in block.items() {
         let Some(("case", name, block)) = named_block(item) else {
-            library.faults.push(format!("type {name} holds something that is no case"));
+            library
+                .faults
+                .push(format!("type {name} holds something that is no case"));
             continue;
         };
         let result = match block.result.as_ref().and_then(word) {
@@ -219,26 +295,19 @@ fn cases(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) {
         all.push(Case {
             name: name.to_owned(),
             parameters: parameters(library, block, kinds),
-            takes: words(item, "takes").iter().filter_map(|word| column_base(word)).collect(),
+            takes: words(item, "takes")
+                .iter()
+                .filter_map(|word| column_base(word))
+                .collect(),
             result,
             clears: words(item, "clears"),
             adds: words(item, "adds"),
         });
     }
     if enumeration.cases.set(all).is_err() {
-        library.faults.push(format!("type {name} is declared twice"));
-    }
-}
-
-/// The word of a type that is nothing but a word.
-fn word(written: &TypeExpr) -> Option<&str> {
-    match &written.kind {
-        TypeKind::Named { path, arguments, optional: false }
-            if arguments.is_empty() && path.names.len() == 1 =>
-        {
-            Some(&path.names[0].text)
-        }
-        _ => None,
+        library
+            .faults
+            .push(format!("type {name} is declared twice"));
     }
 }
 
@@ -291,7 +360,12 @@ fn place(library: &mut Library, block: &BlockItem, kinds: &[&str]) -> Place {
 }
 
 fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, FieldDeclaration)> {
-    let Node::Column { name, column_type, default } = &item.node else {
+    let Node::Column {
+        name,
+        column_type,
+        default,
+    } = &item.node
+    else {
         return None;
     };
     let mut field_type = optional_type(library, Some(column_type), kinds);
@@ -311,20 +385,20 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
     Some((name.text.clone(), declared))
 }
 
-fn kind(
-    library: &mut Library,
-    item: &Item,
-    block: &BlockItem,
-    name: &str,
-    kinds: &[&str],
-) -> Kind {
-    let value = match block.value.as_ref().map(|value| value.as_name().unwrap_or("")) {
+fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds: &[&str]) -> Kind {
+    let value = match block
+        .value
+        .as_ref()
+        .map(|value| value.as_name().unwrap_or(""))
+    {
         None => KindValue::Nothing,
         Some("op") => KindValue::Operation,
         Some(word) => match word_type(library, word, kinds) {
             Some(resolved) => KindValue::Of(resolved),
             None => {
-                library.faults.push(format!("kind {name} has a value of no type"));
+                library
+                    .faults
+                    .push(format!("kind {name} has a value of no type"));
                 KindValue::Nothing
             }
         },
@@ -361,7 +435,9 @@ fn kind(
             }
             declared.fields.insert(name, field);
         } else {
-            library.faults.push(format!("kind {name} holds something that is no field"));
+            library
+                .faults
+                .push(format!("kind {name} holds something that is no field"));
         }
     }
     declared
@@ -399,7 +475,9 @@ fn operation(
             Some((name, field)) => {
                 declared.fields.insert(name, field);
             }
-            None => library.faults.push(format!("op {name} holds something that is no field")),
+            None => library
+                .faults
+                .push(format!("op {name} holds something that is no field")),
         }
     }
     declared
@@ -425,112 +503,10 @@ fn result_rule(library: &mut Library, block: &BlockItem, name: &str) -> ResultRu
         ("release", [_]) => ResultRule::Release { model: data },
         (word, []) if library.types.contains_key(word) => ResultRule::Opaque(word.to_owned()),
         (word, _) => {
-            library.faults.push(format!("op {name}: no type function {word}"));
+            library
+                .faults
+                .push(format!("op {name}: no type function {word}"));
             ResultRule::Opaque(String::new())
         }
-    }
-}
-
-/// The word before the parentheses.
-fn type_name(written: &TypeExpr) -> Option<&str> {
-    match &written.kind {
-        TypeKind::Named { path, .. } if path.names.len() == 1 => Some(&path.names[0].text),
-        _ => None,
-    }
-}
-
-/// The bare words in the parentheses.
-pub(crate) fn type_words(written: &TypeExpr) -> Vec<String> {
-    let TypeKind::Named { arguments, .. } = &written.kind else {
-        return Vec::new();
-    };
-    let bare = |argument: &TypeArgument| match argument {
-        TypeArgument::Type(inner) => word(inner).map(str::to_owned),
-        TypeArgument::Literal => None,
-    };
-    arguments.iter().filter_map(bare).collect()
-}
-
-/// A name that is no type.
-pub(crate) struct UnknownType {
-    pub(crate) name: String,
-    pub(crate) span: crate::diagnostic::Span,
-}
-
-/// The type as written.
-pub(crate) fn resolve(
-    library: &Library,
-    written: &TypeExpr,
-    kinds: &[&str],
-) -> Result<Type, UnknownType> {
-    let (path, arguments, optional) = match &written.kind {
-        TypeKind::Bad => return Ok(Type::Error),
-        TypeKind::Union(members) => {
-            let members: Result<Vec<Type>, UnknownType> =
-                members.iter().map(|member| resolve(library, member, kinds)).collect();
-            return Ok(Type::Union(Arc::new(members?)));
-        }
-        TypeKind::Named { path, arguments, optional } => (path, arguments, *optional),
-    };
-    let name = path.text();
-    let unknown = || UnknownType { name: name.clone(), span: path.span };
-    let inner = || match arguments.first() {
-        Some(TypeArgument::Type(inner)) => resolve(library, inner, kinds).map(Arc::new),
-        _ => Err(unknown()),
-    };
-    let words = type_words(written);
-    let first = || words.first().map(|word| Arc::<str>::from(word.as_str())).ok_or_else(unknown);
-    let resolved = match (name.as_str(), arguments.is_empty()) {
-        ("list", false) => Type::List(inner()?),
-        ("map", false) => Type::Map(inner()?),
-        ("range", false) => Type::Range(inner()?),
-        ("enum", false) if words.len() == arguments.len() => Type::enumeration(words),
-        ("column", false) => Type::ColumnOf(first()?, words.get(1).and_then(|w| column_base(w))),
-        ("like", false) => Type::LikeOf(words.iter().map(|word| word.as_str().into()).collect()),
-        ("fits", false) => Type::FitsOf(first()?),
-        ("row", false) => Type::RowOf(first()?),
-        (word, true) => word_type(library, word, kinds).ok_or_else(unknown)?,
-        _ => return Err(unknown()),
-    };
-    Ok(if optional { resolved.optional() } else { resolved })
-}
-
-fn word_type(library: &Library, word: &str, kinds: &[&str]) -> Option<Type> {
-    Some(match word {
-        "bool" => Type::Bool,
-        "int" => Type::Int,
-        "decimal" => Type::Decimal,
-        "string" => Type::String,
-        "date" => Type::Date,
-        "float" => Type::Float,
-        "category" => Type::Category,
-        "any" => Type::Any,
-        "type" => Type::ColumnType,
-        "table" => Type::AnyTable,
-        "weights" => Type::AnyWeights,
-        "release" => Type::AnyRelease,
-        _ => {
-            if let Some(declared) = library.types.get(word) {
-                return Some(declared.clone());
-            }
-            if kinds.contains(&word) {
-                return Some(Type::Block(word.into()));
-            }
-            return library.unit(word).map(|unit| Type::Quantity(unit.dimension.clone()));
-        }
-    })
-}
-
-/// The words that [`resolve`] knows for people to write.
-pub(crate) const TYPE_WORDS: [&str; 9] =
-    ["bool", "int", "decimal", "string", "date", "list", "map", "range", "enum"];
-
-/// The column type as written, if it is one.
-pub(crate) fn column_type(written: &TypeExpr) -> Option<(ColumnBase, bool)> {
-    match &written.kind {
-        TypeKind::Named { path, arguments, optional } if arguments.is_empty() => {
-            column_base(&path.text()).map(|base| (base, *optional))
-        }
-        _ => None,
     }
 }

@@ -155,9 +155,11 @@ impl Diagnostic {
     pub fn suggest(self, span: Span, wrong: &str, meant: Option<&str>) -> Self {
         match meant {
             None => self,
-            Some(meant) => self
-                .help(format!("did you mean `{meant}`?"))
-                .fix(format!("{wrong} → {meant}"), span, meant),
+            Some(meant) => self.help(format!("did you mean `{meant}`?")).fix(
+                format!("{wrong} → {meant}"),
+                span,
+                meant,
+            ),
         }
     }
 }

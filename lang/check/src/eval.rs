@@ -1,20 +1,19 @@
 //! Evaluates expressions: each becomes a type and a value in one pass.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mlinfra_api::Value;
 use rust_decimal::Decimal;
 
-use crate::check::{Checker, ELEMENTS_MAX, Env, Local, TEXT_BYTES_MAX};
+use crate::check::{Checker, Env, TEXT_BYTES_MAX};
 use crate::code;
 use crate::declare::unit_of;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::fit::{unify, widen};
 use crate::quantity::{self, NumberFault};
 use crate::suggest::nearest;
-use crate::tree::{Arm, Body, Expr, ExprKind, Loop, Node, Pattern, TextPart, Unit};
-use crate::types::{EnumType, Term, Type};
+use crate::tree::{Expr, ExprKind, TextPart, Unit};
+use crate::types::{EnumType, Term, Type, a};
 
 impl Checker<'_> {
     /// The expression as a value of the expected type; a finding if it is none.
@@ -28,9 +27,11 @@ impl Checker<'_> {
         match &expr.kind {
             ExprKind::Bad => Term::error(),
             ExprKind::Name(name) => self.eval_name(name, expr.span, expected, env),
-            ExprKind::Number { digits, percent, unit } => {
-                self.eval_number(digits, *percent, unit.as_ref(), expr.span)
-            }
+            ExprKind::Number {
+                digits,
+                percent,
+                unit,
+            } => self.eval_number(digits, *percent, unit.as_ref(), expr.span),
             ExprKind::Text(parts) => self.eval_text(parts, expr.span, env),
             // The parser has looked into the calendar already.
             ExprKind::Date(text) => Term::new(Type::Date, Value::Date(text.clone())),
@@ -38,9 +39,11 @@ impl Checker<'_> {
             ExprKind::Bool(flag) => Term::new(Type::Bool, Value::Bool(*flag)),
             ExprKind::None => Term::new(Type::Nothing, Value::None),
             ExprKind::List(elements) => self.eval_list(elements, expr.span, expected, env),
-            ExprKind::Comprehension { element, repeat, when } => {
-                self.eval_comprehension(element, repeat, when.as_deref(), expected, env)
-            }
+            ExprKind::Comprehension {
+                element,
+                repeat,
+                when,
+            } => self.eval_comprehension(element, repeat, when.as_deref(), expected, env),
             ExprKind::Record(body) => self.eval_record(body, expected, env),
             ExprKind::Call { callee, arguments } => {
                 self.eval_call(callee, arguments, expr.span, expected, env)
@@ -58,12 +61,17 @@ impl Checker<'_> {
                     _ => term,
                 }
             }
-            ExprKind::Binary { operator, operator_span, left, right } => {
-                self.eval_binary((*operator, *operator_span), left, right, expected, env)
-            }
-            ExprKind::If { condition, then, otherwise } => {
-                self.eval_if(condition, then, otherwise, expected, env)
-            }
+            ExprKind::Binary {
+                operator,
+                operator_span,
+                left,
+                right,
+            } => self.eval_binary((*operator, *operator_span), left, right, expected, env),
+            ExprKind::If {
+                condition,
+                then,
+                otherwise,
+            } => self.eval_if(condition, then, otherwise, expected, env),
             ExprKind::Match { subject, arms } => self.eval_match(subject, arms, expected, env),
         }
     }
@@ -71,7 +79,9 @@ impl Checker<'_> {
     fn eval_name(&mut self, name: &str, span: Span, expected: &Type, env: Env<'_>) -> Term {
         let mut enums: Vec<Arc<EnumType>> = Vec::new();
         expected.enums(&mut enums);
-        let case = enums.iter().find(|enumeration| enumeration.case(name).is_some());
+        let case = enums
+            .iter()
+            .find(|enumeration| enumeration.case(name).is_some());
         if let Some(enumeration) = case.cloned() {
             self.warn_ambiguous(name, span, &Type::Enum(Arc::clone(&enumeration)), env);
             return self.call_case(&enumeration, name, &[], span, env);
@@ -130,8 +140,17 @@ impl Checker<'_> {
             self.report(finding);
             return;
         }
-        let names = env.scope.map(|scope| self.names_from(scope)).unwrap_or_default();
-        let meant = nearest(name, cases.iter().copied().chain(names.iter().map(String::as_str)));
+        let names = env
+            .scope
+            .map(|scope| self.names_from(scope))
+            .unwrap_or_default();
+        let meant = nearest(
+            name,
+            cases
+                .iter()
+                .copied()
+                .chain(names.iter().map(String::as_str)),
+        );
         if !cases.is_empty() {
             let text = format!("`{name}` is no case of `{}`", expected.present());
             self.report(
@@ -141,8 +160,12 @@ impl Checker<'_> {
             );
             return;
         }
-        let finding = Diagnostic::error(code::NAME_UNKNOWN, span, format!("nothing is named `{name}`"))
-            .help("what refers to it can't be made before it is there");
+        let finding = Diagnostic::error(
+            code::NAME_UNKNOWN,
+            span,
+            format!("nothing is named `{name}`"),
+        )
+        .help("what refers to it can't be made before it is there");
         let finding = match meant {
             Some(_) => finding.suggest(span, name, meant),
             None => finding.help("declare it, or put a text in quotes"),
@@ -163,7 +186,9 @@ impl Checker<'_> {
                 Err(_) => self.number_fault(&NumberFault::Overflow, span),
             };
         }
-        let number = digits.parse::<Decimal>().or_else(|_| Decimal::from_scientific(digits));
+        let number = digits
+            .parse::<Decimal>()
+            .or_else(|_| Decimal::from_scientific(digits));
         let Ok(number) = number else {
             return self.number_fault(&NumberFault::Overflow, span);
         };
@@ -206,7 +231,11 @@ impl Checker<'_> {
             }
             NumberFault::Dimensions(left, right) => {
                 let (left, right) = (quantity::noun(left), quantity::noun(right));
-                let text = format!("a {left} on one side, a {right} on the other");
+                let text = format!(
+                    "{left} on one side, {right} on the other",
+                    left = a(left),
+                    right = a(right)
+                );
                 Diagnostic::error(code::DIMENSIONS_DIFFER, span, text)
                     .help("the result would be neither")
                     .help("compute with amounts of the same thing, or multiply by a rate")
@@ -227,7 +256,10 @@ impl Checker<'_> {
                 Err(fault) => self.number_fault(&fault, span),
             },
             other => {
-                let text = format!("this is a {other}, and only numbers have a sign");
+                let text = format!(
+                    "this is {other}, and only numbers have a sign",
+                    other = a(other)
+                );
                 self.report(
                     Diagnostic::error(code::OPERANDS_WRONG, span, text)
                         .help("an operator works on what it is made for alone")
@@ -281,12 +313,15 @@ impl Checker<'_> {
                 None
             }
             Value::String(text) => Some(text.clone()),
-            Value::Bool(_) | Value::Int(_) | Value::Decimal(_) | Value::Quantity(_)
+            Value::Bool(_)
+            | Value::Int(_)
+            | Value::Decimal(_)
+            | Value::Quantity(_)
             | Value::Date(_) => Some(term.value.to_string()),
             Value::Case { name, arguments } if arguments.is_empty() => Some(name.clone()),
             Value::Reference(reference) => Some(reference.address.name().to_owned()),
             _ => {
-                let text = format!("a {} has no text", term.term_type);
+                let text = format!("{} has no text", a(&term.term_type));
                 self.report(
                     Diagnostic::error(code::TYPE_WRONG, hole.span, text)
                         .help("only what has one obvious text can stand in a text")
@@ -321,7 +356,11 @@ impl Checker<'_> {
 
     /// Reports that a limit was reached.
     pub(crate) fn limit(&mut self, span: Span, text: &str) {
-        if self.findings.iter().any(|finding| finding.code == code::LIMIT) {
+        if self
+            .findings
+            .iter()
+            .any(|finding| finding.code == code::LIMIT)
+        {
             return;
         }
         self.report(
@@ -331,64 +370,13 @@ impl Checker<'_> {
         );
     }
 
-    /// Counts elements; false, with a finding, once there are too many.
-    fn count_elements(&mut self, count: usize, span: Span) -> bool {
-        self.elements = self.elements.saturating_add(count as u64);
-        if self.elements > ELEMENTS_MAX {
-            self.limit(span, &format!("more than {ELEMENTS_MAX} elements in all lists together"));
-            return false;
-        }
-        true
-    }
-
-    fn eval_list(
-        &mut self,
-        elements: &[Expr],
-        span: Span,
-        expected: &Type,
-        env: Env<'_>,
-    ) -> Term {
-        if !self.count_elements(elements.len(), span) {
-            return Term::error();
-        }
-        if let Type::List(inner) = expected.present() {
-            let terms: Vec<Term> =
-                elements.iter().map(|element| self.value(element, inner, env)).collect();
-            if terms.iter().any(|term| term.term_type.is_error()) {
-                return Term::error();
-            }
-            let first = terms.first().map_or((**inner).clone(), |term| term.term_type.clone());
-            let values = terms.into_iter().map(|term| term.value).collect();
-            return Term::new(Type::List(Arc::new(first)), Value::List(values));
-        }
-        let inner = if expected.is_error() { Type::Error } else { Type::Any };
-        let terms = elements.iter().map(|element| (self.eval(element, &inner, env), element.span));
-        let terms: Vec<(Term, Span)> = terms.collect();
-        self.list_of(terms)
-    }
-
-    /// A list of these terms, if they have a type in common.
-    fn list_of(&mut self, terms: Vec<(Term, Span)>) -> Term {
-        let mut common = Type::Any;
-        for (term, span) in &terms {
-            match unify(&common, &term.term_type) {
-                Some(unified) => common = unified,
-                None => {
-                    self.differ(&common, &term.term_type, *span);
-                    return Term::error();
-                }
-            }
-        }
-        if terms.iter().any(|(term, _)| term.term_type.is_error()) {
-            return Term::error();
-        }
-        let values = terms.into_iter().map(|(term, _)| widen(term, &common).value).collect();
-        Term::new(Type::List(Arc::new(common)), Value::List(values))
-    }
-
     /// Reports two values that must have one type and have not.
     pub(crate) fn differ(&mut self, first: &Type, second: &Type, span: Span) {
-        let text = format!("this is a {second}, and the others are a {first}");
+        let text = format!(
+            "this is {second}, and the others are {first}",
+            second = a(second),
+            first = a(first)
+        );
         self.report(
             Diagnostic::error(code::TYPE_WRONG, span, text)
                 .help("whoever reads the result must know what it is")
@@ -396,148 +384,16 @@ impl Checker<'_> {
         );
     }
 
-    fn eval_comprehension(
-        &mut self,
-        element: &Expr,
-        repeat: &Loop,
-        when: Option<&Expr>,
-        expected: &Type,
-        env: Env<'_>,
-    ) -> Term {
-        let inner = match expected.present() {
-            Type::List(inner) => (**inner).clone(),
-            _ => Type::Any,
-        };
-        let source = self.eval(&repeat.source, &Type::Any, env);
-        let Some(rounds) = self.rounds(&source, repeat) else {
-            return Term::error();
-        };
-        if !self.count_elements(rounds.len(), repeat.span) {
-            return Term::error();
-        }
-        let mut terms = Vec::new();
-        for round in &rounds {
-            let first = repeat.names.first().map_or("", |name| name.text.as_str());
-            let outer = Local { name: first, term: &round.0, next: env.locals };
-            let second = round.1.as_ref().zip(repeat.names.get(1));
-            let both = second.map(|(term, name)| Local { name: &name.text, term, next: Some(&outer) });
-            let inside = Env { locals: Some(both.as_ref().unwrap_or(&outer)), ..env };
-            let holds = match when {
-                None => true,
-                Some(condition) => match self.condition(condition, inside) {
-                    Some(holds) => holds,
-                    None => return Term::error(),
-                },
-            };
-            if holds {
-                let term = self.value(element, &inner, inside);
-                if term.term_type.is_error() {
-                    return Term::error();
-                }
-                terms.push((term, element.span));
-            }
-        }
-        self.list_of(terms)
-    }
-
-    /// What a loop's names stand for, round by round.
-    fn rounds(&mut self, source: &Term, repeat: &Loop) -> Option<Vec<(Term, Option<Term>)>> {
-        if source.term_type.is_error()
-            || !self.must_be_known(source, repeat.source.span, "what a loop goes over")
-        {
-            return None;
-        }
-        match (source.term_type.bare(), &source.value) {
-            (Type::List(inner), Value::List(elements)) => {
-                let round = |element: &Value| (Term::new((**inner).clone(), element.clone()), None);
-                Some(elements.iter().map(round).collect())
-            }
-            (Type::Map(inner), Value::Record(entries)) => {
-                let round = |(key, value): (&String, &Value)| {
-                    let value = Term::new((**inner).clone(), value.clone());
-                    (Term::new(Type::String, Value::text(key)), Some(value))
-                };
-                Some(entries.iter().map(round).collect())
-            }
-            (Type::Range(_), Value::Range(low, high)) => {
-                let (low, high) = (low.as_int()?, high.as_int()?);
-                let count = high.checked_sub(low).map_or(u64::MAX, |d| d.max(-1) as u64);
-                if count >= ELEMENTS_MAX && low <= high {
-                    self.limit(repeat.source.span, &format!("more than {ELEMENTS_MAX} rounds"));
-                    return None;
-                }
-                let round = |number| (Term::new(Type::Int, Value::Int(number)), None);
-                Some((low..=high).map(round).collect())
-            }
-            (other, _) => {
-                let text = format!("this is a {other}; a loop goes over a list, a map or a range");
-                self.report(
-                    Diagnostic::error(code::TYPE_WRONG, repeat.source.span, text)
-                        .help("there is nothing in it to go over")
-                        .help("put a list here"),
-                );
-                None
-            }
-        }
-    }
-
     /// A condition that must be known now.
     pub(crate) fn condition(&mut self, condition: &Expr, env: Env<'_>) -> Option<bool> {
         let term = self.value(condition, &Type::Bool, env);
-        if term.term_type.is_error()
-            || !self.must_be_known(&term, condition.span, "what decides")
-        {
+        if term.term_type.is_error() || !self.must_be_known(&term, condition.span, "what decides") {
             return None;
         }
         match term.value {
             Value::Bool(holds) => Some(holds),
             _ => None,
         }
-    }
-
-    fn eval_record(&mut self, body: &Body, expected: &Type, env: Env<'_>) -> Term {
-        let inner = match expected.present().bare() {
-            Type::Map(inner) => (**inner).clone(),
-            _ => Type::Any,
-        };
-        let mut entries: BTreeMap<String, Value> = BTreeMap::new();
-        let mut common = inner.clone();
-        let mut failed = false;
-        for item in &body.items {
-            let Node::Field { path, value } = &item.node else {
-                if !item.broken && !matches!(item.node, Node::Bad) {
-                    self.report(
-                        Diagnostic::error(code::ENTRY_OUT_OF_PLACE, item.span, "this is no entry of a record")
-                            .help("a record holds `name = value` alone")
-                            .help("write it so, or take it out"),
-                    );
-                }
-                failed = true;
-                continue;
-            };
-            let term = self.value(value, &inner, env);
-            failed |= term.term_type.is_error();
-            let key = path.text();
-            match unify(&common, &term.term_type) {
-                Some(unified) => common = unified,
-                None => {
-                    self.differ(&common, &term.term_type, value.span);
-                    failed = true;
-                }
-            }
-            if entries.insert(key.clone(), term.value).is_some() {
-                self.report(
-                    Diagnostic::error(code::KEY_TWICE, path.span, format!("`{key}` stands here twice"))
-                        .help("only one of the two could hold")
-                        .help("take one of them out"),
-                );
-                failed = true;
-            }
-        }
-        if failed {
-            return Term::error();
-        }
-        Term::new(Type::Map(Arc::new(common)), Value::Record(entries))
     }
 
     fn eval_if(
@@ -549,7 +405,10 @@ impl Checker<'_> {
         env: Env<'_>,
     ) -> Term {
         let decided = self.condition(condition, env);
-        let (first, second) = (self.eval(then, expected, env), self.eval(otherwise, expected, env));
+        let (first, second) = (
+            self.eval(then, expected, env),
+            self.eval(otherwise, expected, env),
+        );
         if first.term_type.is_error() || second.term_type.is_error() {
             return Term::error();
         }
@@ -562,88 +421,6 @@ impl Checker<'_> {
             Some(false) => widen(second, &common),
             None => Term::error(),
         }
-    }
-
-    fn eval_match(
-        &mut self,
-        subject: &Expr,
-        arms: &[Arm],
-        expected: &Type,
-        env: Env<'_>,
-    ) -> Term {
-        let term = self.eval(subject, &Type::Any, env);
-        if term.term_type.is_error() || !self.must_be_known(&term, subject.span, "what decides") {
-            return Term::error();
-        }
-        let mut chosen: Option<Term> = None;
-        let mut common = Type::Any;
-        let mut failed = false;
-        let mut covered: Vec<Value> = Vec::new();
-        let mut rest = false;
-        for arm in arms {
-            let mut matches = false;
-            for pattern in &arm.patterns {
-                match pattern {
-                    Pattern::Rest => {
-                        matches = true;
-                        rest = true;
-                    }
-                    Pattern::Value(pattern) => {
-                        let wanted = self.value(pattern, term.term_type.present(), env);
-                        failed |= wanted.term_type.is_error();
-                        matches |= wanted.value == term.value;
-                        covered.push(wanted.value);
-                    }
-                }
-            }
-            let value = self.eval(&arm.value, expected, env);
-            failed |= value.term_type.is_error();
-            match unify(&common, &value.term_type) {
-                Some(unified) => common = unified,
-                None => {
-                    self.differ(&common, &value.term_type, arm.value.span);
-                    failed = true;
-                }
-            }
-            if matches && chosen.is_none() {
-                chosen = Some(value);
-            }
-        }
-        if failed {
-            return Term::error();
-        }
-        if !rest && !self.covers(&term.term_type, &covered, subject.span) {
-            return Term::error();
-        }
-        chosen.map_or(Term::error(), |term| widen(term, &common))
-    }
-
-    /// Whether these patterns name every value of the type; a finding if not.
-    fn covers(&mut self, subject: &Type, covered: &[Value], span: Span) -> bool {
-        let missing: Vec<String> = match subject.bare() {
-            Type::Enum(enumeration) => {
-                let named = |name: &str| covered.iter().any(|value| value.as_case() == Some(name));
-                let cases = enumeration.cases().iter().map(|case| case.name.clone());
-                cases.filter(|name| !named(name)).collect()
-            }
-            Type::Bool => [true, false]
-                .into_iter()
-                .filter(|flag| !covered.contains(&Value::Bool(*flag)))
-                .map(|flag| flag.to_string())
-                .collect(),
-            _ => vec!["_".to_owned()],
-        };
-        if missing.is_empty() {
-            return true;
-        }
-        let names: Vec<&str> = missing.iter().map(String::as_str).collect();
-        let text = format!("nothing is said for {}", crate::scope::list(&names));
-        self.report(
-            Diagnostic::error(code::MATCH_WRONG, span, text)
-                .help("the result would be unknown in that case")
-                .help("add an arm for it, or `_ => value` for the rest"),
-        );
-        false
     }
 }
 
@@ -673,7 +450,11 @@ pub(crate) fn unknown_column(table: &crate::table::Table, name: &str, span: Span
         None => {
             let names: Vec<&str> = table.names().take(12).collect();
             let more = table.columns.len().saturating_sub(names.len());
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
             finding.help(format!("it has {}{more}", names.join(", ")))
         }
     }

@@ -8,7 +8,8 @@ use rust_decimal::Decimal;
 use crate::check::Checker;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::types::{Term, Type};
+use crate::quantity;
+use crate::types::{Term, Type, a};
 
 /// Why a value does not fit.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +47,9 @@ pub(crate) fn fit(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit
         (Type::Optional(_) | Type::Nothing, _) => Err(Misfit::Absent),
         (from, Type::Optional(to)) => fit(value, from, to),
         (from, Type::Union(members)) => {
-            let fits = members.iter().find_map(|member| fit(value, from, member).ok());
+            let fits = members
+                .iter()
+                .find_map(|member| fit(value, from, member).ok());
             fits.ok_or_else(|| match members.first() {
                 Some(first) => fit(value, from, first).err().unwrap_or(Misfit::Type),
                 None => Misfit::Type,
@@ -54,8 +57,10 @@ pub(crate) fn fit(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit
         }
         (Type::List(from), Type::List(to)) => match value {
             Value::List(elements) => {
-                let elements: Result<Vec<Value>, Misfit> =
-                    elements.iter().map(|element| fit(element, from, to)).collect();
+                let elements: Result<Vec<Value>, Misfit> = elements
+                    .iter()
+                    .map(|element| fit(element, from, to))
+                    .collect();
                 elements.map(Value::List)
             }
             other => Ok(other.clone()),
@@ -158,7 +163,12 @@ pub(crate) fn widen(term: Term, to: &Type) -> Term {
 fn is_pattern(expected: &Type) -> bool {
     matches!(
         expected,
-        Type::Any | Type::Error | Type::AnyTable | Type::AnyWeights | Type::AnyRelease | Type::Float
+        Type::Any
+            | Type::Error
+            | Type::AnyTable
+            | Type::AnyWeights
+            | Type::AnyRelease
+            | Type::Float
     )
 }
 
@@ -174,7 +184,14 @@ impl Checker<'_> {
                     return Term::error();
                 }
                 let keeps = is_pattern(expected.present());
-                Term::new(if keeps { term.term_type } else { expected.clone() }, value)
+                Term::new(
+                    if keeps {
+                        term.term_type
+                    } else {
+                        expected.clone()
+                    },
+                    value,
+                )
             }
             Err(misfit) => {
                 let finding = self.misfit(&misfit, &term, expected, span);
@@ -189,28 +206,34 @@ impl Checker<'_> {
         match misfit {
             Misfit::Dimension(from, to) => {
                 let text = format!(
-                    "this is a {}, and a {} belongs here",
-                    crate::quantity::noun(from),
-                    crate::quantity::noun(to)
+                    "this is {}, and {} belongs here",
+                    a(quantity::noun(from)),
+                    a(quantity::noun(to))
                 );
                 Diagnostic::error(code::UNIT_WRONG, span, text)
                     .help("amounts of different things can't stand for one another")
                     .help(self.unit_advice(to))
             }
             Misfit::UnitMissing(to) => {
-                let text = format!("a {} needs a unit", crate::quantity::noun(to));
+                let text = format!("{} needs a unit", a(quantity::noun(to)));
                 Diagnostic::error(code::UNIT_MISSING, span, text)
                     .help("a bare number would leave open how much is meant")
                     .help(self.unit_advice(to))
             }
             Misfit::UnitUnwanted(from) => {
-                let text = format!("this is a {}, and a plain number belongs here", crate::quantity::noun(from));
+                let text = format!(
+                    "this is {}, and a plain number belongs here",
+                    a(quantity::noun(from))
+                );
                 Diagnostic::error(code::UNIT_WRONG, span, text)
                     .help("amounts of different things can't stand for one another")
                     .help("take the unit out")
             }
             Misfit::Absent => {
-                let text = format!("this may be absent, and a {expected} belongs here");
+                let text = format!(
+                    "this may be absent, and {expected} belongs here",
+                    expected = a(expected)
+                );
                 Diagnostic::error(code::MAYBE_ABSENT, span, text)
                     .help("nothing says what should happen when it is absent")
                     .help("give a value for that case: `x ?? value`")
@@ -223,16 +246,27 @@ impl Checker<'_> {
             .help("a secret may reach only fields that are declared secret")
             .help("keep it out of here; `mlinfra output --reveal` shows a secret output"),
             Misfit::Column(from, to) => {
-                let text = format!("this column is {}, and a {} one belongs here", from.word(), to.word());
+                let text = format!(
+                    "this column is {}, and {} one belongs here",
+                    from.word(),
+                    a(to.word())
+                );
                 Diagnostic::error(code::COLUMN_TYPE_WRONG, span, text)
                     .help("what works on the column would not know what to do with its cells")
-                    .help(format!("derive a {} column first, or name another", to.word()))
+                    .help(format!(
+                        "derive {} column first, or name another",
+                        a(to.word())
+                    ))
             }
             Misfit::Type => {
-                let text = format!("this is a {found}, and a {expected} belongs here");
+                let text = format!(
+                    "this is {found}, and {expected} belongs here",
+                    found = a(found),
+                    expected = a(expected)
+                );
                 Diagnostic::error(code::TYPE_WRONG, span, text)
                     .help("every field and argument says in its declaration what it takes")
-                    .help(format!("put a {expected} here"))
+                    .help(format!("put {expected} here", expected = a(expected)))
             }
         }
     }
@@ -249,7 +283,10 @@ impl Checker<'_> {
         if names.is_empty() {
             return format!("write an amount in {dimension}");
         }
-        format!("write a number with one of the units {}", crate::scope::list(&names))
+        format!(
+            "write a number with one of the units {}",
+            crate::scope::list(&names)
+        )
     }
 
     /// Judges the conditions of a checked type. Whether they hold, or can't be judged yet.
@@ -257,9 +294,9 @@ impl Checker<'_> {
         match (expected, value) {
             (_, Value::None) => true,
             (Type::Optional(inner) | Type::Secret(inner), value) => self.judge(inner, value, span),
-            (Type::List(inner), Value::List(elements)) => {
-                elements.iter().all(|element| self.judge(inner, element, span))
-            }
+            (Type::List(inner), Value::List(elements)) => elements
+                .iter()
+                .all(|element| self.judge(inner, element, span)),
             (Type::Map(inner), Value::Record(entries)) => {
                 entries.values().all(|entry| self.judge(inner, entry, span))
             }
@@ -284,7 +321,10 @@ impl Checker<'_> {
                 let text = message.unwrap_or_else(|| format!("this is no {}", checked.name));
                 self.report(
                     Diagnostic::error(code::VALUE_REFUSED, span, text)
-                        .help(format!("a {} says what it takes, so that a wrong one is found here", checked.name))
+                        .help(format!(
+                            "{} says what it takes, so that a wrong one is found here",
+                            a(&checked.name)
+                        ))
                         .help(format!("put another {} here", checked.name)),
                 );
                 return false;

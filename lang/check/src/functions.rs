@@ -14,11 +14,21 @@ const BODIES: &[(&str, Body)] = &[
     ("abs", absolute),
     ("min", |values| extreme(values, std::cmp::Ordering::Less)),
     ("max", |values| extreme(values, std::cmp::Ordering::Greater)),
-    ("round", |values| rounded(values, RoundingStrategy::MidpointAwayFromZero)),
-    ("floor", |values| rounded(values, RoundingStrategy::ToNegativeInfinity)),
-    ("lower", |values| Some(Value::text(values.first()?.as_text()?.to_lowercase()))),
-    ("upper", |values| Some(Value::text(values.first()?.as_text()?.to_uppercase()))),
-    ("length", |values| whole(values.first()?.as_text()?.chars().count())),
+    ("round", |values| {
+        rounded(values, RoundingStrategy::MidpointAwayFromZero)
+    }),
+    ("floor", |values| {
+        rounded(values, RoundingStrategy::ToNegativeInfinity)
+    }),
+    ("lower", |values| {
+        Some(Value::text(values.first()?.as_text()?.to_lowercase()))
+    }),
+    ("upper", |values| {
+        Some(Value::text(values.first()?.as_text()?.to_uppercase()))
+    }),
+    ("length", |values| {
+        whole(values.first()?.as_text()?.chars().count())
+    }),
     ("count", |values| whole(values.first()?.as_list()?.len())),
     ("join", join),
 ];
@@ -57,7 +67,12 @@ fn rounded(values: &[Value], how: RoundingStrategy) -> Option<Value> {
 }
 
 fn join(values: &[Value]) -> Option<Value> {
-    let texts: Option<Vec<&str>> = values.first()?.as_list()?.iter().map(Value::as_text).collect();
+    let texts: Option<Vec<&str>> = values
+        .first()?
+        .as_list()?
+        .iter()
+        .map(Value::as_text)
+        .collect();
     Some(Value::text(texts?.join(values.get(1)?.as_text()?)))
 }
 
@@ -92,12 +107,19 @@ mod tests {
             ("floor", vec![number("-2.5")], number("-3")),
             ("lower", vec![Value::text("AbC")], Value::text("abc")),
             ("length", vec![Value::text("äb")], Value::Int(2)),
-            ("count", vec![Value::List(vec![Value::Int(1)])], Value::Int(1)),
+            (
+                "count",
+                vec![Value::List(vec![Value::Int(1)])],
+                Value::Int(1),
+            ),
         ] {
             assert_eq!(apply(name, &values), Some(result), "{name}");
         }
         let texts = Value::List(vec![Value::text("a"), Value::text("b")]);
-        assert_eq!(apply("join", &[texts, Value::text("-")]), Some(Value::text("a-b")));
+        assert_eq!(
+            apply("join", &[texts, Value::text("-")]),
+            Some(Value::text("a-b"))
+        );
         assert_eq!(apply("abs", &[Value::Int(i64::MIN)]), None);
     }
 }

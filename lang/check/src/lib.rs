@@ -9,6 +9,8 @@ mod block;
 mod call;
 mod check;
 pub mod code;
+mod collection;
+mod columns;
 mod cycle;
 mod declare;
 pub mod diagnostic;
@@ -18,15 +20,20 @@ mod functions;
 mod lower;
 mod member;
 mod model;
+mod names;
 mod operate;
 mod order;
 mod parameter;
 pub mod program;
 mod quantity;
+mod resolve;
+mod result;
 mod row;
+mod row_call;
 mod schema;
 mod scope;
 mod source;
+pub mod stdlib;
 mod step;
 mod suggest;
 mod table;
@@ -40,9 +47,7 @@ use std::collections::BTreeMap;
 use check::{Checker, Given};
 pub use code::{Code, CodePage, codes};
 pub use diagnostic::{Diagnostic, Edit, FileId, Fix, Label, Severity, Span};
-pub use program::{
-    Argument, Block, Field, ModelType, Output, Program, ReplayStep, Step,
-};
+pub use program::{Argument, Block, Field, ModelType, Output, Program, ReplayStep, Step};
 use scope::{Form, Place, Scope};
 pub use source::SourceFile;
 use source::{Sources, as_use};
@@ -62,7 +67,9 @@ pub struct Checked {
 impl Checked {
     /// Whether an error was found.
     pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|finding| finding.severity == Severity::Error)
+        self.diagnostics
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
     }
 }
 
@@ -86,17 +93,23 @@ pub fn check(world: &dyn World, root: &str) -> Checked {
     let program = assemble(&mut checker);
     checker.check_cycles(&program);
     let mut diagnostics = std::mem::take(&mut checker.findings);
-    diagnostics.sort_by(|a, b| (a.primary.span, a.code).cmp(&(b.primary.span, b.code)));
-    diagnostics.dedup_by(|a, b| a.primary.span == b.primary.span && a.code == b.code);
+    diagnostics.sort_by_key(|finding| (finding.primary.span, finding.code));
+    diagnostics.dedup_by(|a, b| a.primary == b.primary && a.code == b.code);
     drop(checker);
-    Checked { program, diagnostics, files: sources.files }
+    Checked {
+        program,
+        diagnostics,
+        files: sources.files,
+    }
 }
 
 /// What the user gave for parameters, each as a text of its own that findings can point into.
 fn given(world: &dyn World, files: &mut Vec<SourceFile>) -> BTreeMap<String, Given> {
     let mut all = BTreeMap::new();
     for name in world.parameter_names() {
-        let Some(text) = world.parameter(&name) else { continue };
+        let Some(text) = world.parameter(&name) else {
+            continue;
+        };
         let file = FileId(u32::try_from(files.len()).unwrap_or(u32::MAX));
         let line = format!("{name} = {text}");
         let lowered = lower::lower(&line, file);
@@ -108,9 +121,23 @@ fn given(world: &dyn World, files: &mut Vec<SourceFile>) -> BTreeMap<String, Giv
             _ => None,
         };
         let at = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        let span = Span { file, start: at(name.len() + 3), end: at(line.len()) };
-        files.push(SourceFile { name: format!("--param {name}"), text: line });
-        all.insert(name, Given { text, expression, span });
+        let span = Span {
+            file,
+            start: at(name.len() + 3),
+            end: at(line.len()),
+        };
+        files.push(SourceFile {
+            name: format!("--param {name}"),
+            text: line,
+        });
+        all.insert(
+            name,
+            Given {
+                text,
+                expression,
+                span,
+            },
+        );
     }
     all
 }
@@ -118,10 +145,17 @@ fn given(world: &dyn World, files: &mut Vec<SourceFile>) -> BTreeMap<String, Giv
 /// Collects the names of every file, then what each file uses of the others.
 fn collect<'t>(checker: &mut Checker<'t>, sources: &'t Sources) {
     for parsed in &sources.parsed {
-        checker.scopes.push(Scope { open: parsed.missing, ..Scope::default() });
+        checker.scopes.push(Scope {
+            open: parsed.missing,
+            ..Scope::default()
+        });
     }
     for (file, parsed) in sources.parsed.iter().enumerate() {
-        let place = Place { scope: file, parent: None, file_broken: parsed.broken };
+        let place = Place {
+            scope: file,
+            parent: None,
+            file_broken: parsed.broken,
+        };
         checker.collect(&parsed.items, &place);
     }
     for (file, parsed) in sources.parsed.iter().enumerate() {
@@ -147,7 +181,9 @@ fn import(checker: &mut Checker<'_>, file: usize, used: &tree::Use, target: Opti
         return;
     };
     if let Some(alias) = &used.alias {
-        checker.scopes[file].modules.insert(alias.text.clone(), target);
+        checker.scopes[file]
+            .modules
+            .insert(alias.text.clone(), target);
     }
     for name in &used.names {
         match checker.scopes[target].names.get(&name.text).copied() {
@@ -178,12 +214,20 @@ fn import(checker: &mut Checker<'_>, file: usize, used: &tree::Use, target: Opti
 
 /// Reports given parameters that no file declares.
 fn check_parameters(checker: &mut Checker<'_>, sources: &Sources) {
-    if sources.parsed.iter().any(|parsed| parsed.missing || parsed.broken) {
+    if sources
+        .parsed
+        .iter()
+        .any(|parsed| parsed.missing || parsed.broken)
+    {
         return;
     }
     let is_parameter = |node: &&scope::Declared<'_>| matches!(node.form, Form::Parameter);
-    let known: Vec<String> =
-        checker.nodes.iter().filter(is_parameter).map(|node| node.name.text.clone()).collect();
+    let known: Vec<String> = checker
+        .nodes
+        .iter()
+        .filter(is_parameter)
+        .map(|node| node.name.text.clone())
+        .collect();
     checker.check_given(&known);
 }
 
@@ -192,7 +236,9 @@ fn check_once(checker: &mut Checker<'_>) {
     let mut first: BTreeMap<String, Span> = BTreeMap::new();
     let mut findings = Vec::new();
     for node in &checker.nodes {
-        let Form::Block(kind) = &node.form else { continue };
+        let Form::Block(kind) = &node.form else {
+            continue;
+        };
         if !kind.once {
             continue;
         }
@@ -212,7 +258,9 @@ fn check_once(checker: &mut Checker<'_>) {
             ),
         }
     }
-    findings.into_iter().for_each(|finding| checker.report(finding));
+    findings
+        .into_iter()
+        .for_each(|finding| checker.report(finding));
 }
 
 /// The program, from all that was checked.
@@ -222,7 +270,11 @@ fn assemble(checker: &mut Checker<'_>) -> Program {
         program.blocks.extend(block);
     }
     let outputs: Vec<(String, usize)> = match checker.scopes.first() {
-        Some(root) => root.outputs.iter().map(|(name, id)| (name.clone(), *id)).collect(),
+        Some(root) => root
+            .outputs
+            .iter()
+            .map(|(name, id)| (name.clone(), *id))
+            .collect(),
         None => Vec::new(),
     };
     for (name, id) in outputs {
@@ -230,7 +282,10 @@ fn assemble(checker: &mut Checker<'_>) -> Program {
         if let Some(term) = checker.evaluated(id)
             && !term.term_type.is_error()
         {
-            let output = Output { value: term.value.clone(), span: node.item.span };
+            let output = Output {
+                value: term.value.clone(),
+                span: node.item.span,
+            };
             program.outputs.insert(name, output);
         }
     }

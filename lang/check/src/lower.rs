@@ -317,8 +317,9 @@ impl Lowering {
         let written = written.without_parens();
         let span = self.span(written.range());
         if self.depth >= EXPRESSION_DEPTH_MAX {
-            if !self.findings.iter().any(|finding| finding.code == code::LIMIT) {
-                let text = format!("more than {EXPRESSION_DEPTH_MAX} operations inside one another");
+            if self.findings.is_empty() {
+                let text =
+                    format!("more than {EXPRESSION_DEPTH_MAX} operations inside one another");
                 self.findings.push(
                     Diagnostic::error(code::LIMIT, span.start(), text)
                         .help("every limit is there so that checking always ends, and soon")
@@ -378,9 +379,9 @@ impl Lowering {
             ast::Expr::Date(view) => ExprKind::Date(view.text().to_owned()),
             ast::Expr::Ip(view) => ExprKind::Address(view.text().to_owned()),
             ast::Expr::String(view) => ExprKind::Text(self.text(view)),
-            ast::Expr::Text(_) => {
-                ExprKind::Text(vec![TextPart::Literal(written.as_string().unwrap_or_default())])
-            }
+            ast::Expr::Text(_) => ExprKind::Text(vec![TextPart::Literal(
+                written.as_string().unwrap_or_default(),
+            )]),
             ast::Expr::Bool(view) => ExprKind::Bool(view.is_true()),
             ast::Expr::None(_) => ExprKind::None,
             ast::Expr::Name(view) => match view.name() {
@@ -436,7 +437,10 @@ impl Lowering {
     fn arm(&mut self, arm: &ast::Arm) -> Arm {
         let patterns: Vec<ast::Pattern> = arm.patterns().collect();
         Arm {
-            patterns: patterns.iter().map(|pattern| self.pattern(pattern)).collect(),
+            patterns: patterns
+                .iter()
+                .map(|pattern| self.pattern(pattern))
+                .collect(),
             value: self.optional(arm.value(), &arm.range()),
         }
     }

@@ -13,7 +13,7 @@ use crate::scope::{Form, NodeId};
 use crate::suggest::nearest;
 use crate::table::Table;
 use crate::tree::{Expr, ExprKind, Name};
-use crate::types::{Term, Type};
+use crate::types::{Term, Type, a};
 
 impl Checker<'_> {
     pub(crate) fn eval_member(
@@ -59,13 +59,15 @@ impl Checker<'_> {
         if !is_kind {
             return None;
         }
-        let found = self.find(&name.text, scope).filter(|id| match &self.nodes[*id].form {
-            Form::Block(kind) => kind.name == word,
-            Form::Parameter => word == "param",
-            Form::Let => word == "let",
-            Form::Output => false,
-            Form::Stray => true,
-        });
+        let found = self
+            .find(&name.text, scope)
+            .filter(|id| match &self.nodes[*id].form {
+                Form::Block(kind) => kind.name == word,
+                Form::Parameter => word == "param",
+                Form::Let => word == "let",
+                Form::Output => false,
+                Form::Stray => true,
+            });
         Some(match found {
             Some(id) => self.refer(id, name.span),
             None if self.is_open(scope) => Term::error(),
@@ -112,29 +114,31 @@ impl Checker<'_> {
             Type::Error => Term::error(),
             Type::Optional(_) | Type::Nothing => {
                 self.report(
-                    Diagnostic::error(code::MAYBE_ABSENT, name.span, "what this belongs to may be absent")
-                        .help("nothing says what should happen when it is absent")
-                        .help("give a value for that case: `(x ?? value)`"),
+                    Diagnostic::error(
+                        code::MAYBE_ABSENT,
+                        name.span,
+                        "what this belongs to may be absent",
+                    )
+                    .help("nothing says what should happen when it is absent")
+                    .help("give a value for that case: `(x ?? value)`"),
                 );
                 Term::error()
             }
             Type::Checked(checked) => {
                 self.member(&Term::new(checked.base.clone(), term.value.clone()), name)
             }
-            Type::Parts(parts) => {
-                match parts.parts.iter().find(|(part, _)| *part == name.text) {
-                    Some((_, table)) => {
-                        let value = deeper(&term.value, &name.text);
-                        Term::new(Type::Table(Arc::clone(table)), value)
-                    }
-                    None if parts.open => Term::error(),
-                    None => {
-                        let parts = Arc::clone(parts);
-                        self.unknown_member(name, parts.parts.iter().map(|(part, _)| part.as_str()));
-                        Term::error()
-                    }
+            Type::Parts(parts) => match parts.parts.iter().find(|(part, _)| *part == name.text) {
+                Some((_, table)) => {
+                    let value = deeper(&term.value, &name.text);
+                    Term::new(Type::Table(Arc::clone(table)), value)
                 }
-            }
+                None if parts.open => Term::error(),
+                None => {
+                    let parts = Arc::clone(parts);
+                    self.unknown_member(name, parts.parts.iter().map(|(part, _)| part.as_str()));
+                    Term::error()
+                }
+            },
             Type::Range(inner) => match (&term.value, name.text.as_str()) {
                 (Value::Range(low, _), "min") => Term::new((**inner).clone(), (**low).clone()),
                 (Value::Range(_, high), "max") => Term::new((**inner).clone(), (**high).clone()),
@@ -213,19 +217,28 @@ impl Checker<'_> {
     fn field_member(&mut self, id: NodeId, kind: &Kind, name: &Name) -> Option<Term> {
         let declared: Option<(Type, bool)> = match &kind.value {
             KindValue::Operation => self.operation_field(id, &name.text),
-            _ => kind.fields.get(&name.text).map(|f| (f.field_type.clone(), f.computed)),
+            _ => kind
+                .fields
+                .get(&name.text)
+                .map(|f| (f.field_type.clone(), f.computed)),
         };
         let (field_type, computed) = declared?;
         if computed {
             let address = self.nodes[id].address.clone();
-            let reference = Reference { address, path: vec![name.text.clone()] };
+            let reference = Reference {
+                address,
+                path: vec![name.text.clone()],
+            };
             return Some(Term::new(field_type, Value::Reference(reference)));
         }
         self.evaluate(id, name.span);
         let block = self.blocks[id].as_ref()?;
         let value = match &block.step {
             Some(step) => step.settings.get(&name.text).cloned(),
-            None => block.fields.get(&name.text).map(|field| field.value.clone()),
+            None => block
+                .fields
+                .get(&name.text)
+                .map(|field| field.value.clone()),
         };
         Some(match value {
             Some(value) => Term::new(field_type, value),
@@ -284,7 +297,13 @@ impl Checker<'_> {
         env: Env<'_>,
     ) -> Option<Term> {
         if table.column(name).is_some() || table.open {
-            return self.column_of_table(table, &Name { text: name.to_owned(), span });
+            return self.column_of_table(
+                table,
+                &Name {
+                    text: name.to_owned(),
+                    span,
+                },
+            );
         }
         let _ = env;
         let finding = unknown_column(table, name, span);
@@ -302,7 +321,7 @@ impl Checker<'_> {
                 return Term::error();
             }
             other => {
-                let text = format!("a {other} has no elements");
+                let text = format!("{other} has no elements", other = a(other));
                 self.report(
                     Diagnostic::error(code::TYPE_WRONG, object.span, text)
                         .help("only lists and maps are indexed")
@@ -317,11 +336,14 @@ impl Checker<'_> {
         }
         match (of.term_type.bare(), &of.value, &at.value) {
             (Type::List(inner), Value::List(elements), Value::Int(place)) => {
-                let element = usize::try_from(*place).ok().and_then(|place| elements.get(place));
+                let element = usize::try_from(*place)
+                    .ok()
+                    .and_then(|place| elements.get(place));
                 match element {
                     Some(element) => Term::new((**inner).clone(), element.clone()),
                     None => {
-                        let text = format!("the list has {} elements, counted from 0", elements.len());
+                        let text =
+                            format!("the list has {} elements, counted from 0", elements.len());
                         self.index_wrong(index.span, text);
                         Term::error()
                     }

@@ -35,7 +35,10 @@ type Needs = BTreeMap<String, bool>;
 /// How raw data becomes these features: walks from the table back to the data as it came in, and
 /// keeps what is needed.
 pub(crate) fn replay(data: &Arc<Table>, features: &[&TableColumn]) -> Replay {
-    let mut needs: Needs = features.iter().map(|column| (column.name.clone(), false)).collect();
+    let mut needs: Needs = features
+        .iter()
+        .map(|column| (column.name.clone(), false))
+        .collect();
     let mut recipe = Vec::new();
     let mut table = data;
     while let Some(origin) = &table.origin {
@@ -57,7 +60,9 @@ pub(crate) fn replay(data: &Arc<Table>, features: &[&TableColumn]) -> Replay {
                 }
             }
             Change::Rewrite(rewritten) => {
-                let kept = rewritten.iter().filter(|(name, _)| after.contains_key(name));
+                let kept = rewritten
+                    .iter()
+                    .filter(|(name, _)| after.contains_key(name));
                 entries.extend(kept.cloned());
             }
         }
@@ -92,8 +97,13 @@ fn need_columns(needs: &mut Needs, expression: &RowExpression, known: bool) {
 
 /// The table's columns that are needed, in its order.
 fn cut(table: &Table, needs: &Needs) -> TableType {
-    let needed = table.columns.iter().filter(|column| needs.contains_key(&column.name));
-    TableType { columns: needed.filter_map(TableColumn::column).collect() }
+    let needed = table
+        .columns
+        .iter()
+        .filter(|column| needs.contains_key(&column.name));
+    TableType {
+        columns: needed.filter_map(TableColumn::column).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -106,9 +116,16 @@ mod tests {
     fn column(name: &str, nullable: bool) -> TableColumn {
         TableColumn {
             name: name.to_owned(),
-            column_type: Some(ColumnType { base: ColumnBase::Int, nullable }),
+            column_type: Some(ColumnType {
+                base: ColumnBase::Int,
+                nullable,
+            }),
             classes: std::collections::BTreeSet::new(),
-            span: Span { file: FileId(0), start: 0, end: 0 },
+            span: Span {
+                file: FileId(0),
+                start: 0,
+                end: 0,
+            },
         }
     }
 
@@ -119,27 +136,49 @@ mod tests {
 
     #[test]
     fn a_request_brings_the_fewest_raw_columns_and_no_missing_cell_that_training_never_saw() {
-        let raw = vec![column("a", true), column("b", true), column("c", false), column("d", true)];
+        let raw = vec![
+            column("a", true),
+            column("b", true),
+            column("c", false),
+            column("d", true),
+        ];
         let raw = Arc::new(Table::new(Address::new("data", "raw"), raw, false));
         let (first, second) = (Address::new("made", "e"), Address::new("made", "f"));
-        let row = Making { address: &first, operation: "add", each_row: true };
+        let row = Making {
+            address: &first,
+            operation: "add",
+            each_row: true,
+        };
         let sum = RowExpression::Coalesce(
             Box::new(RowExpression::Column("a".into())),
             Box::new(RowExpression::Column("c".into())),
         );
         let unused = RowExpression::Column("d".into());
-        let added = vec![(column("sum", false), Some(sum)), (column("no", true), Some(unused))];
+        let added = vec![
+            (column("sum", false), Some(sum)),
+            (column("no", true), Some(unused)),
+        ];
         let extended = Arc::new(extend(&raw, &row, added));
-        let train = Making { address: &second, operation: "choose", each_row: false };
+        let train = Making {
+            address: &second,
+            operation: "choose",
+            each_row: false,
+        };
         let cleaned = Arc::new(known(&extended, &train));
         let cut = Arc::new(part(&cleaned, &train, "train"));
-        let features: Vec<&TableColumn> =
-            ["b", "sum"].iter().filter_map(|name| cut.column(name)).collect();
+        let features: Vec<&TableColumn> = ["b", "sum"]
+            .iter()
+            .filter_map(|name| cut.column(name))
+            .collect();
         let replay = replay(&cut, &features);
         assert_eq!(names(&replay.request), ["a: int?", "b: int", "c: int"]);
         assert_eq!(replay.recipe.len(), 1);
         assert_eq!(replay.recipe[0].address, first);
-        let kept: Vec<&str> = replay.recipe[0].entries.iter().map(|(n, _)| n.as_str()).collect();
+        let kept: Vec<&str> = replay.recipe[0]
+            .entries
+            .iter()
+            .map(|(n, _)| n.as_str())
+            .collect();
         assert_eq!(kept, ["sum"]);
         assert_eq!(names(&replay.recipe[0].result), ["b: int?", "sum: int"]);
     }

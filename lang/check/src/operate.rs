@@ -12,7 +12,7 @@ use crate::eval::number_term;
 use crate::fit::{unify, widen};
 use crate::quantity::{self, NumberFault};
 use crate::tree::{Binary, Expr};
-use crate::types::{Term, Type};
+use crate::types::{Term, Type, a};
 
 /// An operator and where it stands.
 type Operator = (Binary, Span);
@@ -33,8 +33,10 @@ impl Checker<'_> {
             Binary::In | Binary::NotIn => self.eval_in(operator, left, right, env),
             comparison if comparison.compares() => self.eval_comparison(operator, left, right, env),
             _ => {
-                let (left, right) =
-                    (self.eval(left, &Type::Any, env), self.eval(right, &Type::Any, env));
+                let (left, right) = (
+                    self.eval(left, &Type::Any, env),
+                    self.eval(right, &Type::Any, env),
+                );
                 self.eval_arithmetic(operator, &left, &right)
             }
         }
@@ -57,13 +59,7 @@ impl Checker<'_> {
     }
 
     /// `a ?? b`: what is there of the two.
-    fn eval_default(
-        &mut self,
-        left: &Expr,
-        right: &Expr,
-        expected: &Type,
-        env: Env<'_>,
-    ) -> Term {
+    fn eval_default(&mut self, left: &Expr, right: &Expr, expected: &Type, env: Env<'_>) -> Term {
         let first = self.eval(left, &expected.clone().optional(), env);
         let second = self.eval(right, expected, env);
         if first.term_type.is_error() || second.term_type.is_error() {
@@ -85,7 +81,11 @@ impl Checker<'_> {
         if !first.is_known() {
             return Term::new(common, Value::Unknown("value".to_owned()));
         }
-        let chosen = if first.value == Value::None { second } else { first };
+        let chosen = if first.value == Value::None {
+            second
+        } else {
+            first
+        };
         let present = Term::new(chosen.term_type.present().clone(), chosen.value);
         widen(present, &common)
     }
@@ -104,7 +104,10 @@ impl Checker<'_> {
             Type::Range(inner) => (**inner).clone(),
             _ => Type::Any,
         };
-        let (low, high) = (self.value(left, &inner, env), self.value(right, &inner, env));
+        let (low, high) = (
+            self.value(left, &inner, env),
+            self.value(right, &inner, env),
+        );
         if low.term_type.is_error() || high.term_type.is_error() {
             return Term::error();
         }
@@ -116,14 +119,18 @@ impl Checker<'_> {
         match quantity::compare(&low.value, &high.value) {
             Ok(Ordering::Greater) => {
                 self.report(
-                    Diagnostic::error(code::VALUE_REFUSED, right.span, "this end is below the other")
-                        .help("a range without anything in it fits nothing")
-                        .help("put the smaller end first"),
+                    Diagnostic::error(
+                        code::VALUE_REFUSED,
+                        right.span,
+                        "this end is below the other",
+                    )
+                    .help("a range without anything in it fits nothing")
+                    .help("put the smaller end first"),
                 );
                 Term::error()
             }
             Err(NumberFault::Overflow) if low.is_known() && high.is_known() => {
-                let text = format!("a {common} has no range");
+                let text = format!("{common} has no range", common = a(common));
                 self.report(
                     Diagnostic::error(code::OPERANDS_WRONG, left.span, text)
                         .help("both ends of a range are numbers or amounts")
@@ -180,7 +187,10 @@ impl Checker<'_> {
                 return Term::new(Type::Bool, Value::Unknown("bool".to_owned()));
             }
             let same = widen(first, &common).value == widen(second, &common).value;
-            return Term::new(Type::Bool, Value::Bool(same == (operator.0 == Binary::Equal)));
+            return Term::new(
+                Type::Bool,
+                Value::Bool(same == (operator.0 == Binary::Equal)),
+            );
         }
         if !first.is_known() || !second.is_known() {
             return Term::new(Type::Bool, Value::Unknown("bool".to_owned()));
@@ -212,7 +222,12 @@ impl Checker<'_> {
             );
             return Term::error();
         }
-        let text = format!("`{}` does not take a {left} and a {right}", operator.0.text());
+        let text = format!(
+            "`{}` does not take {} and {}",
+            operator.0.text(),
+            a(left),
+            a(right)
+        );
         self.report(
             Diagnostic::error(code::OPERANDS_WRONG, operator.1, text)
                 .help("an operator works on what it is made for alone")
@@ -253,7 +268,10 @@ impl Checker<'_> {
             (Value::List(elements), value) => elements.contains(value),
             (Value::Record(entries), Value::String(key)) => entries.contains_key(key),
             (Value::Range(low, high), value) => {
-                match (quantity::compare(low, value), quantity::compare(value, high)) {
+                match (
+                    quantity::compare(low, value),
+                    quantity::compare(value, high),
+                ) {
                     (Ok(low), Ok(high)) => low != Ordering::Greater && high != Ordering::Greater,
                     (Err(fault @ NumberFault::Dimensions(..)), _) => {
                         return self.number_fault(&fault, operator.1);

@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::scope::NodeId;
 use crate::suggest::nearest;
 use crate::tree::{BlockItem, Node};
-use crate::types::{Term, Type};
+use crate::types::{Term, Type, a};
 
 impl Checker<'_> {
     /// Evaluates a parameter: what the user gave, else the default.
@@ -32,7 +32,10 @@ impl Checker<'_> {
                 Type::Error
             }
         };
-        let default = block.value.as_ref().map(|value| (self.value(value, &expected, env), value.span));
+        let default = block
+            .value
+            .as_ref()
+            .map(|value| (self.value(value, &expected, env), value.span));
         let term = match self.given_value(&name.text, &expected) {
             Some(given) => Some(given),
             None => default,
@@ -76,7 +79,7 @@ impl Checker<'_> {
                         self.report(
                             Diagnostic::error(code::REQUIRE_FAILED, span, text)
                                 .also(require.condition.span, "the condition")
-                                .help("whoever wrote the spec says that it is not made for this value")
+                                .help("the spec says itself that it is not made for this value")
                                 .help(format!("give another value: `--param {name}=…`")),
                         );
                         return Term::error();
@@ -112,7 +115,7 @@ impl Checker<'_> {
                 self.report(
                     Diagnostic::error(code::TYPE_WRONG, given.span, text)
                         .help("what is given for a parameter is read as its type says")
-                        .help(format!("give a {expected}")),
+                        .help(format!("give {expected}", expected = a(expected))),
                 );
                 Term::error()
             }
@@ -122,8 +125,11 @@ impl Checker<'_> {
 
     /// Reports what was given for parameters that do not exist.
     pub(crate) fn check_given(&mut self, known: &[String]) {
-        let given: Vec<(String, Span)> =
-            self.given.iter().map(|(name, given)| (name.clone(), given.span)).collect();
+        let given: Vec<(String, Span)> = self
+            .given
+            .iter()
+            .map(|(name, given)| (name.clone(), given.span))
+            .collect();
         for (name, span) in given {
             if known.contains(&name) {
                 continue;

@@ -87,7 +87,10 @@ pub(crate) fn arithmetic(
         Binary::Multiply => {
             let product = left.checked_mul(right).ok_or(NumberFault::Overflow)?;
             let rate = is_rate(&over) || is_rate(&under);
-            return Ok(value(if rate { settled(product) } else { product }, over.times(&under)));
+            return Ok(value(
+                if rate { settled(product) } else { product },
+                over.times(&under),
+            ));
         }
         _ => {
             if right.is_zero() {
@@ -112,7 +115,10 @@ fn divide_ints(left: i64, right: i64) -> Result<Value, NumberFault> {
 /// `-x`.
 pub(crate) fn negate(operand: &Value) -> Result<Value, NumberFault> {
     match operand {
-        Value::Int(number) => number.checked_neg().map(Value::Int).ok_or(NumberFault::Overflow),
+        Value::Int(number) => number
+            .checked_neg()
+            .map(Value::Int)
+            .ok_or(NumberFault::Overflow),
         Value::Decimal(number) => Ok(Value::Decimal(-*number)),
         Value::Quantity(quantity) => Ok(Value::Quantity(Quantity {
             amount: -quantity.amount,
@@ -169,7 +175,9 @@ mod tests {
         let four_an_hour = value(per_second, rate);
         let month = quantity("2628000", hour.clone());
         let bill = arithmetic(Binary::Multiply, &four_an_hour, &month).expect("a product");
-        let Value::Quantity(bill) = bill else { panic!("an amount of money") };
+        let Value::Quantity(bill) = bill else {
+            panic!("an amount of money")
+        };
         assert_eq!(bill.dimension, Dimension::base("USD"));
         assert_eq!(bill.amount, Decimal::from(2920));
         let tenth = Value::Decimal("0.1".parse().expect("a decimal"));
@@ -204,9 +212,24 @@ mod tests {
                 second.clone(),
                 NumberFault::Dimensions(Dimension::default(), Dimension::base("second")),
             ),
-            (Binary::Add, Value::Int(i64::MAX), Value::Int(1), NumberFault::Overflow),
-            (Binary::Multiply, Value::Int(i64::MAX), Value::Int(2), NumberFault::Overflow),
-            (Binary::Divide, Value::Int(1), Value::Int(0), NumberFault::Zero),
+            (
+                Binary::Add,
+                Value::Int(i64::MAX),
+                Value::Int(1),
+                NumberFault::Overflow,
+            ),
+            (
+                Binary::Multiply,
+                Value::Int(i64::MAX),
+                Value::Int(2),
+                NumberFault::Overflow,
+            ),
+            (
+                Binary::Divide,
+                Value::Int(1),
+                Value::Int(0),
+                NumberFault::Zero,
+            ),
             (Binary::Divide, usd("1"), Value::Int(0), NumberFault::Zero),
         ] {
             assert_eq!(arithmetic(operator, &left, &right), Err(fault));

@@ -9,10 +9,10 @@ use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::eval::unknown_column;
-use crate::schema::Function;
+use crate::scope::Form;
 use crate::table::Table;
-use crate::tree::{Argument, Binary, Expr, ExprKind};
-use crate::types::{Term, Type};
+use crate::tree::{Binary, Expr, ExprKind};
+use crate::types::{Term, Type, a};
 
 /// A typed row expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,7 @@ pub(crate) struct RowEnv<'r> {
 }
 
 impl RowTerm {
-    fn new(base: ColumnBase, nullable: bool, expression: RowExpression) -> Self {
+    pub(crate) fn new(base: ColumnBase, nullable: bool, expression: RowExpression) -> Self {
         RowTerm {
             column_type: ColumnType { base, nullable },
             classes: BTreeSet::new(),
@@ -39,32 +39,32 @@ impl RowTerm {
         }
     }
 
-    fn with(mut self, others: &[&RowTerm]) -> Self {
+    pub(crate) fn with(mut self, others: &[&RowTerm]) -> Self {
         for other in others {
             self.classes.extend(other.classes.iter().cloned());
         }
         self
     }
 
-    fn base(&self) -> ColumnBase {
+    pub(crate) fn base(&self) -> ColumnBase {
         self.column_type.base
     }
 
-    fn nullable(&self) -> bool {
+    pub(crate) fn nullable(&self) -> bool {
         self.column_type.nullable
     }
 }
 
-fn is_number(base: ColumnBase) -> bool {
+pub(crate) fn is_number(base: ColumnBase) -> bool {
     matches!(base, ColumnBase::Int | ColumnBase::Float)
 }
 
-fn is_text(base: ColumnBase) -> bool {
+pub(crate) fn is_text(base: ColumnBase) -> bool {
     matches!(base, ColumnBase::String | ColumnBase::Category)
 }
 
 /// The type that both cells have once they stand in one column.
-fn common(left: ColumnBase, right: ColumnBase) -> Option<ColumnBase> {
+pub(crate) fn common(left: ColumnBase, right: ColumnBase) -> Option<ColumnBase> {
     match (left, right) {
         (left, right) if left == right => Some(left),
         (left, right) if is_number(left) && is_number(right) => Some(ColumnBase::Float),
@@ -85,7 +85,11 @@ impl Checker<'_> {
             ExprKind::Bad => None,
             ExprKind::Name(name) => self.row_name(name, expr, at),
             ExprKind::None => {
-                self.not_in_a_row(expr.span, "`none` is no cell", "use `x ?? value` for cells that are missing");
+                self.not_in_a_row(
+                    expr.span,
+                    "`none` is no cell",
+                    "use `x ?? value` for cells that are missing",
+                );
                 None
             }
             _ if !self.reads_row(expr, at) => self.row_constant(expr, at),
@@ -93,7 +97,10 @@ impl Checker<'_> {
             ExprKind::Not(operand) => {
                 let operand = self.row_bool(operand, at)?;
                 let expression = RowExpression::Not(Box::new(operand.expression.clone()));
-                Some(RowTerm::new(ColumnBase::Bool, operand.nullable(), expression).with(&[&operand]))
+                Some(
+                    RowTerm::new(ColumnBase::Bool, operand.nullable(), expression)
+                        .with(&[&operand]),
+                )
             }
             ExprKind::Negate(operand) => {
                 let term = self.row(operand, at)?;
@@ -104,12 +111,17 @@ impl Checker<'_> {
                 let expression = RowExpression::Negate(Box::new(term.expression.clone()));
                 Some(RowTerm::new(term.base(), term.nullable(), expression).with(&[&term]))
             }
-            ExprKind::Binary { operator, operator_span, left, right } => {
-                self.row_binary((*operator, *operator_span), left, right, at)
-            }
-            ExprKind::If { condition, then, otherwise } => {
-                self.row_if(condition, then, otherwise, at)
-            }
+            ExprKind::Binary {
+                operator,
+                operator_span,
+                left,
+                right,
+            } => self.row_binary((*operator, *operator_span), left, right, at),
+            ExprKind::If {
+                condition,
+                then,
+                otherwise,
+            } => self.row_if(condition, then, otherwise, at),
             ExprKind::Call { callee, arguments } => self.row_call(callee, arguments, at),
             _ => {
                 let advice = "compute it with operators, `if`, `in`, `??` and row functions";
@@ -130,11 +142,7 @@ impl Checker<'_> {
     /// Whether a column, or what may be one, occurs in it.
     fn reads_row(&self, expr: &Expr, at: RowEnv<'_>) -> bool {
         match &expr.kind {
-            ExprKind::Name(name) => {
-                at.table.column(name).is_some()
-                    || at.env.local(name).is_none()
-                        && at.env.scope.and_then(|scope| self.find(name, scope)).is_none()
-            }
+            ExprKind::Name(name) => at.table.column(name).is_some() || !self.names_value(name, at),
             ExprKind::Member { object, .. } => {
                 let table_named = object.as_name().and_then(|name| {
                     let id = at.env.scope.and_then(|scope| self.find(name, scope))?;
@@ -143,9 +151,13 @@ impl Checker<'_> {
                 table_named.unwrap_or(false)
             }
             ExprKind::Call { callee, arguments } => {
-                let row_only = callee.as_name().and_then(|word| self.library.functions.get(word));
+                let row_only = callee
+                    .as_name()
+                    .and_then(|word| self.library.functions.get(word));
                 row_only.is_some_and(|function| function.row && !function.value)
-                    || arguments.iter().any(|argument| self.reads_row(&argument.value, at))
+                    || arguments
+                        .iter()
+                        .any(|argument| self.reads_row(&argument.value, at))
             }
             ExprKind::Comprehension { .. } | ExprKind::Record(_) => false,
             _ => {
@@ -154,6 +166,16 @@ impl Checker<'_> {
                 reads
             }
         }
+    }
+
+    /// Whether a name stands for a value of the spec. A block is none: in a row, its name is most
+    /// likely a column's.
+    fn names_value(&self, name: &str, at: RowEnv<'_>) -> bool {
+        if at.env.local(name).is_some() {
+            return true;
+        }
+        let found = at.env.scope.and_then(|scope| self.find(name, scope));
+        found.is_some_and(|id| !matches!(self.nodes[id].form, Form::Block(_)))
     }
 
     fn row_name(&mut self, name: &str, expr: &Expr, at: RowEnv<'_>) -> Option<RowTerm> {
@@ -165,9 +187,7 @@ impl Checker<'_> {
                 expression: RowExpression::Column(name.to_owned()),
             });
         }
-        let known = at.env.local(name).is_some()
-            || at.env.scope.and_then(|scope| self.find(name, scope)).is_some();
-        if known {
+        if self.names_value(name, at) {
             return self.row_constant(expr, at);
         }
         if !at.table.open && !at.env.scope.is_some_and(|scope| self.is_open(scope)) {
@@ -211,7 +231,7 @@ impl Checker<'_> {
                 (ColumnBase::Category, Scalar::String(name.clone()))
             }
             _ => {
-                let text = format!("a {} is no cell", term.term_type);
+                let text = format!("{} is no cell", a(&term.term_type));
                 let advice = "cells are numbers, texts and bools: divide an amount by its unit";
                 self.not_in_a_row(span, &text, advice);
                 return None;
@@ -234,7 +254,7 @@ impl Checker<'_> {
         None
     }
 
-    fn row_operands(
+    pub(crate) fn row_operands(
         &mut self,
         operator: &str,
         left: ColumnBase,
@@ -283,7 +303,11 @@ impl Checker<'_> {
             Binary::Add => (RowOperator::Add, sum(a, b), either),
             Binary::Subtract => (RowOperator::Subtract, sum(a, b), either),
             Binary::Multiply => (RowOperator::Multiply, sum(a, b), either),
-            Binary::Divide => (RowOperator::Divide, sum(a, b).map(|_| ColumnBase::Float), either),
+            Binary::Divide => (
+                RowOperator::Divide,
+                sum(a, b).map(|_| ColumnBase::Float),
+                either,
+            ),
             Binary::Default => return self.row_default(first, second, left.span, operator.1),
             Binary::Range | Binary::In | Binary::NotIn => {
                 let advice = "a range stands behind `in`: `age in 18..65`";
@@ -343,7 +367,7 @@ impl Checker<'_> {
             Value::Range(low, high) => self.row_between(&operand, low, high, right.span)?,
             Value::List(elements) => self.row_set(&operand, &term, elements, right.span)?,
             _ => {
-                let text = format!("`in` does not look into a {}", term.term_type);
+                let text = format!("`in` does not look into {}", a(&term.term_type));
                 self.not_in_a_row(right.span, &text, "put a list or a range behind `in`");
                 return None;
             }
@@ -379,7 +403,10 @@ impl Checker<'_> {
                 set.push(scalar);
             }
         }
-        let expression = RowExpression::In { operand: Box::new(operand.expression.clone()), set };
+        let expression = RowExpression::In {
+            operand: Box::new(operand.expression.clone()),
+            set,
+        };
         Some(RowTerm::new(ColumnBase::Bool, operand.nullable(), expression).with(&[operand]))
     }
 
@@ -398,9 +425,27 @@ impl Checker<'_> {
             return None;
         }
         let nullable = operand.nullable();
-        let above = binary(RowOperator::GreaterOrEqual, ColumnBase::Bool, nullable, operand, &low);
-        let below = binary(RowOperator::LessOrEqual, ColumnBase::Bool, nullable, operand, &high);
-        Some(binary(RowOperator::And, ColumnBase::Bool, nullable, &above, &below))
+        let above = binary(
+            RowOperator::GreaterOrEqual,
+            ColumnBase::Bool,
+            nullable,
+            operand,
+            &low,
+        );
+        let below = binary(
+            RowOperator::LessOrEqual,
+            ColumnBase::Bool,
+            nullable,
+            operand,
+            &high,
+        );
+        Some(binary(
+            RowOperator::And,
+            ColumnBase::Bool,
+            nullable,
+            &above,
+            &below,
+        ))
     }
 
     fn row_if(
@@ -416,7 +461,9 @@ impl Checker<'_> {
         if decides.nullable() {
             let columns = nullable_columns(&decides.expression, at.table);
             let text = match columns.first() {
-                Some(column) => format!("`{column}` may be missing, and then this is neither true nor false"),
+                Some(column) => {
+                    format!("`{column}` may be missing, and then this is neither true nor false")
+                }
                 None => "this may be missing, and then it is neither true nor false".to_owned(),
             };
             self.report(
@@ -442,57 +489,6 @@ impl Checker<'_> {
         };
         let nullable = first.nullable() || second.nullable();
         Some(RowTerm::new(base, nullable, expression).with(&[&decides, &first, &second]))
-    }
-
-    fn row_call(
-        &mut self,
-        callee: &Expr,
-        arguments: &[Argument],
-        at: RowEnv<'_>,
-    ) -> Option<RowTerm> {
-        let function = callee.as_name().and_then(|word| self.library.functions.get(word)).cloned();
-        let Some(function) = function.filter(|function| function.row) else {
-            let word = callee.as_name().unwrap_or("this");
-            if self.library.functions.contains_key(word) {
-                self.report(
-                    Diagnostic::error(
-                        code::FUNCTION_ELSEWHERE,
-                        callee.span,
-                        format!("`{word}` works on values of the spec, not on cells"),
-                    )
-                    .help("the engine computes this for each row, and has no such function")
-                    .help("the functions for rows are marked so in the reference"),
-                );
-            } else {
-                self.eval_call(callee, &[], callee.span, &Type::Any, at.env);
-            }
-            return None;
-        };
-        let bound = self.bind(&function.parameters, arguments, &function.name, callee.span)?;
-        let mut terms: Vec<RowTerm> = Vec::new();
-        let mut failed = false;
-        for (parameter, argument) in function.parameters.iter().zip(bound) {
-            let Some(argument) = argument else { continue };
-            match self.row(argument, at) {
-                Some(term) if takes(&parameter.parameter_type, term.base()) => terms.push(term),
-                Some(term) => {
-                    self.row_operands(&function.name, term.base(), None, argument.span);
-                    failed = true;
-                }
-                None => failed = true,
-            }
-        }
-        if failed {
-            return None;
-        }
-        let base = result(&function, &terms);
-        let nullable = terms.iter().any(RowTerm::nullable);
-        let expression = RowExpression::Call {
-            function: function.name.clone(),
-            arguments: terms.iter().map(|term| term.expression.clone()).collect(),
-        };
-        let read: Vec<&RowTerm> = terms.iter().collect();
-        Some(RowTerm::new(base, nullable, expression).with(&read))
     }
 }
 
@@ -524,7 +520,9 @@ fn ordered(left: ColumnBase, right: ColumnBase) -> bool {
 }
 
 fn sum(left: ColumnBase, right: ColumnBase) -> Option<ColumnBase> {
-    (is_number(left) && is_number(right)).then(|| common(left, right)).flatten()
+    (is_number(left) && is_number(right))
+        .then(|| common(left, right))
+        .flatten()
 }
 
 /// The type of a column that holds both.
@@ -540,38 +538,6 @@ fn column_word(base: ColumnBase) -> Type {
         ColumnBase::String => Type::String,
         ColumnBase::Category => Type::Category,
         ColumnBase::Date => Type::Date,
-    }
-}
-
-/// Whether a function's parameter takes such a cell.
-fn takes(parameter: &Type, base: ColumnBase) -> bool {
-    match parameter {
-        Type::Float => is_number(base),
-        Type::String => is_text(base),
-        Type::Int => base == ColumnBase::Int,
-        Type::Bool => base == ColumnBase::Bool,
-        Type::Date => base == ColumnBase::Date,
-        _ => false,
-    }
-}
-
-fn result(function: &Function, terms: &[RowTerm]) -> ColumnBase {
-    match &function.result {
-        Type::Int => ColumnBase::Int,
-        Type::Bool => ColumnBase::Bool,
-        Type::String => ColumnBase::String,
-        Type::Category => ColumnBase::Category,
-        Type::Date => ColumnBase::Date,
-        Type::LikeOf(names) => {
-            let of = |name: &Arc<str>| {
-                let place = function.parameters.iter().position(|p| *p.name == **name)?;
-                terms.get(place).map(RowTerm::base)
-            };
-            let mut bases = names.iter().filter_map(of);
-            let first = bases.next().unwrap_or(ColumnBase::Float);
-            bases.fold(first, |left, right| common(left, right).unwrap_or(left))
-        }
-        _ => ColumnBase::Float,
     }
 }
 

@@ -138,7 +138,11 @@ pub(crate) enum ResultRule {
     /// The table without missing cells.
     Known { data: String },
     /// A model fitted on the table, but for the label and the columns in this setting.
-    Weights { data: String, label: String, exclude: Option<String> },
+    Weights {
+        data: String,
+        label: String,
+        exclude: Option<String>,
+    },
     /// A named model.
     Release { model: String },
     /// A declared type.
@@ -187,7 +191,11 @@ impl Library {
 
     /// Whether a column of these classes tells the answer.
     pub(crate) fn never_learned(&self, classes: &BTreeSet<String>) -> bool {
-        let secret = |class| self.classes.get(class).is_some_and(|class: &Class| class.never_learned);
+        let secret = |class| {
+            self.classes
+                .get(class)
+                .is_some_and(|class: &Class| class.never_learned)
+        };
         classes.iter().any(secret)
     }
 

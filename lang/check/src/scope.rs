@@ -9,7 +9,7 @@ use crate::check::Checker;
 use crate::code;
 use crate::declare::FORMS;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::schema::{Kind, KindValue, Library};
+use crate::schema::{Kind, KindValue};
 use crate::suggest::nearest;
 use crate::tree::{BlockItem, Item, Name, Node};
 
@@ -19,8 +19,15 @@ pub(crate) type NodeId = usize;
 pub(crate) type ScopeId = usize;
 
 /// The forms of the language that this version does not check.
-const FORMS_UNSUPPORTED: [&str; 7] =
-    ["component", "test", "policy", "moved", "removed", "import", "environment"];
+const FORMS_UNSUPPORTED: [&str; 7] = [
+    "component",
+    "test",
+    "policy",
+    "moved",
+    "removed",
+    "import",
+    "environment",
+];
 
 /// A scope: a file, or the body of a block.
 #[derive(Debug, Default)]
@@ -118,7 +125,9 @@ impl<'t> Checker<'t> {
             let text = format!("`{}` belongs to no block", name.text);
             self.out_of_place_at(name.span, place, &text);
         }
-        if self.library.kinds.contains_key(&name.text) || self.is_nested_kind(&name.text) {
+        let is_form = matches!(name.text.as_str(), "let" | "param" | "output");
+        if is_form || self.library.kinds.contains_key(&name.text) || self.is_nested_kind(&name.text)
+        {
             self.scopes[place.scope].open = true;
         }
         self.declare(Form::Stray, name, item, None, place);
@@ -201,6 +210,12 @@ impl<'t> Checker<'t> {
             }
             _ => return false,
         };
+        for attribute in &item.attributes {
+            let name = attribute.path.text();
+            if !name.is_empty() {
+                self.attribute_unwanted(&name, attribute.path.span);
+            }
+        }
         match &block.name {
             Some(name) => {
                 self.declare(form, name, item, Some(block), place);
@@ -227,9 +242,13 @@ impl<'t> Checker<'t> {
         }
         let word = block.path.text();
         self.report(
-            Diagnostic::error(code::NAME_MISSING, block.path.span, format!("this `{word}` has no name"))
-                .help("its name is its identity in the plan, the state and every reference")
-                .help(format!("name it: `{word} main`")),
+            Diagnostic::error(
+                code::NAME_MISSING,
+                block.path.span,
+                format!("this `{word}` has no name"),
+            )
+            .help("its name is its identity in the plan, the state and every reference")
+            .help(format!("name it: `{word} main`")),
         );
     }
 
@@ -260,15 +279,27 @@ impl<'t> Checker<'t> {
             return;
         }
         let known: Vec<&str> = match &place.parent {
-            None => self.library.kinds.keys().map(String::as_str).chain(["let", "param"]).collect(),
-            Some((_, kind)) => {
-                kind.nested.keys().chain(kind.fields.keys()).map(String::as_str).collect()
-            }
+            None => self
+                .library
+                .kinds
+                .keys()
+                .map(String::as_str)
+                .chain(["let", "param"])
+                .collect(),
+            Some((_, kind)) => kind
+                .nested
+                .keys()
+                .chain(kind.fields.keys())
+                .map(String::as_str)
+                .collect(),
         };
         let meant = nearest(word, known.iter().copied());
-        let mut finding =
-            Diagnostic::error(code::KIND_UNKNOWN, span, format!("there is no kind `{word}`"))
-                .help("what stands here would never be made");
+        let mut finding = Diagnostic::error(
+            code::KIND_UNKNOWN,
+            span,
+            format!("there is no kind `{word}`"),
+        )
+        .help("what stands here would never be made");
         finding = match meant {
             Some(_) => finding.suggest(span, word, meant),
             None if known.is_empty() => finding.help("no block stands inside this one"),
@@ -283,11 +314,19 @@ impl<'t> Checker<'t> {
             return false;
         };
         let text = format!("`{word}` is a field: write `{word} = {}`", name.text);
-        let between = Span { start: block.path.span.end, end: name.span.start, ..name.span };
+        let between = Span {
+            start: block.path.span.end,
+            end: name.span.start,
+            ..name.span
+        };
         self.report(
             Diagnostic::error(code::FIELD_AS_BLOCK, block.path.span, text)
                 .help("without `=` this declares a block, and the field keeps its default")
-                .fix(format!("{word} {0} → {word} = {0}", name.text), between, " = "),
+                .fix(
+                    format!("{word} {0} → {word} = {0}", name.text),
+                    between,
+                    " = ",
+                ),
         );
         true
     }
@@ -337,7 +376,13 @@ impl<'t> Checker<'t> {
             self.nameless(item, block, place);
             return;
         };
-        let id = self.declare(Form::Block(Arc::clone(&kind)), name, item, Some(block), place);
+        let id = self.declare(
+            Form::Block(Arc::clone(&kind)),
+            name,
+            item,
+            Some(block),
+            place,
+        );
         self.nodes[id].broken |= place.file_broken && block.body.is_none();
         if block.body.is_none() {
             return;
@@ -370,9 +415,16 @@ impl<'t> Checker<'t> {
     /// The body of a block that declares no names: only its blocks are looked at here.
     fn collect_leaf(&mut self, block: &'t BlockItem, place: &Place) {
         let outer = self.scopes[place.scope].open;
-        self.scopes.push(Scope { parent: Some(place.scope), open: outer, ..Scope::default() });
+        self.scopes.push(Scope {
+            parent: Some(place.scope),
+            open: outer,
+            ..Scope::default()
+        });
         let scope = self.scopes.len() - 1;
-        let inside = Place { scope, ..place.clone() };
+        let inside = Place {
+            scope,
+            ..place.clone()
+        };
         for item in block.items() {
             match &item.node {
                 Node::Block(nested) => self.collect_block(item, nested, &inside),
@@ -411,7 +463,9 @@ impl<'t> Checker<'t> {
             match self.scopes[place.scope].outputs.get(&name.text).copied() {
                 Some(first) => self.name_twice(name, first),
                 None => {
-                    self.scopes[place.scope].outputs.insert(name.text.clone(), id);
+                    self.scopes[place.scope]
+                        .outputs
+                        .insert(name.text.clone(), id);
                 }
             }
             return id;
@@ -431,113 +485,6 @@ impl<'t> Checker<'t> {
             }
         }
         id
-    }
-
-    fn address_of(&self, form: &Form, name: &Name, place: &Place) -> Address {
-        let kind = match form {
-            Form::Block(kind) => kind.name.as_str(),
-            Form::Let => "let",
-            Form::Parameter => "param",
-            Form::Output => "output",
-            Form::Stray => "stray",
-        };
-        match &place.parent {
-            Some((parent, _)) => self.nodes[*parent].address.child(kind, &name.text),
-            None => Address::new(kind, &name.text),
-        }
-    }
-
-    pub(crate) fn name_twice(&mut self, name: &Name, first: NodeId) {
-        let before = self.nodes[first].name.span;
-        self.report(
-            Diagnostic::error(
-                code::NAME_TWICE,
-                name.span,
-                format!("`{}` is taken already", name.text),
-            )
-            .also(before, "here first")
-            .help("a reference by this name could mean either")
-            .help("rename one of the two; a name is unique in its body, whatever its kind"),
-        );
-    }
-
-    /// A nested name may hide neither a name around it nor a field of its parent.
-    fn check_shadow(&mut self, name: &Name, place: &Place) {
-        let Some((_, kind)) = &place.parent else {
-            return;
-        };
-        if kind.fields.contains_key(&name.text) {
-            let text = format!("`{}` is a field of every `{}`", name.text, kind.name);
-            self.report(
-                Diagnostic::error(code::NAME_IS_FIELD, name.span, text)
-                    .help("from outside, the name behind the point could mean either")
-                    .help("rename this block"),
-            );
-        }
-        let mut scope = self.scopes[place.scope].parent;
-        while let Some(current) = scope {
-            if let Some(outer) = self.scopes[current].names.get(&name.text).copied() {
-                let outer = self.nodes[outer].name.span;
-                self.report(
-                    Diagnostic::error(
-                        code::NAME_SHADOWS,
-                        name.span,
-                        format!("`{}` hides another block of this name", name.text),
-                    )
-                    .also(outer, "this one")
-                    .help("whoever reads a reference to it must guess which is meant")
-                    .help("rename one of the two"),
-                );
-                return;
-            }
-            scope = self.scopes[current].parent;
-        }
-    }
-
-    /// What a name stands for, from this scope outwards.
-    pub(crate) fn find(&self, name: &str, scope: ScopeId) -> Option<NodeId> {
-        let mut current = Some(scope);
-        while let Some(scope) = current {
-            if let Some(id) = self.scopes[scope].names.get(name) {
-                return Some(*id);
-            }
-            current = self.scopes[scope].parent;
-        }
-        None
-    }
-
-    /// Whether a name may be missing from this scope outwards because of a finding.
-    pub(crate) fn is_open(&self, scope: ScopeId) -> bool {
-        let mut current = Some(scope);
-        while let Some(scope) = current {
-            if self.scopes[scope].open {
-                return true;
-            }
-            current = self.scopes[scope].parent;
-        }
-        false
-    }
-
-    /// Every name from this scope outwards, sorted.
-    pub(crate) fn names_from(&self, scope: ScopeId) -> Vec<String> {
-        let mut all = std::collections::BTreeSet::new();
-        let mut current = Some(scope);
-        while let Some(scope) = current {
-            all.extend(self.scopes[scope].names.keys().cloned());
-            current = self.scopes[scope].parent;
-        }
-        all.into_iter().collect()
-    }
-
-    fn is_nested_kind(&self, word: &str) -> bool {
-        self.parent_of(word).is_some()
-    }
-
-    /// The kind in which blocks of this one stand.
-    fn parent_of(&self, word: &str) -> Option<&'static str> {
-        let library: &'static Library = self.library;
-        let holds = |kind: &&Arc<Kind>| kind.nested.contains_key(word);
-        library.kinds.values().find(holds).map(|kind| kind.name.as_str())
     }
 }
 

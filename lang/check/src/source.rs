@@ -40,9 +40,17 @@ pub(crate) struct Sources {
 
 /// Reads the root and all that is used from it, each file once.
 pub(crate) fn load(world: &dyn World, root: &str) -> Sources {
-    let mut sources = Sources { files: Vec::new(), parsed: Vec::new(), findings: Vec::new() };
+    let mut sources = Sources {
+        files: Vec::new(),
+        parsed: Vec::new(),
+        findings: Vec::new(),
+    };
     let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
-    let start = Span { file: FileId(0), start: 0, end: 0 };
+    let start = Span {
+        file: FileId(0),
+        start: 0,
+        end: 0,
+    };
     add(&mut sources, &mut by_name, world, root, start);
     let mut next = 0;
     while next < sources.parsed.len() {
@@ -96,8 +104,12 @@ fn add(
     let place = sources.files.len();
     by_name.insert(name.to_owned(), place);
     let file = FileId(u32::try_from(place).expect("FILES_MAX is below 2^32"));
-    let mut parsed =
-        Parsed { items: Vec::new(), broken: false, uses: BTreeMap::new(), missing: false };
+    let mut parsed = Parsed {
+        items: Vec::new(),
+        broken: false,
+        uses: BTreeMap::new(),
+        missing: false,
+    };
     let text = match world.read(name) {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => text,
@@ -122,9 +134,16 @@ fn add(
     };
     if !parsed.missing {
         let lowered = lower(&text, file);
-        parsed.broken = lowered.findings.iter().any(|f| f.severity == Severity::Error);
+        parsed.broken = lowered
+            .findings
+            .iter()
+            .any(|f| f.severity == Severity::Error);
         if lowered.items.is_empty() && !parsed.broken {
-            let at = Span { file, start: 0, end: 0 };
+            let at = Span {
+                file,
+                start: 0,
+                end: 0,
+            };
             sources.findings.push(
                 Diagnostic::error(code::FILE_EMPTY, at, "there is no entry in this file")
                     .help("an empty spec would mean: remove everything")
@@ -134,7 +153,10 @@ fn add(
         sources.findings.extend(lowered.findings);
         parsed.items = lowered.items;
     }
-    sources.files.push(SourceFile { name: name.to_owned(), text });
+    sources.files.push(SourceFile {
+        name: name.to_owned(),
+        text,
+    });
     sources.parsed.push(parsed);
     place
 }
@@ -142,10 +164,18 @@ fn add(
 fn not_utf8(bytes: &[u8], valid: usize, file: FileId) -> Diagnostic {
     let line = 1 + bytes[..valid].iter().filter(|byte| **byte == b'\n').count();
     let at = u32::try_from(valid).unwrap_or(u32::MAX);
-    let span = Span { file, start: at, end: at };
-    Diagnostic::error(code::FILE_NOT_UTF8, span, format!("line {line} holds a byte that is no text"))
-        .help("a spec is UTF-8, so that every reader sees the same")
-        .help("save the file as UTF-8")
+    let span = Span {
+        file,
+        start: at,
+        end: at,
+    };
+    Diagnostic::error(
+        code::FILE_NOT_UTF8,
+        span,
+        format!("line {line} holds a byte that is no text"),
+    )
+    .help("a spec is UTF-8, so that every reader sees the same")
+    .help("save the file as UTF-8")
 }
 
 /// A path as written in a file, from the root's folder.
@@ -208,8 +238,11 @@ fn use_cycles(sources: &Sources) -> Vec<Diagnostic> {
 }
 
 fn uses_of(sources: &Sources, file: usize) -> Vec<(usize, usize)> {
-    let mut uses: Vec<(usize, usize)> =
-        sources.parsed[file].uses.iter().map(|(item, to)| (*item, *to)).collect();
+    let mut uses: Vec<(usize, usize)> = sources.parsed[file]
+        .uses
+        .iter()
+        .map(|(item, to)| (*item, *to))
+        .collect();
     uses.reverse();
     uses
 }

@@ -7,21 +7,18 @@ use mlinfra_api::{ColumnType, RowExpression, Value};
 use rust_decimal::Decimal;
 
 use crate::block::missing_field;
-use crate::eval::unknown_column;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::model::Fitted;
 use crate::program::{Argument, Block, Step};
 use crate::row::RowEnv;
-use crate::schema::{FieldDeclaration, Operation, Place, ResultRule};
+use crate::schema::{FieldDeclaration, Operation, Place};
 use crate::scope::NodeId;
 use crate::suggest::nearest;
-use crate::table::{
-    Making, Rewriting, STEPS_OF_A_TABLE_MAX, Table, TableColumn, extend, known, part, rewrite,
-};
+use crate::table::{Table, TableColumn};
 use crate::tree::{self, BlockItem, Expr, ExprKind, Name, Node};
-use crate::types::{EnumType, Parts, Term, Type};
+use crate::types::{EnumType, Term, Type};
 
 /// What flowed into a call, by parameter.
 #[derive(Default)]
@@ -48,7 +45,7 @@ impl Inputs {
 }
 
 /// An entry of an open body, checked.
-enum Entry {
+pub(crate) enum Entry {
     Row(TableColumn, Option<RowExpression>),
     Case(Arc<EnumType>, Value, Span),
     Share(Decimal),
@@ -67,9 +64,12 @@ impl Checker<'_> {
     ) -> Term {
         let broken = self.nodes[id].broken;
         let called = match &block.value {
-            Some(Expr { kind: ExprKind::Call { callee, arguments }, .. }) => {
-                self.operation(callee).map(|operation| (operation, callee, arguments))
-            }
+            Some(Expr {
+                kind: ExprKind::Call { callee, arguments },
+                ..
+            }) => self
+                .operation(callee)
+                .map(|operation| (operation, callee, arguments)),
             Some(value) => {
                 self.no_call(value);
                 None
@@ -152,9 +152,13 @@ impl Checker<'_> {
             return;
         }
         self.report(
-            Diagnostic::error(code::STEP_WITHOUT_CALL, value.span, "this calls no operation")
-                .help("without one there is nothing to run")
-                .help("write the call of an operation here: `derive(data)`"),
+            Diagnostic::error(
+                code::STEP_WITHOUT_CALL,
+                value.span,
+                "this calls no operation",
+            )
+            .help("without one there is nothing to run")
+            .help("write the call of an operation here: `derive(data)`"),
         );
     }
 
@@ -192,7 +196,10 @@ impl Checker<'_> {
                     Type::Table(table) => Some(table.table_type()),
                     _ => None,
                 };
-                let argument = Argument { value: term.value.clone(), table };
+                let argument = Argument {
+                    value: term.value.clone(),
+                    table,
+                };
                 step.arguments.insert(parameter.name.clone(), argument);
             }
             inputs.terms.insert(parameter.name.clone(), term);
@@ -200,7 +207,13 @@ impl Checker<'_> {
         inputs
     }
 
-    fn argument(&mut self, argument: &Expr, declared: &Type, expected: &Type, env: Env<'_>) -> Term {
+    fn argument(
+        &mut self,
+        argument: &Expr,
+        declared: &Type,
+        expected: &Type,
+        env: Env<'_>,
+    ) -> Term {
         let wants_table = matches!(
             declared.present(),
             Type::AnyTable | Type::LikeOf(_) | Type::FitsOf(_)
@@ -215,7 +228,10 @@ impl Checker<'_> {
             self.report(
                 Diagnostic::error(code::TYPE_WRONG, argument.span, text)
                     .help("which of them is meant is not said anywhere")
-                    .help(format!("name one behind a point: {}", crate::scope::list(&names))),
+                    .help(format!(
+                        "name one behind a point: {}",
+                        crate::scope::list(&names)
+                    )),
             );
             return Term::error();
         }
@@ -230,7 +246,9 @@ impl Checker<'_> {
         let (wanted, whose): (Vec<(String, ColumnType)>, &str) = match declared.present() {
             Type::LikeOf(names) => {
                 let like = names.first().and_then(|name| inputs.table(name));
-                let Some(like) = like.filter(|like| !like.tainted) else { return };
+                let Some(like) = like.filter(|like| !like.tainted) else {
+                    return;
+                };
                 let columns = like.columns.iter();
                 let typed = columns.filter_map(|c| Some((c.name.clone(), c.column_type?)));
                 (typed.collect(), "the other table")
@@ -239,8 +257,12 @@ impl Checker<'_> {
                 let model = inputs.model(name).and_then(|fitted| fitted.model.as_ref());
                 let Some(model) = model else { return };
                 let features = model.features.columns.iter();
-                let mut wanted: Vec<_> = features.map(|c| (c.name.clone(), c.column_type)).collect();
-                let label = ColumnType { base: mlinfra_api::ColumnBase::Bool, nullable: false };
+                let mut wanted: Vec<_> =
+                    features.map(|c| (c.name.clone(), c.column_type)).collect();
+                let label = ColumnType {
+                    base: mlinfra_api::ColumnBase::Bool,
+                    nullable: false,
+                };
                 wanted.push((model.label.clone(), label));
                 (wanted, "the model")
             }
@@ -252,10 +274,16 @@ impl Checker<'_> {
         for (name, column_type) in wanted {
             let found = table.column(&name);
             let text = match found.map(|column| column.column_type) {
-                Some(Some(found)) if found.base == column_type.base
-                    && (column_type.nullable || !found.nullable) => continue,
+                Some(Some(found))
+                    if found.base == column_type.base
+                        && (column_type.nullable || !found.nullable) =>
+                {
+                    continue;
+                }
                 Some(None) => continue,
-                Some(Some(found)) => format!("its column `{name}` is {found}, {whose} has {column_type}"),
+                Some(Some(found)) => {
+                    format!("its column `{name}` is {found}, {whose} has {column_type}")
+                }
                 None => format!("it has no column `{name}`, and {whose} needs it"),
             };
             self.report(
@@ -281,6 +309,7 @@ impl Checker<'_> {
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let mut stray = false;
         for item in block.items() {
+            self.refuse_attributes(item);
             let (path, value) = match &item.node {
                 Node::Field { path, value } => (path, value),
                 _ => {
@@ -304,7 +333,10 @@ impl Checker<'_> {
                     step.settings.insert(name, term.value);
                 }
             } else if let Some(each) = &operation.each {
-                let key = Name { text: name.clone(), span: path.span };
+                let key = Name {
+                    text: name.clone(),
+                    span: path.span,
+                };
                 let (entry, term) = self.entry(each, &key, value, inputs, env);
                 step.entries.extend(term.map(|term| (name, term)));
                 entries.push((key, entry));
@@ -342,7 +374,9 @@ impl Checker<'_> {
             Node::Block(block) => {
                 let word = block.path.text();
                 match &block.name {
-                    Some(name) if operation.fields.contains_key(&word) || operation.each.is_some() => {
+                    Some(name)
+                        if operation.fields.contains_key(&word) || operation.each.is_some() =>
+                    {
                         let span = Span {
                             start: block.path.span.end,
                             end: name.span.start,
@@ -354,7 +388,11 @@ impl Checker<'_> {
                             format!("write `{word} = {}`", name.text),
                         )
                         .help("without `=` this declares a block, which has no place here")
-                        .fix(format!("{word} {0} → {word} = {0}", name.text), span, " = ")
+                        .fix(
+                            format!("{word} {0} → {word} = {0}", name.text),
+                            span,
+                            " = ",
+                        )
                     }
                     _ => Diagnostic::error(
                         code::KIND_UNKNOWN,
@@ -448,202 +486,19 @@ impl Checker<'_> {
                     .help("a table with two columns of one name could not be read")
                     .help("give the new one another name"),
             );
+            return (Entry::Wrong, None);
         }
         match self.row(value, RowEnv { table: &table, env }) {
             None => (Entry::Row(wrong(None), None), None),
             Some(row) => {
-                let column = TableColumn { classes: row.classes, ..wrong(Some(row.column_type)) };
+                let column = TableColumn {
+                    classes: row.classes,
+                    ..wrong(Some(row.column_type))
+                };
                 let value = Value::Row(row.expression.clone());
                 (Entry::Row(column, Some(row.expression)), Some(value))
             }
         }
-    }
-
-    /// The result's type.
-    fn result(
-        &mut self,
-        id: NodeId,
-        operation: &Operation,
-        inputs: &Inputs,
-        entries: Vec<(Name, Entry)>,
-        tainted: bool,
-        step: &mut Step,
-    ) -> Term {
-        let address = self.nodes[id].address.clone();
-        let making =
-            Making { address: &address, operation: &operation.name, each_row: operation.each_row };
-        let value = self.reference_to(id);
-        let broken = self.nodes[id].broken;
-        let table_of = |name: &str| inputs.table(name).cloned();
-        let made = match &operation.result {
-            ResultRule::Extend { data } => table_of(data).map(|data| {
-                let added = entries.into_iter().filter_map(|(_, entry)| match entry {
-                    Entry::Row(column, expression) => Some((column, expression)),
-                    _ => None,
-                });
-                let mut made = extend(&data, &making, added.collect());
-                made.open |= broken;
-                made
-            }),
-            ResultRule::Rewrite { data } => {
-                table_of(data).map(|data| self.rewritten(&data, &making, &entries))
-            }
-            ResultRule::Known { data } => {
-                table_of(data).map(|data| self.made_known(&data, &making, step))
-            }
-            ResultRule::Parts { data } => {
-                return match table_of(data) {
-                    Some(data) => self.parted(&data, &making, &entries, tainted, step, value),
-                    None => Term::error(),
-                };
-            }
-            ResultRule::Weights { data, label, exclude } => {
-                let setting = exclude.as_ref().and_then(|name| step.settings.get(name)).cloned();
-                return match table_of(data) {
-                    Some(table) => {
-                        let column = inputs.terms.get(label).and_then(|term| term.value.as_text());
-                        let call = crate::train::Fitting {
-                            address: &address,
-                            label: column,
-                            excluded: setting.as_ref(),
-                            exclude: exclude.as_deref(),
-                            data_span: step.spans.get(data).copied().unwrap_or(step.operation_span),
-                            tainted,
-                        };
-                        self.fit_model(id, &table, &call, step, value)
-                    }
-                    None => Term::error(),
-                };
-            }
-            ResultRule::Release { model } => {
-                return match inputs.model(model) {
-                    Some(fitted) => {
-                        step.model.clone_from(&fitted.model);
-                        Term::new(Type::Release(Arc::clone(fitted)), value)
-                    }
-                    None => Term::error(),
-                };
-            }
-            ResultRule::Opaque(name) => {
-                return Term::new(Type::Opaque(name.as_str().into()), value);
-            }
-        };
-        let Some(mut made) = made else {
-            return Term::error();
-        };
-        made.tainted |= tainted;
-        if made.steps > STEPS_OF_A_TABLE_MAX {
-            self.limit(step.operation_span, &format!("a table after more than {STEPS_OF_A_TABLE_MAX} steps"));
-            return Term::error();
-        }
-        step.table = Some(made.table_type());
-        Term::new(Type::Table(Arc::new(made)), value)
-    }
-
-    fn made_known(&mut self, data: &Arc<Table>, making: &Making<'_>, step: &Step) -> Table {
-        let unknown = |column: &TableColumn| column.column_type.is_none_or(|known| known.nullable);
-        if !data.tainted && !data.columns.iter().any(unknown) {
-            let span = step.spans.values().min().copied().unwrap_or(step.operation_span);
-            self.report(
-                Diagnostic::error(code::NOTHING_TO_DROP, span, "no column of it may be missing")
-                    .help("this step would never take a row out")
-                    .help("take the step out, or mark the columns that may be missing with `?`"),
-            );
-        }
-        known(data, making)
-    }
-
-    fn rewritten(
-        &mut self,
-        data: &Arc<Table>,
-        making: &Making<'_>,
-        entries: &[(Name, Entry)],
-    ) -> Table {
-        let mut rewritings = Vec::new();
-        for (key, entry) in entries {
-            let Some(column) = data.column(&key.text) else {
-                if !data.open {
-                    let finding = unknown_column(data, &key.text, key.span);
-                    self.report(finding);
-                }
-                continue;
-            };
-            let Entry::Case(enumeration, value, span) = entry else {
-                continue;
-            };
-            let Some(case) = value.as_case().and_then(|name| enumeration.case(name)) else {
-                continue;
-            };
-            let base = column.column_type.map(|known| known.base);
-            if let Some(base) = base
-                && !case.takes.is_empty()
-                && !case.takes.contains(&base)
-            {
-                let takes: Vec<&str> = case.takes.iter().map(|base| base.word()).collect();
-                let text = format!("`{}` works on {} columns, and this is {}", case.name,
-                    takes.join(" and "), base.word());
-                self.report(
-                    Diagnostic::error(code::MASKING_WRONG, *span, text)
-                        .also(column.span, "the column")
-                        .help("its cells would not be masked, and so stay readable")
-                        .help("use another masking, or `drop`"),
-                );
-                continue;
-            }
-            let added = case.adds.iter().flat_map(|class| self.library.closure(class)).collect();
-            rewritings.push(Rewriting {
-                column: key.text.clone(),
-                case,
-                value: value.clone(),
-                added,
-                span: key.span,
-            });
-        }
-        rewrite(data, making, &rewritings)
-    }
-
-    fn parted(
-        &mut self,
-        data: &Arc<Table>,
-        making: &Making<'_>,
-        entries: &[(Name, Entry)],
-        tainted: bool,
-        step: &mut Step,
-        value: Value,
-    ) -> Term {
-        let mut total = Decimal::ZERO;
-        let mut parts = Vec::new();
-        for (key, entry) in entries {
-            if let Entry::Share(share) = entry {
-                total += *share;
-                if share.is_zero() {
-                    self.parts_not_whole(key.span, "this part would be empty");
-                }
-            }
-            let mut table = part(data, making, &key.text);
-            table.tainted |= tainted;
-            step.parts.insert(key.text.clone(), table.table_type());
-            parts.push((key.text.clone(), Arc::new(table)));
-        }
-        if !tainted && !parts.is_empty() && total != Decimal::ONE {
-            let percent = (total * Decimal::ONE_HUNDRED).normalize();
-            let text = format!("the parts add up to {percent}%");
-            self.parts_not_whole(step.operation_span, &text);
-        }
-        if data.steps >= STEPS_OF_A_TABLE_MAX {
-            self.limit(step.operation_span, &format!("a table after more than {STEPS_OF_A_TABLE_MAX} steps"));
-            return Term::error();
-        }
-        let open = tainted;
-        Term::new(Type::Parts(Arc::new(Parts { parts, open })), value)
-    }
-
-    fn parts_not_whole(&mut self, span: Span, text: &str) {
-        self.report(
-            Diagnostic::error(code::PARTS_NOT_WHOLE, span, text)
-                .help("every row goes into exactly one part")
-                .help("let the shares add up to 100%; name what is not used `rest`"),
-        );
     }
 }
 
@@ -677,7 +532,11 @@ fn unknown_setting(name: &str, span: Span, operation: &Operation) -> Diagnostic 
     let text = format!("`{}` has no setting `{name}`", operation.name);
     let finding = Diagnostic::error(code::FIELD_UNKNOWN, span, text)
         .help("nothing would read it, so it would have no effect");
-    if operation.parameters.iter().any(|parameter| parameter.name == name) {
+    if operation
+        .parameters
+        .iter()
+        .any(|parameter| parameter.name == name)
+    {
         return finding.help(format!(
             "it flows in, so it stands in the parentheses: `{}({name} = …)`",
             operation.name

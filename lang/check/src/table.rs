@@ -82,7 +82,9 @@ impl Table {
 
     fn index_columns(&mut self) {
         let names = self.columns.iter().enumerate();
-        self.index = names.map(|(place, column)| (column.name.clone(), place)).collect();
+        self.index = names
+            .map(|(place, column)| (column.name.clone(), place))
+            .collect();
     }
 
     /// The column of this name.
@@ -97,11 +99,22 @@ impl Table {
 
     /// The columns as a provider knows them; those in error are left out.
     pub(crate) fn table_type(&self) -> TableType {
-        TableType { columns: self.columns.iter().filter_map(TableColumn::column).collect() }
+        TableType {
+            columns: self
+                .columns
+                .iter()
+                .filter_map(TableColumn::column)
+                .collect(),
+        }
     }
 
     /// The table that a step at `address` makes of this one.
-    fn next(self: &Arc<Self>, address: &Address, origin: Origin, columns: Vec<TableColumn>) -> Table {
+    fn next(
+        self: &Arc<Self>,
+        address: &Address,
+        origin: Origin,
+        columns: Vec<TableColumn>,
+    ) -> Table {
         let mut table = Table::new(address.clone(), columns, self.open);
         table.tainted = self.tainted;
         table.steps = self.steps + 1;
@@ -153,7 +166,11 @@ pub(crate) fn extend(
         }
         columns.push(column);
     }
-    data.next(making.address, making.origin(data, Change::Extend(expressions)), columns)
+    data.next(
+        making.address,
+        making.origin(data, Change::Extend(expressions)),
+        columns,
+    )
 }
 
 /// One entry of a body that rewrites columns.
@@ -172,8 +189,10 @@ pub(crate) fn rewrite(
     making: &Making<'_>,
     rewritings: &[Rewriting<'_>],
 ) -> Table {
-    let by_name: BTreeMap<&str, &Rewriting<'_>> =
-        rewritings.iter().map(|rewriting| (rewriting.column.as_str(), rewriting)).collect();
+    let by_name: BTreeMap<&str, &Rewriting<'_>> = rewritings
+        .iter()
+        .map(|rewriting| (rewriting.column.as_str(), rewriting))
+        .collect();
     let mut columns = Vec::new();
     for column in &data.columns {
         let Some(rewriting) = by_name.get(column.name.as_str()) else {
@@ -189,13 +208,22 @@ pub(crate) fn rewrite(
                 column.column_type = Some(ColumnType { base, nullable });
             }
         }
-        column.classes.retain(|class| !rewriting.case.clears.contains(class));
+        column
+            .classes
+            .retain(|class| !rewriting.case.clears.contains(class));
         column.classes.extend(rewriting.added.iter().cloned());
         column.span = rewriting.span;
         columns.push(column);
     }
-    let entries = rewritings.iter().map(|r| (r.column.clone(), r.value.clone())).collect();
-    data.next(making.address, making.origin(data, Change::Rewrite(entries)), columns)
+    let entries = rewritings
+        .iter()
+        .map(|r| (r.column.clone(), r.value.clone()))
+        .collect();
+    data.next(
+        making.address,
+        making.origin(data, Change::Rewrite(entries)),
+        columns,
+    )
 }
 
 /// The table without missing cells.
@@ -210,7 +238,11 @@ pub(crate) fn known(data: &Arc<Table>, making: &Making<'_>) -> Table {
             made_known.insert(column.name.clone());
         }
     }
-    data.next(making.address, making.origin(data, Change::Known(made_known)), columns)
+    data.next(
+        making.address,
+        making.origin(data, Change::Known(made_known)),
+        columns,
+    )
 }
 
 /// One part of the table: the same columns.

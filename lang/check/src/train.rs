@@ -20,6 +20,7 @@ pub(crate) struct Fitting<'f> {
     pub(crate) address: &'f Address,
     /// The label's column; none if it is in error.
     pub(crate) label: Option<&'f str>,
+    pub(crate) label_span: Span,
     /// The columns that it does not learn from.
     pub(crate) excluded: Option<&'f Value>,
     /// The setting that names them.
@@ -38,7 +39,10 @@ impl Checker<'_> {
         step: &mut Step,
         value: Value,
     ) -> Term {
-        let unknown = Fitted { model: None, data: Arc::clone(table) };
+        let unknown = Fitted {
+            model: None,
+            data: Arc::clone(table),
+        };
         let Some(label) = call.label.filter(|_| !call.tainted && !table.tainted) else {
             return Term::new(Type::Weights(Arc::new(unknown)), value);
         };
@@ -47,18 +51,7 @@ impl Checker<'_> {
             _ => BTreeSet::new(),
         };
         let before = self.errors();
-        if excluded.contains(label) {
-            let span = call.exclude.and_then(|name| step.spans.get(name)).copied();
-            self.report(
-                Diagnostic::error(
-                    code::LABEL_EXCLUDED,
-                    span.unwrap_or(call.data_span),
-                    format!("`{label}` is what it learns to predict"),
-                )
-                .help("the label is never learned from, so there is nothing to exclude")
-                .help("take it out of the list"),
-            );
-        }
+        self.check_label(label, table, excluded.contains(label), call, step);
         let wanted = |column: &&TableColumn| {
             column.name != label && !excluded.contains(column.name.as_str())
         };
@@ -67,33 +60,69 @@ impl Checker<'_> {
             self.check_feature(id, column, label, table, call);
         }
         if features.is_empty() {
+            let text = "no column is left to learn from";
             self.report(
-                Diagnostic::error(
-                    code::NO_FEATURES,
-                    call.data_span,
-                    "no column is left to learn from",
-                )
-                .help("a model without features tells every request the same")
-                .help("exclude fewer columns"),
+                Diagnostic::error(code::NO_FEATURES, call.data_span, text)
+                    .help("a model without features tells every request the same")
+                    .help("exclude fewer columns"),
             );
         }
         if self.errors() > before {
             return Term::new(Type::Weights(Arc::new(unknown)), value);
         }
         let made = replay(table, &features);
+        let columns = features.iter().filter_map(|column| column.column());
         let model = ModelType {
             trained_by: call.address.clone(),
             features: TableType {
-                columns: features.iter().filter_map(|column| column.column()).collect(),
+                columns: columns.collect(),
             },
             label: label.to_owned(),
             request: made.request,
-            replay: made.recipe.iter().map(|step| step.address.clone()).collect(),
+            replay: made
+                .recipe
+                .iter()
+                .map(|step| step.address.clone())
+                .collect(),
             recipe: made.recipe,
         };
         step.model = Some(model.clone());
-        let fitted = Fitted { model: Some(model), data: Arc::clone(table) };
+        let fitted = Fitted {
+            model: Some(model),
+            data: Arc::clone(table),
+        };
         Term::new(Type::Weights(Arc::new(fitted)), value)
+    }
+
+    fn check_label(
+        &mut self,
+        label: &str,
+        table: &Table,
+        excluded: bool,
+        call: &Fitting<'_>,
+        step: &Step,
+    ) {
+        if excluded {
+            let span = call.exclude.and_then(|name| step.spans.get(name)).copied();
+            let text = format!("`{label}` is what it learns to predict");
+            self.report(
+                Diagnostic::error(code::LABEL_EXCLUDED, span.unwrap_or(call.data_span), text)
+                    .help("the label is never learned from, so there is nothing to exclude")
+                    .help("take it out of the list"),
+            );
+        }
+        let column = table.column(label);
+        if let Some(column) = column
+            && column.column_type.is_some_and(|known| known.nullable)
+        {
+            let text = format!("`{label}` may be missing, and a label never is");
+            self.report(
+                Diagnostic::error(code::COLUMN_TYPE_WRONG, call.label_span, text)
+                    .also(column.span, "the column")
+                    .help("from a row without the answer nothing can be learned")
+                    .help("drop such rows first, or say with `??` what they count as"),
+            );
+        }
     }
 
     fn check_feature(
@@ -114,22 +143,31 @@ impl Checker<'_> {
             if let Some(raw) = self.source_of(table, column) {
                 finding = finding.also(raw.span, "the answer comes in here");
             }
-            if column.span != self.source_of(table, column).map_or(column.span, |raw| raw.span) {
+            if column.span
+                != self
+                    .source_of(table, column)
+                    .map_or(column.span, |raw| raw.span)
+            {
                 finding = finding.also(column.span, format!("`{name}` is made from it here"));
             }
             finding
-                .help("the model would look perfect until the first real request, which has no answer")
+                .help("it would look perfect until the first real request, which has no answer")
                 .help(format!("`{label}` is enough: drop or exclude `{name}`"))
         } else {
             match column.column_type {
                 Some(known) if !learnable(known.base) => Diagnostic::error(
                     code::NOT_LEARNABLE,
                     call.data_span,
-                    format!("`{name}` is {}, and no model learns from that", known.base.word()),
+                    format!(
+                        "`{name}` is {}, and no model learns from that",
+                        known.base.word()
+                    ),
                 )
                 .also(column.span, "the column")
                 .help("free texts and dates are different in every row: nothing carries over")
-                .help(format!("derive a number or a category from `{name}`, or exclude it")),
+                .help(format!(
+                    "derive a number or a category from `{name}`, or exclude it"
+                )),
                 _ => return,
             }
         };
@@ -152,9 +190,15 @@ impl Checker<'_> {
         }
         let tells = |raw: &&TableColumn| {
             self.library.never_learned(&raw.classes)
-                && column.classes.iter().any(|class| raw.classes.contains(class))
+                && column
+                    .classes
+                    .iter()
+                    .any(|class| raw.classes.contains(class))
         };
-        first.column(&column.name).filter(|raw| tells(raw)).or_else(|| first.columns.iter().find(tells))
+        first
+            .column(&column.name)
+            .filter(|raw| tells(raw))
+            .or_else(|| first.columns.iter().find(tells))
     }
 
     /// Where to write a column that shall be excluded too, and how.

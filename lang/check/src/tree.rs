@@ -54,9 +54,20 @@ pub(crate) struct Item {
 pub(crate) enum Node {
     Use(Use),
     Require(Require),
-    Field { path: Path, value: Expr },
-    Requirement { path: Path, operator: Binary, value: Expr },
-    Column { name: Name, column_type: TypeExpr, default: Option<Expr> },
+    Field {
+        path: Path,
+        value: Expr,
+    },
+    Requirement {
+        path: Path,
+        operator: Binary,
+        value: Expr,
+    },
+    Column {
+        name: Name,
+        column_type: TypeExpr,
+        default: Option<Expr>,
+    },
     Block(Box<BlockItem>),
     Bad,
 }
@@ -144,7 +155,11 @@ pub(crate) struct TypeExpr {
 pub(crate) enum TypeKind {
     Bad,
     Union(Vec<TypeExpr>),
-    Named { path: Path, arguments: Vec<TypeArgument>, optional: bool },
+    Named {
+        path: Path,
+        arguments: Vec<TypeArgument>,
+        optional: bool,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -165,23 +180,52 @@ pub(crate) enum ExprKind {
     /// A syntax error stands here; the finding is made already.
     Bad,
     Name(String),
-    Number { digits: String, percent: bool, unit: Option<Unit> },
+    Number {
+        digits: String,
+        percent: bool,
+        unit: Option<Unit>,
+    },
     Text(Vec<TextPart>),
     Date(String),
     Address(String),
     Bool(bool),
     None,
     List(Vec<Expr>),
-    Comprehension { element: Box<Expr>, repeat: Loop, when: Option<Box<Expr>> },
+    Comprehension {
+        element: Box<Expr>,
+        repeat: Loop,
+        when: Option<Box<Expr>>,
+    },
     Record(Body),
-    Call { callee: Box<Expr>, arguments: Vec<Argument> },
-    Member { object: Box<Expr>, name: Name },
-    Index { object: Box<Expr>, index: Box<Expr> },
+    Call {
+        callee: Box<Expr>,
+        arguments: Vec<Argument>,
+    },
+    Member {
+        object: Box<Expr>,
+        name: Name,
+    },
+    Index {
+        object: Box<Expr>,
+        index: Box<Expr>,
+    },
     Negate(Box<Expr>),
     Not(Box<Expr>),
-    Binary { operator: Binary, operator_span: Span, left: Box<Expr>, right: Box<Expr> },
-    If { condition: Box<Expr>, then: Box<Expr>, otherwise: Box<Expr> },
-    Match { subject: Box<Expr>, arms: Vec<Arm> },
+    Binary {
+        operator: Binary,
+        operator_span: Span,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    If {
+        condition: Box<Expr>,
+        then: Box<Expr>,
+        otherwise: Box<Expr>,
+    },
+    Match {
+        subject: Box<Expr>,
+        arms: Vec<Arm>,
+    },
 }
 
 /// A number's unit: `USD/GiB/month`, `/min`.
@@ -300,7 +344,11 @@ impl Expr {
                 }
             }),
             ExprKind::List(elements) => elements.iter().for_each(visit),
-            ExprKind::Comprehension { element, repeat, when } => {
+            ExprKind::Comprehension {
+                element,
+                repeat,
+                when,
+            } => {
                 visit(element);
                 visit(&repeat.source);
                 when.iter().for_each(|condition| visit(condition));
@@ -320,7 +368,11 @@ impl Expr {
                 visit(left);
                 visit(right);
             }
-            ExprKind::If { condition, then, otherwise } => {
+            ExprKind::If {
+                condition,
+                then,
+                otherwise,
+            } => {
                 visit(condition);
                 visit(then);
                 visit(otherwise);
@@ -338,7 +390,10 @@ pub(crate) fn for_each_value<'e>(items: &'e [Item], visit: &mut dyn FnMut(&'e Ex
     for item in items {
         match &item.node {
             Node::Field { value, .. } | Node::Requirement { value, .. } => visit(value),
-            Node::Column { default: Some(value), .. } => visit(value),
+            Node::Column {
+                default: Some(value),
+                ..
+            } => visit(value),
             _ => {}
         }
     }

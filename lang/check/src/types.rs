@@ -41,7 +41,7 @@ pub(crate) enum Type {
     /// A column of this table, of this type if one is named.
     Column(Arc<Table>, Option<ColumnBase>),
     /// A column's type, where types are values.
-    ColumnType,
+    CellType,
 
     AnyTable,
     AnyWeights,
@@ -276,8 +276,11 @@ impl fmt::Display for Type {
             Type::Enum(enumeration) => match &enumeration.name {
                 Some(name) => f.write_str(name),
                 None => {
-                    let names: Vec<&str> =
-                        enumeration.cases().iter().map(|case| case.name.as_str()).collect();
+                    let names: Vec<&str> = enumeration
+                        .cases()
+                        .iter()
+                        .map(|case| case.name.as_str())
+                        .collect();
                     write!(f, "enum({})", names.join(", "))
                 }
             },
@@ -305,11 +308,25 @@ impl fmt::Display for Type {
             Type::Column(_, Some(base)) | Type::ColumnOf(_, Some(base)) => {
                 write!(f, "{} column", base.word())
             }
-            Type::ColumnType => f.write_str("type of a column"),
+            Type::CellType => f.write_str("type of a column"),
             Type::RowOf(_) => f.write_str("expression over a row"),
             Type::Any => f.write_str("any value"),
         }
     }
+}
+
+/// A noun with its article: an int, a string.
+pub(crate) fn a(noun: impl fmt::Display) -> String {
+    let noun = noun.to_string();
+    let vowel = noun.starts_with(|first: char| "aeiouAEIOU".contains(first));
+    format!(
+        "{} {noun}",
+        if vowel && !noun.starts_with("USD") {
+            "an"
+        } else {
+            "a"
+        }
+    )
 }
 
 /// A type and a value.
@@ -342,9 +359,10 @@ fn known(value: &Value) -> bool {
         Value::Unknown(_) => false,
         Value::Reference(reference) => reference.path.is_empty(),
         Value::List(elements) => elements.iter().all(known),
-        Value::Record(entries) | Value::Case { arguments: entries, .. } => {
-            entries.values().all(known)
-        }
+        Value::Record(entries)
+        | Value::Case {
+            arguments: entries, ..
+        } => entries.values().all(known),
         Value::Range(low, high) => known(low) && known(high),
         _ => true,
     }

@@ -2,11 +2,17 @@
 //!
 //! A view never fails: a tree comes out of every text, so whatever the grammar demands may still be
 //! missing, and each accessor says so with an `Option`.
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable
+)]
 #![deny(clippy::indexing_slicing)]
 
 mod expr;
 mod item;
+mod operator;
 mod types;
 
 use std::ops::Range;
@@ -16,13 +22,14 @@ use crate::node::Node;
 use crate::set;
 
 pub use expr::{
-    Argument, Arm, Binary, BinaryOperator, Call, Expr, If, Index, List, Literal, Match, Member,
-    Operand, Pattern, PatternKind, Quantity, StringExpr, StringPart,
+    Argument, Arm, Binary, Call, Expr, If, Index, List, Literal, Match, Member, Operand, Pattern,
+    PatternKind, Quantity, StringExpr, StringPart,
 };
 pub use item::{
     Attribute, Block, Body, Column, Entry, Field, File, Guard, Item, Key, Loop, Param, Require,
     Requirement, Use, UseSource,
 };
+pub use operator::BinaryOperator;
 pub use types::{Type, TypeArgument, TypeAtom};
 
 /// Makes a view of one kind of node.

@@ -80,7 +80,13 @@ impl SyntaxError {
     /// A finding without help and fix.
     pub(crate) fn new(code: &'static str, at: Range<u32>, message: impl Into<String>) -> Self {
         debug_assert!(CODES.iter().any(|known| known.0 == code));
-        SyntaxError { code, at, message: message.into(), help: None, fix: None }
+        SyntaxError {
+            code,
+            at,
+            message: message.into(),
+            help: None,
+            fix: None,
+        }
     }
 
     /// Says what to do.
@@ -91,17 +97,26 @@ impl SyntaxError {
 
     /// Says which edits mend it.
     pub(crate) fn fix(mut self, title: impl Into<String>, edits: Vec<SyntaxEdit>) -> Self {
-        self.fix = Some(SyntaxFix { title: title.into(), edits });
+        self.fix = Some(SyntaxFix {
+            title: title.into(),
+            edits,
+        });
         self
     }
 
     /// The code's title, which holds no name that the user chose.
     pub fn title(&self) -> &'static str {
-        CODES.iter().find(|known| known.0 == self.code).map_or("", |known| known.1)
+        CODES
+            .iter()
+            .find(|known| known.0 == self.code)
+            .map_or("", |known| known.1)
     }
 }
 
 /// An edit.
 pub(crate) fn edit(at: Range<u32>, text: impl Into<String>) -> SyntaxEdit {
-    SyntaxEdit { at, text: text.into() }
+    SyntaxEdit {
+        at,
+        text: text.into(),
+    }
 }

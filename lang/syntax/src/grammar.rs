@@ -40,7 +40,10 @@ enum Turn {
 
 impl Braces {
     fn new(opener: Lexeme) -> Braces {
-        Braces { indent: opener.indent, opener_indent: opener.indent }
+        Braces {
+            indent: opener.indent,
+            opener_indent: opener.indent,
+        }
     }
 
     /// R5: if the braces of the file do not balance, indentation decides.
@@ -185,7 +188,10 @@ fn body_at(p: &mut Parser, indent: u32) -> Done {
     }
     let mark = p.open();
     let outer = enter_braces(p, opener);
-    let braces = Braces { indent: indent.min(opener.indent), ..Braces::new(opener) };
+    let braces = Braces {
+        indent: indent.min(opener.indent),
+        ..Braces::new(opener)
+    };
     entries(p, Some(braces));
     braces.close(p, opener, position);
     leave_braces(p, outer);
@@ -219,7 +225,10 @@ fn entry(p: &mut Parser) {
         attribute(p);
     }
     if p.position() > before && (p.at(Kind::Comma) || p.at_any(set::HARD_ENDS)) {
-        p.missing("E0010", "an attribute stands before or behind an entry, and there is none");
+        p.missing(
+            "E0010",
+            "an attribute stands before or behind an entry, and there is none",
+        );
     } else {
         item(p);
     }
@@ -396,8 +405,7 @@ fn hyphen(p: &mut Parser) {
     let finding = SyntaxError::new("E0025", at.clone(), "a name holds no `-`");
     p.report(finding.fix("write `_`", vec![edit(at, "_")]));
     let mark = p.open();
-    while !p.current().apart
-        && (p.at(Kind::Minus) || p.at(Kind::Number) || p.at_any(set::MEMBERS))
+    while !p.current().apart && (p.at(Kind::Minus) || p.at(Kind::Number) || p.at_any(set::MEMBERS))
     {
         p.bump();
     }
@@ -434,7 +442,10 @@ fn no_item(p: &mut Parser) {
 impl Parser<'_> {
     fn missing_kind(&mut self) {
         let at = self.range_here();
-        let message = format!("a kind and a name are missing before `{}`", self.text_here());
+        let message = format!(
+            "a kind and a name are missing before `{}`",
+            self.text_here()
+        );
         let finding = SyntaxError::new("E0014", at, message);
         self.report(finding.help("a block is written `kind name on place { … }`"));
     }

@@ -107,9 +107,15 @@ impl<'a> Lexer<'a> {
             return self.step_in_string();
         }
         let context = Context {
-            before: self.text.as_bytes()[..self.offset() as usize].last().copied(),
+            before: self.text.as_bytes()[..self.offset() as usize]
+                .last()
+                .copied(),
             nested: !self.braces.is_empty(),
-            indent: if self.first { self.column() } else { self.indent },
+            indent: if self.first {
+                self.column()
+            } else {
+                self.indent
+            },
         };
         let (rest, kind) = token(context, self.rest).expect("the last branch takes any character");
         let kind = match (kind, self.braces.last_mut()) {
@@ -202,7 +208,11 @@ impl<'a> Lexer<'a> {
                 self.indent = column;
             }
             self.lexemes.push(Lexeme {
-                kind: if kind == Kind::Word { Kind::of_word(taken) } else { kind },
+                kind: if kind == Kind::Word {
+                    Kind::of_word(taken)
+                } else {
+                    kind
+                },
                 token,
                 column,
                 indent: self.indent,
@@ -285,7 +295,10 @@ fn newline(input: &str) -> IResult<&str, &str> {
 /// The rest of the line, without its end.
 fn line_rest(input: &str) -> IResult<&str, &str> {
     let (_, line) = take_till(|c| c == '\n').parse(input)?;
-    let line = line.strip_suffix('\r').filter(|_| line.len() < input.len()).unwrap_or(line);
+    let line = line
+        .strip_suffix('\r')
+        .filter(|_| line.len() < input.len())
+        .unwrap_or(line);
     Ok((&input[line.len()..], line))
 }
 
@@ -307,7 +320,11 @@ fn word(input: &str) -> IResult<&str, Kind> {
     // The first character decides alone, so that a long run is not read twice.
     let first = peek(satisfy(|c| is_word(c) && !c.is_numeric()));
     map(preceded(first, take_while1(is_word)), |word: &str| {
-        if word.is_ascii() { Kind::Word } else { Kind::ForeignWord }
+        if word.is_ascii() {
+            Kind::Word
+        } else {
+            Kind::ForeignWord
+        }
     })
     .parse(input)
 }
@@ -358,7 +375,10 @@ fn date(input: &str) -> IResult<&str, &str> {
 fn ip(input: &str) -> IResult<&str, &str> {
     let part = || take_while_m_n(1, 3, |c: char| c.is_ascii_digit());
     let address = (part(), many_m_n(3, 3, preceded(char('.'), part())));
-    let network = preceded(char('/'), take_while_m_n(1, 2, |c: char| c.is_ascii_digit()));
+    let network = preceded(
+        char('/'),
+        take_while_m_n(1, 2, |c: char| c.is_ascii_digit()),
+    );
     let end = not(satisfy(|c| is_word(c) || c == '.'));
     terminated(recognize(pair(address, opt(network))), end).parse(input)
 }
@@ -396,13 +416,15 @@ fn string_text(input: &str) -> IResult<&str, Stop> {
             Some('$') if rest.starts_with("${") => return Ok((rest, Stop::Interpolation)),
             None | Some('\n') => return Ok((rest, Stop::Line)),
             Some('\r') if rest.starts_with("\r\n") => return Ok((rest, Stop::Line)),
-            Some('\\') => rest = match next.clone().next() {
-                None | Some('\n' | '\r') => next.as_str(),
-                Some(_) => {
-                    next.next();
-                    next.as_str()
+            Some('\\') => {
+                rest = match next.clone().next() {
+                    None | Some('\n' | '\r') => next.as_str(),
+                    Some(_) => {
+                        next.next();
+                        next.as_str()
+                    }
                 }
-            },
+            }
             Some(_) => rest = next.as_str(),
         }
     }
@@ -415,7 +437,11 @@ fn string_like(context: Context, input: &str) -> IResult<&str, Kind> {
         Stop::Interpolation => Kind::StringStart,
         Stop::Line => Kind::OpenString,
     });
-    let single = (char('\''), take_while(|c| c != '\'' && c != '\n'), char('\''));
+    let single = (
+        char('\''),
+        take_while(|c| c != '\'' && c != '\n'),
+        char('\''),
+    );
     alt((text, string, value(Kind::SingleQuoted, single))).parse(input)
 }
 

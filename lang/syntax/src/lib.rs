@@ -107,7 +107,10 @@ pub fn parse(text: &str) -> Parse {
     if text.len() > TEXT_BYTES_MAX {
         let message = format!("a file holds at most {} MiB", TEXT_BYTES_MAX >> 20);
         let finding = SyntaxError::new("E0031", 0..0, message);
-        return Parse { errors: vec![finding.help("split it, and `use` the parts")], ..parse("") };
+        return Parse {
+            errors: vec![finding.help("split it, and `use` the parts")],
+            ..parse("")
+        };
     }
     let lexed = lexer::lex(text);
     let mut errors = tokens::findings(text, &lexed.tokens);
@@ -119,8 +122,12 @@ pub fn parse(text: &str) -> Parse {
     // Sorting keeps the order of findings at one place: what a token says of itself comes first.
     errors.sort_by_key(|error| error.at.start);
     errors.dedup_by_key(|error| error.at.start);
-    tree.faults.extend(errors.iter().map(|error| error.at.start));
+    tree.faults
+        .extend(errors.iter().map(|error| error.at.start));
     tree.faults.sort_unstable();
     errors.truncate(error::ERRORS_PER_FILE_MAX);
-    Parse { tree: Node::root(Arc::new(tree)), errors }
+    Parse {
+        tree: Node::root(Arc::new(tree)),
+        errors,
+    }
 }

@@ -22,7 +22,10 @@ impl LineIndex {
     pub fn new(text: &str) -> LineIndex {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at as u32 + 1));
-        LineIndex { starts: starts.collect(), length: text.len() as u32 }
+        LineIndex {
+            starts: starts.collect(),
+            length: text.len() as u32,
+        }
     }
 
     /// How many lines there are; at least one.
@@ -32,7 +35,12 @@ impl LineIndex {
 
     /// The bytes of a line with its break; empty beyond the last line.
     pub fn line_range(&self, line: u32) -> std::ops::Range<u32> {
-        let start = |line: u32| self.starts.get(line as usize).copied().unwrap_or(self.length);
+        let start = |line: u32| {
+            self.starts
+                .get(line as usize)
+                .copied()
+                .unwrap_or(self.length)
+        };
         start(line)..start(line.saturating_add(1))
     }
 
@@ -40,7 +48,10 @@ impl LineIndex {
     pub fn utf8(&self, offset: u32) -> LineColumn {
         let offset = offset.min(self.length);
         let line = self.starts.partition_point(|start| *start <= offset) as u32 - 1;
-        LineColumn { line, column: offset - self.line_range(line).start }
+        LineColumn {
+            line,
+            column: offset - self.line_range(line).start,
+        }
     }
 
     /// The line and the column in UTF-16 units, as editors count. An offset inside a character
@@ -64,13 +75,18 @@ impl LineIndex {
             }
             counted += width(c);
         }
-        LineColumn { line, column: counted }
+        LineColumn {
+            line,
+            column: counted,
+        }
     }
 
     /// The byte of a line and a column in UTF-16 units. A column beyond the line's end is its end.
     pub fn offset_of_utf16(&self, text: &str, at: LineColumn) -> u32 {
         let range = self.line_range(at.line);
-        let line = text.get(range.start as usize..range.end as usize).unwrap_or("");
+        let line = text
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or("");
         let line = line.trim_end_matches('\n').trim_end_matches('\r');
         let mut left = at.column;
         for (byte, c) in line.char_indices() {

@@ -65,7 +65,7 @@ pub struct Ip {
 /// Reads `5 GiB`, `-3`, `5%`, `12 USD/h`, `60/min`; nothing may be left over.
 pub fn quantity(text: &str) -> Option<QuantityText> {
     let unit = |input| -> IResult<&str, String> {
-        let first = satisfy(|c| c.is_ascii_alphabetic() || c == '_');
+        let first = satisfy(|c| c.is_ascii_alphabetic());
         let rest = take_while(|c: char| c.is_ascii_alphanumeric() || c == '_');
         map(recognize(pair(first, rest)), str::to_owned).parse(input)
     };
@@ -74,13 +74,18 @@ pub fn quantity(text: &str) -> Option<QuantityText> {
         value((true, None, Vec::new()), char('%')),
         map(preceded(space0, units), |(unit, per)| (false, unit, per)),
     ));
-    let whole = map((number, behind), |(number, (percent, unit, per))| QuantityText {
-        number: number.replace('_', ""),
-        percent,
-        unit,
-        per,
+    let whole = map((number, behind), |(number, (percent, unit, per))| {
+        QuantityText {
+            number: number.replace('_', ""),
+            percent,
+            unit,
+            per,
+        }
     });
-    all_consuming(whole).parse(text.trim()).ok().map(|(_, quantity)| quantity)
+    all_consuming(whole)
+        .parse(text.trim())
+        .ok()
+        .map(|(_, quantity)| quantity)
 }
 
 fn number(input: &str) -> IResult<&str, &str> {
@@ -103,10 +108,22 @@ fn digits<N: std::str::FromStr>(count: usize) -> impl Fn(&str) -> IResult<&str, 
 
 /// Reads `2027-06-30` and `2027-06-30T12:00:00.5+02:00`; the day must exist.
 pub fn date(text: &str) -> Option<Date> {
-    let day = (digits::<u16>(4), preceded(char('-'), digits(2)), preceded(char('-'), digits(2)));
-    let whole = map((day, opt(time)), |((year, month, day), time)| Date { year, month, day, time });
+    let day = (
+        digits::<u16>(4),
+        preceded(char('-'), digits(2)),
+        preceded(char('-'), digits(2)),
+    );
+    let whole = map((day, opt(time)), |((year, month, day), time)| Date {
+        year,
+        month,
+        day,
+        time,
+    });
     let exists = |date: &Date| (1..=days_in(date.year, date.month)).contains(&date.day);
-    all_consuming(verify(whole, exists)).parse(text).ok().map(|(_, date)| date)
+    all_consuming(verify(whole, exists))
+        .parse(text)
+        .ok()
+        .map(|(_, date)| date)
 }
 
 /// The days of a month; 0 if there is no such month.
@@ -126,17 +143,30 @@ fn time(input: &str) -> IResult<&str, Time> {
         format!("{digits:0<9.9}").parse::<u32>().ok()
     });
     let seconds = preceded(char(':'), (part(60), opt(fraction)));
-    let clock = (preceded(char('T'), part(23)), preceded(char(':'), part(59)), opt(seconds));
+    let clock = (
+        preceded(char('T'), part(23)),
+        preceded(char(':'), part(59)),
+        opt(seconds),
+    );
     let east = (one_of("+-"), part(23), preceded(char(':'), part(59)));
     let offset = map(east, |(sign, hours, minutes)| {
         let offset = i16::from(hours) * 60 + i16::from(minutes);
         if sign == '-' { -offset } else { offset }
     });
     let zone = alt((value(0, char('Z')), offset));
-    map((clock, zone), |((hour, minute, seconds), offset_minutes)| {
-        let (second, nanosecond) = seconds.unwrap_or((0, None));
-        Time { hour, minute, second, nanosecond: nanosecond.unwrap_or(0), offset_minutes }
-    })
+    map(
+        (clock, zone),
+        |((hour, minute, seconds), offset_minutes)| {
+            let (second, nanosecond) = seconds.unwrap_or((0, None));
+            Time {
+                hour,
+                minute,
+                second,
+                nanosecond: nanosecond.unwrap_or(0),
+                offset_minutes,
+            }
+        },
+    )
     .parse(input)
 }
 
@@ -145,8 +175,17 @@ pub fn ip(text: &str) -> Option<Ip> {
     let next = || preceded(char('.'), byte);
     let prefix = verify(byte, |prefix| *prefix <= 32);
     let whole = map(
-        (byte, next(), next(), next(), opt(preceded(char('/'), prefix))),
-        |(a, b, c, d, prefix)| Ip { octets: [a, b, c, d], prefix },
+        (
+            byte,
+            next(),
+            next(),
+            next(),
+            opt(preceded(char('/'), prefix)),
+        ),
+        |(a, b, c, d, prefix)| Ip {
+            octets: [a, b, c, d],
+            prefix,
+        },
     );
     all_consuming(whole).parse(text).ok().map(|(_, ip)| ip)
 }
@@ -245,17 +284,10 @@ pub fn string_parts(text: &str) -> Option<Vec<Part>> {
     let mut level = 0u32;
     let mut open = 0;
     for (at, token) in tokens.iter().enumerate() {
+        let first = at == 0;
         let last = at + 1 == tokens.len();
-        let own = match token.kind {
-            Kind::String => at == 0 && last,
-            Kind::StringStart => at == 0,
-            Kind::StringMiddle => level == 0,
-            Kind::StringEnd => level == 0 && last,
-            Kind::StringBreak | Kind::OpenString => return None,
-            _ if at == 0 => return None,
-            _ => false,
-        };
         match token.kind {
+            Kind::StringBreak | Kind::OpenString => return None,
             Kind::InterpolationOpen => {
                 level += 1;
                 open = if level == 1 { token.end } else { open };
@@ -266,7 +298,10 @@ pub fn string_parts(text: &str) -> Option<Vec<Part>> {
                     parts.push(Part::Interpolation(open..token.start));
                 }
             }
-            kind if own => {
+            _ if level > 0 => {}
+            Kind::String if !(first && last) => return None,
+            Kind::StringEnd if !last => return None,
+            kind => {
                 let token = &text[token.start as usize..token.end as usize];
                 let inner = string_inner(kind, token)?;
                 let inner = &token[inner.start as usize..inner.end as usize];
@@ -274,7 +309,6 @@ pub fn string_parts(text: &str) -> Option<Vec<Part>> {
                     parts.push(Part::Text(unescape(inner)));
                 }
             }
-            _ => {}
         }
     }
     (!tokens.is_empty()).then_some(parts)
@@ -285,7 +319,10 @@ pub fn string_parts(text: &str) -> Option<Vec<Part>> {
 pub fn text(token: &str) -> String {
     let inner = token.strip_prefix("\"\"\"").unwrap_or(token);
     let inner = inner.strip_suffix("\"\"\"").unwrap_or(inner);
-    let lines: Vec<&str> = inner.split('\n').map(|line| line.trim_end_matches('\r')).collect();
+    let lines: Vec<&str> = inner
+        .split('\n')
+        .map(|line| line.trim_end_matches('\r'))
+        .collect();
     let [first, middle @ .., last] = lines.as_slice() else {
         return inner.to_owned();
     };
@@ -300,6 +337,10 @@ pub fn text(token: &str) -> String {
         kept.push((*first).to_owned());
     }
     kept.extend(middle.iter().map(|line| dedent(line)));
-    kept.push(if blank(last) { String::new() } else { dedent(last) });
+    kept.push(if blank(last) {
+        String::new()
+    } else {
+        dedent(last)
+    });
     kept.join("\n")
 }

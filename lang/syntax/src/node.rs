@@ -45,7 +45,10 @@ impl Node {
     }
 
     fn at(&self, place: u32) -> Node {
-        Node { tree: Arc::clone(&self.tree), place }
+        Node {
+            tree: Arc::clone(&self.tree),
+            place,
+        }
     }
 
     /// What it is.
@@ -88,7 +91,10 @@ impl Node {
             if place >= end {
                 return None;
             }
-            let child = Node { tree: Arc::clone(&tree), place };
+            let child = Node {
+                tree: Arc::clone(&tree),
+                place,
+            };
             place = child.element().next;
             Some(child)
         })
@@ -108,7 +114,10 @@ impl Node {
     pub fn descendants(&self) -> impl Iterator<Item = Node> + use<> {
         let tree = Arc::clone(&self.tree);
         let places = self.place..self.element().next;
-        places.map(move |place| Node { tree: Arc::clone(&tree), place })
+        places.map(move |place| Node {
+            tree: Arc::clone(&tree),
+            place,
+        })
     }
 
     /// The smallest node around these bytes.
@@ -126,7 +135,9 @@ impl Node {
     pub fn has_syntax_error(&self) -> bool {
         let faults = &self.tree.faults;
         let first = faults.partition_point(|fault| *fault < self.element().start);
-        faults.get(first).is_some_and(|fault| *fault <= self.element().end)
+        faults
+            .get(first)
+            .is_some_and(|fault| *fault <= self.element().end)
     }
 
     /// The documentation of an entry or a parameter: its lines without slashes.

@@ -146,12 +146,15 @@ impl<'a> Parser<'a> {
 
     /// The lexeme before this one.
     pub(crate) fn previous(&self) -> Option<Lexeme> {
-        self.position.checked_sub(1).map(|at| self.lexed.lexemes[at])
+        self.position
+            .checked_sub(1)
+            .map(|at| self.lexed.lexemes[at])
     }
 
     /// Where the lexeme before this one ends: there, what is missing is missing.
     pub(crate) fn previous_end(&self) -> u32 {
-        self.previous().map_or(0, |lexeme| self.range_of(lexeme).end)
+        self.previous()
+            .map_or(0, |lexeme| self.range_of(lexeme).end)
     }
 
     /// At the start of a line, where lines matter: a value never starts here.
@@ -166,7 +169,10 @@ impl<'a> Parser<'a> {
     /// Takes a lexeme as another kind.
     pub(crate) fn bump_as(&mut self, kind: Kind) {
         if !self.at(Kind::End) {
-            self.events.push(Event { kind, step: Step::Take });
+            self.events.push(Event {
+                kind,
+                step: Step::Take,
+            });
             self.position += 1;
         }
     }
@@ -183,13 +189,19 @@ impl<'a> Parser<'a> {
 
     pub(crate) fn open(&mut self) -> Mark {
         let mark = Mark(self.events.len() as u32);
-        self.events.push(Event { kind: Kind::Error, step: Step::Open(None) });
+        self.events.push(Event {
+            kind: Kind::Error,
+            step: Step::Open(None),
+        });
         mark
     }
 
     pub(crate) fn close(&mut self, mark: Mark, kind: Kind) -> Done {
         self.events[mark.0 as usize].kind = kind;
-        self.events.push(Event { kind, step: Step::Close });
+        self.events.push(Event {
+            kind,
+            step: Step::Close,
+        });
         Done(mark.0)
     }
 
@@ -207,7 +219,10 @@ impl<'a> Parser<'a> {
 
     /// Notes a finding, unless one stands at the same place or nesting was just cut off here.
     pub(crate) fn report(&mut self, finding: SyntaxError) {
-        if self.cut.is_some_and(|cut| cut.1 == self.position && cut.1 > cut.0) {
+        if self
+            .cut
+            .is_some_and(|cut| cut.1 == self.position && cut.1 > cut.0)
+        {
             return;
         }
         self.report_anyway(finding);
@@ -248,7 +263,11 @@ impl<'a> Parser<'a> {
             return;
         }
         let at = self.range_of(opener);
-        self.report(SyntaxError::new("E0006", at, format!("this `{sign}` is never closed")));
+        self.report(SyntaxError::new(
+            "E0006",
+            at,
+            format!("this `{sign}` is never closed"),
+        ));
     }
 
     /// What the edits of a fix insert behind the lexeme before this one.
@@ -388,7 +407,13 @@ impl Builder<'_> {
         };
         let parent = self.open.last().copied().unwrap_or(0);
         self.open.push(self.elements.len() as u32);
-        self.elements.push(Element { kind, start, end: start, parent, next: 0 });
+        self.elements.push(Element {
+            kind,
+            start,
+            end: start,
+            parent,
+            next: 0,
+        });
     }
 
     fn end(&mut self) {
@@ -396,7 +421,11 @@ impl Builder<'_> {
             self.take_until(self.lexed.tokens.len() as u32);
         }
         let place = self.open.pop().expect("events close what they opened") as usize;
-        let last = self.elements.last().expect("an open element is in the list").end;
+        let last = self
+            .elements
+            .last()
+            .expect("an open element is in the list")
+            .end;
         let next = self.elements.len() as u32;
         let element = &mut self.elements[place];
         element.end = element.end.max(last);
@@ -422,7 +451,13 @@ impl Builder<'_> {
         let parent = self.open.last().copied().unwrap_or(0);
         let next = self.elements.len() as u32 + 1;
         let (start, end) = (token.start, token.end);
-        self.elements.push(Element { kind, start, end, parent, next });
+        self.elements.push(Element {
+            kind,
+            start,
+            end,
+            parent,
+            next,
+        });
         self.token += 1;
     }
 }

@@ -33,12 +33,10 @@ impl Set {
 const _: () = assert!((Kind::Error as u8) < 128);
 
 /// `(`, `[`, `{`
-pub(crate) const OPENERS: Set =
-    Set::of(&[Kind::LeftParen, Kind::LeftBracket, Kind::LeftBrace]);
+pub(crate) const OPENERS: Set = Set::of(&[Kind::LeftParen, Kind::LeftBracket, Kind::LeftBrace]);
 
 /// `)`, `]`, `}`
-pub(crate) const CLOSERS: Set =
-    Set::of(&[Kind::RightParen, Kind::RightBracket, Kind::RightBrace]);
+pub(crate) const CLOSERS: Set = Set::of(&[Kind::RightParen, Kind::RightBracket, Kind::RightBrace]);
 
 /// A name where one is declared or referred to.
 pub(crate) const NAMES: Set = Set::of(&[Kind::Word, Kind::Quoted, Kind::ForeignWord]);
@@ -81,8 +79,7 @@ pub(crate) const STRING_RESTS: Set = Set::of(&[
 ]);
 
 /// What ends whatever is open in `( )` and `[ ]`.
-pub(crate) const HARD_ENDS: Set =
-    Set::of(&[Kind::RightBrace, Kind::End]).or(STRING_RESTS);
+pub(crate) const HARD_ENDS: Set = Set::of(&[Kind::RightBrace, Kind::End]).or(STRING_RESTS);
 
 /// Comparisons, which do not chain.
 pub(crate) const COMPARISONS: Set = Set::of(&[
@@ -95,5 +92,11 @@ pub(crate) const COMPARISONS: Set = Set::of(&[
 ]);
 
 /// What a literal begins with.
-pub(crate) const LITERALS: Set =
-    Set::of(&[Kind::Number, Kind::Date, Kind::Ip, Kind::Text, Kind::OpenText]).or(STRINGS);
+pub(crate) const LITERALS: Set = Set::of(&[
+    Kind::Number,
+    Kind::Date,
+    Kind::Ip,
+    Kind::Text,
+    Kind::OpenText,
+])
+.or(STRINGS);

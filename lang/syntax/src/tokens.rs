@@ -69,14 +69,20 @@ fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
             findings.push(finding.fix("put it between back quotes", fix));
         }
         Kind::Date if literal::date(word).is_none() => {
-            findings.push(SyntaxError::new("E0033", at, "there is no such day or time"));
+            findings.push(SyntaxError::new(
+                "E0033",
+                at,
+                "there is no such day or time",
+            ));
         }
         Kind::Ip if literal::ip(word).is_none() => {
             let message = "no part of an address is above 255, no prefix above 32";
             findings.push(SyntaxError::new("E0033", at, message));
         }
         kind => {
-            let Some(inner) = literal::string_inner(kind, word) else { return };
+            let Some(inner) = literal::string_inner(kind, word) else {
+                return;
+            };
             let start = at.start + inner.start;
             let text = &word[inner.start as usize..inner.end as usize];
             for escape in literal::unknown_escapes(text) {

@@ -22,7 +22,11 @@ fn content(text: &str) -> Vec<String> {
 fn formatted(text: &str) -> String {
     let once = format(text).unwrap_or_else(|| panic!("{text} has no error"));
     assert_eq!(content(text), content(&once), "{text}\n{once}");
-    assert_eq!(format(&once).as_deref(), Some(once.as_str()), "formatting {text} twice");
+    assert_eq!(
+        format(&once).as_deref(),
+        Some(once.as_str()),
+        "formatting {text} twice"
+    );
     once
 }
 
@@ -59,7 +63,9 @@ fn blanks_and_indentation_do_not_matter() {
                         other.push('\n');
                         line_start = true;
                     }
-                    Kind::Space => other.push_str(&" ".repeat(random.below(6) + usize::from(!line_start))),
+                    Kind::Space => {
+                        other.push_str(&" ".repeat(random.below(6) + usize::from(!line_start)))
+                    }
                     // What a text means depends on its own indentation.
                     Kind::Text if word.contains('\n') => other.push_str(word),
                     _ => {
@@ -78,10 +84,12 @@ fn blanks_and_indentation_do_not_matter() {
 #[test]
 fn runs_are_aligned() {
     let text = "a {\n  x = 1\n  long >= 2\n  y in [3]\n  // Between.\n  z = 4\n\n  w = 5\n}\n";
-    let aligned = "a {\n  x     = 1\n  long >= 2\n  y    in [3]\n  // Between.\n  z     = 4\n\n  w = 5\n}\n";
+    let aligned =
+        "a {\n  x     = 1\n  long >= 2\n  y    in [3]\n  // Between.\n  z     = 4\n\n  w = 5\n}\n";
     assert_eq!(formatted(text), aligned);
-    let text = "a : int @b /// C.\nlong : string(1) = 2\nd : e @f\n";
-    let aligned = "a    : int            @b   /// C.\nlong : string(1) = 2\nd    : e              @f\n";
+    let text = "a : int @b /// C.\nlong : string(1) = 2\nd : e @ffffff @g\n";
+    let aligned = "a    : int            @b        /// C.\nlong : string(1) = 2\n\
+                   d    : e              @ffffff @g\n";
     assert_eq!(formatted(text), aligned);
     let text = "x = 1\nmuch_longer_than_any_other = 2\nlong = 3\n";
     let aligned = "x    = 1\nmuch_longer_than_any_other = 2\nlong = 3\n";
@@ -107,16 +115,30 @@ fn tokens_stand_apart_as_they_are_used() {
         ("use a . {b ,c}as d", "use a.{b, c} as d"),
         ("let x : int=1", "let x: int = 1"),
         ("x:int ?|list( a ,b )", "x : int? | list(a, b)"),
-        ("op f(a:int=1 @b):c on d{}", "op f(a: int = 1 @b): c on d {}"),
-        ("x = match a{b|c=>1,_=>2}", "x = match a { b | c => 1, _ => 2 }"),
+        (
+            "op f(a:int=1 @b):c on d{}",
+            "op f(a: int = 1 @b): c on d {}",
+        ),
+        (
+            "x = match a{b|c=>1,_=>2}",
+            "x = match a { b | c => 1, _ => 2 }",
+        ),
         ("x = 1// c", "x = 1   // c"),
         ("@a @b( 1 )\nc d", "@a @b(1)\nc d"),
         ("@a c d", "@a\nc d"),
+        ("x {\n@a\n@b\nc d\n}", "x {\n  @a\n  @b\n  c d\n}"),
+        (
+            "x {\n@a // Why.\nc = 1\n}",
+            "x {\n  @a   // Why.\n  c = 1\n}",
+        ),
         ("a = 1 , b = 2", "a = 1, b = 2"),
         ("a b\n  on c\n{\n}", "a b\n  on c {}"),
         ("\n\n\na = 1\n\n\n\nb = 2\n\n", "a = 1\n\nb = 2"),
         ("a {\n\nb = 1\n\n}", "a {\n  b = 1\n}"),
-        ("x = f(\na,\n[\n1,\n],\n)", "x = f(\n  a,\n  [\n    1,\n  ],\n)"),
+        (
+            "x = f(\na,\n[\n1,\n],\n)",
+            "x = f(\n  a,\n  [\n    1,\n  ],\n)",
+        ),
         ("a b\non c {\nd = 1\n}", "a b\n  on c {\n  d = 1\n}"),
         ("require a\nelse b", "require a\n  else b"),
         ("a {\nb = 1,\nc = 2,\n}", "a {\n  b = 1\n  c = 2\n}"),
@@ -130,7 +152,10 @@ fn a_body_that_does_not_fit_is_broken_up() {
     let fields: Vec<String> = (0..12).map(|at| format!("field_{at} = {at}")).collect();
     let text = format!("block name {{ {}, inner {{ a = 1 }} }}", fields.join(", "));
     let lines = formatted(&text);
-    assert!(lines.starts_with("block name {\n  field_0  = 0\n"), "{lines}");
+    assert!(
+        lines.starts_with("block name {\n  field_0  = 0\n"),
+        "{lines}"
+    );
     assert!(lines.ends_with("  inner { a = 1 }\n}\n"), "{lines}");
     let short = format!("block name {{ {} }}", fields[..5].join(", "));
     assert_eq!(formatted(&short).lines().count(), 1);
@@ -139,7 +164,10 @@ fn a_body_that_does_not_fit_is_broken_up() {
 #[test]
 fn a_text_moves_with_its_line() {
     let text = "a {\nb = \"\"\"\n  c\n    d\n  \"\"\"\n}\n";
-    assert_eq!(formatted(text), "a {\n  b = \"\"\"\n    c\n      d\n    \"\"\"\n}\n");
+    assert_eq!(
+        formatted(text),
+        "a {\n  b = \"\"\"\n    c\n      d\n    \"\"\"\n}\n"
+    );
     let text = "        b = \"\"\"\n            c\n          \"\"\"\n";
     assert_eq!(formatted(text), "b = \"\"\"\n    c\n  \"\"\"\n");
 }

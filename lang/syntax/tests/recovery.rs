@@ -19,7 +19,10 @@ fn found(text: &str, expected: &[(&str, &str)]) {
             (error.code, format!("{line}:{column}"))
         })
         .collect();
-    let found: Vec<(&str, &str)> = found.iter().map(|(code, at)| (*code, at.as_str())).collect();
+    let found: Vec<(&str, &str)> = found
+        .iter()
+        .map(|(code, at)| (*code, at.as_str()))
+        .collect();
     assert_eq!(found, expected, "{text}\n{:#?}", parse.errors);
 }
 
@@ -58,7 +61,10 @@ fn what_is_wrong_is_wrong_where_it_stands() {
     found("a = not\nc = d\n", &[("E0005", "1:5")]);
     found("a = b == c == d\n", &[("E0023", "1:12")]);
     found("a = b/c\n", &[("E0022", "1:6")]);
-    found("a = b && c || !d\n", &[("E0017", "1:7"), ("E0017", "1:12"), ("E0017", "1:15")]);
+    found(
+        "a = b && c || !d\n",
+        &[("E0017", "1:7"), ("E0017", "1:12"), ("E0017", "1:15")],
+    );
     found("a = if b { 1 } else { 2 }\n", &[("E0016", "1:10")]);
     found("require a = 1\n", &[("E0021", "1:11")]);
     found("let a == 1\n", &[("E0020", "1:7")]);
@@ -80,10 +86,17 @@ fn what_is_wrong_is_wrong_where_it_stands() {
 
 #[test]
 fn five_faults_are_five_findings() {
-    let text = "pool a {\n  x = \n  y = [1, 2\n  z = \"open\n}\npool b {\n  c = 1 2\n  d = if e then f\n}\n";
+    let text = "pool a {\n  x = \n  y = [1, 2\n  z = \"open\n}\n\
+                pool b {\n  c = 1 2\n  d = if e then f\n}\n";
     found(
         text,
-        &[("E0004", "2:6"), ("E0006", "3:7"), ("E0002", "4:7"), ("E0009", "7:9"), ("E0015", "8:18")],
+        &[
+            ("E0004", "2:6"),
+            ("E0006", "3:7"),
+            ("E0002", "4:7"),
+            ("E0009", "7:9"),
+            ("E0015", "8:18"),
+        ],
     );
 }
 
@@ -110,7 +123,9 @@ fn a_missing_brace_is_found_by_indentation() {
 /// Each token, and where it is.
 fn tokens(parse: &Parse) -> Vec<Node> {
     let tokens = parse.tree.descendants();
-    tokens.filter(|token| token.is_token() && !token.kind().is_trivia()).collect()
+    tokens
+        .filter(|token| token.is_token() && !token.kind().is_trivia())
+        .collect()
 }
 
 #[test]
@@ -118,24 +133,37 @@ fn without_any_one_token_every_other_block_keeps_its_tree() {
     let mut deletions = 0;
     for (name, text) in specs() {
         let whole = checked(&text);
-        let entries: Vec<Node> =
-            whole.file().entries().map(|entry| entry.syntax().clone()).collect();
+        let entries: Vec<Node> = whole
+            .file()
+            .entries()
+            .map(|entry| entry.syntax().clone())
+            .collect();
         for token in tokens(&whole) {
             deletions += 1;
             let at = token.range();
             let cut = format!("{}{}", &text[..at.start as usize], &text[at.end as usize..]);
             let parse = checked(&cut);
-            let left: Vec<Node> =
-                parse.file().entries().map(|entry| entry.syntax().clone()).collect();
+            let left: Vec<Node> = parse
+                .file()
+                .entries()
+                .map(|entry| entry.syntax().clone())
+                .collect();
             let mut next = 0;
             let mut lost = 0;
             for entry in &entries {
-                match left[next..].iter().position(|other| other.same_shape(entry)) {
+                match left[next..]
+                    .iter()
+                    .position(|other| other.same_shape(entry))
+                {
                     Some(found) => next += found + 1,
                     None => lost += 1,
                 }
             }
-            assert!(lost <= 1, "{name} without {token:?} {:?} loses {lost}", token.text());
+            assert!(
+                lost <= 1,
+                "{name} without {token:?} {:?} loses {lost}",
+                token.text()
+            );
         }
     }
     assert!(deletions > 700, "{deletions} deletions");
@@ -144,9 +172,21 @@ fn without_any_one_token_every_other_block_keeps_its_tree() {
 #[test]
 fn a_fix_mends_its_finding() {
     for text in [
-        "a = b && c", "a = b || c", "a = !b", "a = 'b'", "# c", "größe = 1", "a = b/c", "require a = 1",
-        "let a == 1", "a-b = 1", "a = [1\n  2]", "a b { c = 1 d = 2 }", "a = \"\\q\"",
-        "a = b +\n  c", "a = match b { c => none d => 2 }",
+        "a = b && c",
+        "a = b || c",
+        "a = !b",
+        "a = 'b'",
+        "# c",
+        "größe = 1",
+        "a = b/c",
+        "require a = 1",
+        "let a == 1",
+        "a-b = 1",
+        "a = [1\n  2]",
+        "a b { c = 1 d = 2 }",
+        "a = \"\\q\"",
+        "a = b +\n  c",
+        "a = match b { c => none d => 2 }",
     ] {
         let parse = checked(text);
         let mut mended = text.to_owned();

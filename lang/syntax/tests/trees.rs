@@ -33,14 +33,21 @@ fn shape(expr: &Expr) -> String {
     let of = |expr: Option<Expr>| expr.map_or("?".to_owned(), |expr| shape(&expr));
     match expr {
         Expr::Binary(view) => {
-            let sign = view.operator().expect("a binary expression has an operator").sign();
+            let sign = view
+                .operator()
+                .expect("a binary expression has an operator")
+                .sign();
             format!("({} {sign} {})", of(view.left()), of(view.right()))
         }
         Expr::Not(view) => format!("(not {})", of(view.operand())),
         Expr::Negate(view) => format!("(-{})", of(view.operand())),
         Expr::Paren(view) => of(view.operand()),
         Expr::Member(view) => {
-            format!("{}.{}", of(view.base()), view.name().expect("a name was written").text())
+            format!(
+                "{}.{}",
+                of(view.base()),
+                view.name().expect("a name was written").text()
+            )
         }
         Expr::If(view) => format!(
             "(if {} then {} else {})",
@@ -76,7 +83,10 @@ fn operators_bind_as_the_grammar_says() {
         ("-a.b", "(-a.b)"),
         ("a - -b", "(a - (-b))"),
         ("f(x, y = -1)[0].g()", "f(x y=(-1))[0].g()"),
-        ("if a then b else if c then d else e", "(if a then b else (if c then d else e))"),
+        (
+            "if a then b else if c then d else e",
+            "(if a then b else (if c then d else e))",
+        ),
         ("(a + b) * c", "((a + b) * c)"),
         ("a\n  + b\n  or c", "((a + b) or c)"),
         ("(\n  a +\n  b\n)", "(a + b)"),
@@ -95,13 +105,25 @@ fn a_quantity_has_its_parts() {
         ("80GiB", "80", false, Some("GiB"), &[]),
         ("12 USD/h", "12", false, Some("USD"), &["h"]),
         ("60/min", "60", false, None, &["min"]),
-        ("0.02 USD/GiB/month", "0.02", false, Some("USD"), &["GiB", "month"]),
+        (
+            "0.02 USD/GiB/month",
+            "0.02",
+            false,
+            Some("USD"),
+            &["GiB", "month"],
+        ),
         ("1_000.5e-3", "1_000.5e-3", false, None, &[]),
     ] {
-        let Expr::Quantity(quantity) = value(text) else { panic!("{text} is a quantity") };
+        let Expr::Quantity(quantity) = value(text) else {
+            panic!("{text} is a quantity")
+        };
         assert_eq!(quantity.number(), number, "{text}");
         assert_eq!(quantity.is_percent(), percent, "{text}");
-        assert_eq!(quantity.unit().as_ref().map(|unit| unit.text()), unit, "{text}");
+        assert_eq!(
+            quantity.unit().as_ref().map(|unit| unit.text()),
+            unit,
+            "{text}"
+        );
         let names: Vec<String> = quantity.per().map(|name| name.text().to_owned()).collect();
         assert_eq!(names, per, "{text}");
     }
@@ -116,7 +138,9 @@ fn a_string_has_texts_and_expressions() {
         .parts()
         .map(|part| match part {
             StringPart::Text(text, _) => format!("{text:?}"),
-            StringPart::Interpolation(expr, _) => expr.expect("it is written").syntax().text().into(),
+            StringPart::Interpolation(expr, _) => {
+                expr.expect("it is written").syntax().text().into()
+            }
         })
         .collect();
     assert_eq!(parts, ["\"a\\n\"", "b + \"c${d}\"", "e", "\"é\""]);
@@ -129,7 +153,10 @@ fn a_string_has_texts_and_expressions() {
 #[test]
 fn a_text_loses_the_indentation_of_its_closing_line() {
     let text = value("\"\"\"\n    echo ${HOME} \\n\n      more\n\n    \"\"\"");
-    assert_eq!(text.as_string().as_deref(), Some("echo ${HOME} \\n\n  more\n\n"));
+    assert_eq!(
+        text.as_string().as_deref(),
+        Some("echo ${HOME} \\n\n  more\n\n")
+    );
     assert_eq!(value("\"\"\"one\"\"\"").as_string().as_deref(), Some("one"));
 }
 
@@ -137,31 +164,63 @@ fn a_text_loses_the_indentation_of_its_closing_line() {
 fn a_block_has_all_its_parts() {
     let text = "a.kind name(p: int = 1 @late, q: t?): list(int) on x[0] for k, v in f({ a = 1 }) \
                 when m == 1 = g(h) {\n  z = 1\n}";
-    let Item::Block(block) = item(text) else { panic!("a block was written") };
-    assert_eq!(block.path().map(|path| path.joined()).as_deref(), Some("a.kind"));
+    let Item::Block(block) = item(text) else {
+        panic!("a block was written")
+    };
+    assert_eq!(
+        block.path().map(|path| path.joined()).as_deref(),
+        Some("a.kind")
+    );
     assert_eq!(block.name().as_ref().map(|name| name.text()), Some("name"));
     let params: Vec<_> = block.params().collect();
     assert_eq!(params.len(), 2);
     assert_eq!(params[0].attributes().count(), 1);
-    assert_eq!(params[0].default().map(|value| shape(&value)).as_deref(), Some("1"));
+    assert_eq!(
+        params[0].default().map(|value| shape(&value)).as_deref(),
+        Some("1")
+    );
     let atom = params[1].type_().and_then(|t| t.alternatives().next());
     assert!(atom.is_some_and(|atom| atom.is_optional()));
-    let atom = block.type_().and_then(|t| t.alternatives().next()).expect("a type is written");
+    let atom = block
+        .type_()
+        .and_then(|t| t.alternatives().next())
+        .expect("a type is written");
     assert_eq!((atom.has_arguments(), atom.arguments().count()), (true, 1));
-    assert_eq!(block.place().map(|place| shape(&place)).as_deref(), Some("x[0]"));
+    assert_eq!(
+        block.place().map(|place| shape(&place)).as_deref(),
+        Some("x[0]")
+    );
     let over = block.loop_().expect("a loop is written");
     assert_eq!(over.names().count(), 2);
-    assert_eq!(over.list().map(|list| shape(&list)).as_deref(), Some("f({ a = 1 })"));
-    assert_eq!(block.condition().map(|when| shape(&when)).as_deref(), Some("(m == 1)"));
-    assert_eq!(block.value().map(|value| shape(&value)).as_deref(), Some("g(h)"));
+    assert_eq!(
+        over.list().map(|list| shape(&list)).as_deref(),
+        Some("f({ a = 1 })")
+    );
+    assert_eq!(
+        block.condition().map(|when| shape(&when)).as_deref(),
+        Some("(m == 1)")
+    );
+    assert_eq!(
+        block.value().map(|value| shape(&value)).as_deref(),
+        Some("g(h)")
+    );
     assert_eq!(block.body().map(|body| body.entries().count()), Some(1));
     assert!(!block.has_syntax_error());
 }
 
 #[test]
 fn a_field_without_its_sign_is_a_block_of_two_words() {
-    let Item::Block(block) = item("class ssd") else { panic!("`class ssd` is a block") };
-    assert_eq!(block.path().and_then(|path| path.single()).as_ref().map(|n| n.text()), Some("class"));
+    let Item::Block(block) = item("class ssd") else {
+        panic!("`class ssd` is a block")
+    };
+    assert_eq!(
+        block
+            .path()
+            .and_then(|path| path.single())
+            .as_ref()
+            .map(|n| n.text()),
+        Some("class")
+    );
     assert_eq!(block.name().as_ref().map(|name| name.text()), Some("ssd"));
     assert!(block.body().is_none() && block.value().is_none());
 }
@@ -185,20 +244,32 @@ fn items_are_told_apart_by_what_follows_their_path() {
 
 #[test]
 fn a_requirement_a_use_and_a_match_have_their_parts() {
-    let Item::Requirement(wish) = item("throughput >= 1 GB/s") else { panic!("a wish") };
+    let Item::Requirement(wish) = item("throughput >= 1 GB/s") else {
+        panic!("a wish")
+    };
     assert_eq!(wish.operator(), Some(BinaryOperator::GreaterEqual));
-    assert_eq!(wish.value().map(|value| shape(&value)).as_deref(), Some("1 GB/s"));
-    let Item::Use(used) = item("use \"a.mlinfra\".{b, c}") else { panic!("a use") };
+    assert_eq!(
+        wish.value().map(|value| shape(&value)).as_deref(),
+        Some("1 GB/s")
+    );
+    let Item::Use(used) = item("use \"a.mlinfra\".{b, c}") else {
+        panic!("a use")
+    };
     assert!(matches!(used.source(), Some(UseSource::File(file)) if file.plain().is_some()));
     assert_eq!(used.names().count(), 2);
-    let Item::Use(used) = item("use std.aws as cloud") else { panic!("a use") };
+    let Item::Use(used) = item("use std.aws as cloud") else {
+        panic!("a use")
+    };
     assert!(matches!(used.source(), Some(UseSource::Path(path)) if path.joined() == "std.aws"));
     assert_eq!(used.alias().as_ref().map(|name| name.text()), Some("cloud"));
     let Expr::Match(found) = value("match a { b | 1 GiB => 1, \"c\" => 2, _ => 3 }") else {
         panic!("a match")
     };
-    let patterns: Vec<_> =
-        found.arms().flat_map(|arm| arm.patterns()).filter_map(|pattern| pattern.kind()).collect();
+    let patterns: Vec<_> = found
+        .arms()
+        .flat_map(|arm| arm.patterns())
+        .filter_map(|pattern| pattern.kind())
+        .collect();
     assert_eq!(patterns.len(), 4);
     assert!(matches!(patterns[1], PatternKind::Quantity(_)));
     assert_eq!(patterns[3], PatternKind::Rest);
@@ -207,8 +278,12 @@ fn a_requirement_a_use_and_a_match_have_their_parts() {
 
 #[test]
 fn names_lose_their_back_quotes_and_keep_their_range() {
-    let Item::Field(field) = item("`sepal length (cm)` = `for`") else { panic!("a field") };
-    let Some(Key::Path(path)) = field.key() else { panic!("a path") };
+    let Item::Field(field) = item("`sepal length (cm)` = `for`") else {
+        panic!("a field")
+    };
+    let Some(Key::Path(path)) = field.key() else {
+        panic!("a path")
+    };
     assert_eq!(path.joined(), "sepal length (cm)");
     assert_eq!(path.range(), 0..19);
     let name = field.value().and_then(|value| value.as_name());
@@ -218,7 +293,10 @@ fn names_lose_their_back_quotes_and_keep_their_range() {
 fn documented(parse: &Parse) -> Vec<(String, String)> {
     let entries = parse.tree.descendants();
     let documented = entries.filter_map(|entry| {
-        Some((entry.parts().next()?.text().to_owned(), entry.documentation()?))
+        Some((
+            entry.parts().next()?.text().to_owned(),
+            entry.documentation()?,
+        ))
     });
     documented.collect()
 }
@@ -230,10 +308,16 @@ fn documentation_belongs_to_the_next_entry_or_the_first_on_its_line() {
     let parse = checked(text);
     assert!(parse.errors.is_empty(), "{:?}", parse.errors);
     let found = documented(&parse);
-    let pairs: Vec<(&str, &str)> =
-        found.iter().map(|(entry, text)| (entry.as_str(), text.as_str())).collect();
-    let expected =
-        [("@a", "One.\n  Two.\nThree."), ("d = 1", "Four."), ("i", "Five."), ("@j", "Six.\nSeven.")];
+    let pairs: Vec<(&str, &str)> = found
+        .iter()
+        .map(|(entry, text)| (entry.as_str(), text.as_str()))
+        .collect();
+    let expected = [
+        ("@a", "One.\n  Two.\nThree."),
+        ("d = 1", "Four."),
+        ("i", "Five."),
+        ("@j", "Six.\nSeven."),
+    ];
     assert_eq!(pairs, expected);
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
 fn show_again(session: &Session, number: u64, screen: &Screen) {
     let folder = session.store.operation_folder(number);
     let folder = folder.expect("a state of the command line lies in a folder");
-    let progress = Progress::new(screen);
+    let progress = Progress::again(screen);
     let (events, _) = read_events(&folder, 0);
     events.iter().for_each(|event| progress.show(event));
     progress.clear();

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::arguments::{Global, SpecArgument};
 use crate::problem::{Exit, Problem, Stop};
+use crate::view::layout::counted;
 use crate::view::{Screen, diagnostic, json};
 use crate::workspace::Workspace;
 use crate::world::reason;
@@ -40,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     if arguments.fix {
         let count = fix(&workspace, &checked)?;
         if count > 0 {
-            screen.tell(&format!("made {count} of the edits\n"));
+            screen.tell(&format!("{} made\n", counted(count, "edit")));
             checked = workspace.check();
         }
     }

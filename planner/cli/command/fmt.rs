@@ -106,7 +106,10 @@ fn find(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Problem> {
         let entry = entry.map_err(|error| unreadable(path, error))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let inside = entry.path();
+        let inside = match path == Path::new(".") {
+            true => PathBuf::from(entry.file_name()),
+            false => entry.path(),
+        };
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
         if is_folder && !name.starts_with('.') && name != "target" {
             find(&inside, files)?;

@@ -96,15 +96,12 @@ pub(crate) fn show(
     let targets: Vec<String> = targets
         .filter_map(|value| value.and_then(|value| value.as_case().map(str::to_owned)))
         .collect();
-    let name = match targets.is_empty() {
-        true => session::project(sound),
-        false => format!(
-            "{} {} {}",
-            session::project(sound),
-            screen.sign("·"),
-            targets.join(", ")
-        ),
-    };
+    let known = session.map(|session| session.store.replayed().project.clone());
+    let mut parts = vec![known.unwrap_or_else(|| session::project(sound))];
+    if !targets.is_empty() {
+        parts.push(targets.join(", "));
+    }
+    let name = parts.join(&format!(" {} ", screen.sign("·")));
     let next = next.filter(|_| !plan.is_blocked());
     screen.print(&plan_view::plan(
         plan,

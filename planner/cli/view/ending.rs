@@ -11,6 +11,10 @@ use super::Screen;
 use super::json as as_json_of;
 use super::layout::{padded, wrapped};
 use super::theme::Ink;
+use crate::names;
+
+/// The body of a request is broken into lines of this length.
+const BODY_COLUMNS: usize = 68;
 
 /// An operation's end.
 pub(crate) struct Ending<'a> {
@@ -100,7 +104,8 @@ fn rows(ending: &Ending<'_>) -> String {
         out += &format!("  {}  {shown}\n", padded(name, 6));
     }
     for state in ending.snapshot.resources.values() {
-        if let Some(line) = try_line(state, &ending.option) {
+        let name = short_name(state, ending.snapshot);
+        if let Some(line) = try_line(state, &name, &ending.option) {
             out += &line;
         }
     }
@@ -108,30 +113,55 @@ fn rows(ending: &Ending<'_>) -> String {
 }
 
 /// A `curl` line that works as it is printed, where this was printed, and shows no key.
-fn try_line(state: &ResourceState, option: &str) -> Option<String> {
+fn try_line(state: &ResourceState, name: &str, option: &str) -> Option<String> {
     let text = |name: &str| state.outputs.get(name).and_then(Value::as_text);
     let (url, example) = (text("url")?, text("example")?);
-    let address = &state.resource.address;
     let mut lines = Vec::new();
     let mut first = String::from("curl");
     if let Some(Value::Secret(_)) = state.outputs.get("key") {
-        let name = quoted(&format!("{address}.key"));
+        let name = quoted(&format!("{name}.key"));
         let program = program();
         let key = format!("{program} output --reveal {name}{option}");
         first += &format!(" -H \"Authorization: Bearer $({key})\"");
     }
     lines.push(first);
-    lines.push(format!("-d {}", quoted_always(example)));
     lines.push(format!("{url}/predict"));
-    Some(format!(
-        "  {}  {}\n",
-        padded("try", 6),
-        lines.join(" \\\n            ")
-    ))
+    lines.push(body(example));
+    let rest = " \\\n            ";
+    Some(format!("  {}  {}\n", padded("try", 6), lines.join(rest)))
 }
 
-fn quoted_always(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
+/// The name by which `mlinfra output` knows a resource: the last part where that is clear.
+fn short_name(state: &ResourceState, snapshot: &Snapshot) -> String {
+    let address = &state.resource.address;
+    let name = address.leaf.to_string();
+    match names::matching(snapshot, &name).len() {
+        1 => name,
+        _ => address.to_string(),
+    }
+}
+
+/// The body as one word of a shell, broken before its names: JSON does not mind, and inside a text
+/// a quote is never bare.
+fn body(example: &str) -> String {
+    let text = example.replace('\'', "'\\''");
+    let mut out = String::from("-d '");
+    let mut line = out.len();
+    for (index, piece) in text.split(", \"").enumerate() {
+        let piece = match index {
+            0 => piece.to_owned(),
+            _ => format!("\"{piece}"),
+        };
+        if index > 0 {
+            out.push(',');
+            let is_long = line + piece.len() + 2 > BODY_COLUMNS;
+            out += if is_long { "\n                " } else { " " };
+            line = if is_long { 4 } else { line + 2 };
+        }
+        line += piece.len();
+        out += &piece;
+    }
+    out + "'"
 }
 
 /// The result for scripts.
@@ -186,6 +216,19 @@ pub(crate) fn no_changes(notices: &[String], settled: bool, screen: &Screen) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_is_broken_outside_its_texts() {
+        let names: Vec<String> = (0..20).map(|n| format!("\"it's, {n}\": {n}")).collect();
+        let body = body(&format!("{{{}}}", names.join(", ")));
+        let inside = body
+            .strip_prefix("-d '")
+            .and_then(|text| text.strip_suffix('\''));
+        let json = inside.expect("it is quoted").replace("'\\''", "'");
+        let parsed: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+        assert_eq!(parsed["it's, 7"], 7);
+        assert!(body.lines().all(|line| line.len() < 90) && body.lines().count() > 3);
+    }
 
     #[test]
     fn quotes_for_a_shell() {

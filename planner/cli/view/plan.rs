@@ -85,7 +85,8 @@ fn one(change: &Change, width: usize, screen: &Screen) -> String {
 
 /// What is said of a change: what it will be where it is new, otherwise why it happens.
 fn said(change: &Change, screen: &Screen) -> Vec<String> {
-    let is_new = change.reasons.iter().all(|reason| *reason == Reason::New);
+    let plain = |reason: &Reason| matches!(reason, Reason::New | Reason::Destroyed);
+    let is_new = change.reasons.iter().all(plain);
     let mut lines = Vec::new();
     if is_new {
         lines.push(change.summary.clone());
@@ -106,7 +107,7 @@ fn said(change: &Change, screen: &Screen) -> Vec<String> {
         }
         lines.push(text);
     }
-    if is_new {
+    if is_new && change.kind != ChangeKind::Delete {
         lines.extend(change.details.iter().cloned());
     }
     lines
@@ -156,7 +157,8 @@ fn short(value: &Value) -> String {
     cut(&text, VALUE_COLUMNS_MAX)
 }
 
-fn is_digest(text: &str) -> bool {
+/// Whether a text is a SHA-256 in hex.
+pub(crate) fn is_digest(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

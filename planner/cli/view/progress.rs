@@ -23,6 +23,8 @@ const CURVE_LENGTH: usize = 12;
 /// Shows the events of one operation.
 pub(crate) struct Progress<'a> {
     screen: &'a Screen,
+    /// Whether it happens now: what is told again later took another time.
+    is_now: bool,
     inner: Mutex<Inner>,
 }
 
@@ -50,6 +52,7 @@ impl<'a> Progress<'a> {
         };
         Progress {
             screen,
+            is_now: true,
             inner: Mutex::new(Inner {
                 bars: MultiProgress::with_draw_target(target),
                 running: BTreeMap::new(),
@@ -57,6 +60,14 @@ impl<'a> Progress<'a> {
                 operation: None,
                 attach_said: false,
             }),
+        }
+    }
+
+    /// Shows what happened before, without times.
+    pub(crate) fn again(screen: &'a Screen) -> Self {
+        Progress {
+            is_now: false,
+            ..Progress::new(screen)
         }
     }
 
@@ -244,6 +255,7 @@ impl<'a> Progress<'a> {
         elapsed: Option<Duration>,
     ) -> String {
         let theme = self.screen.error_theme;
+        let elapsed = elapsed.filter(|_| self.is_now);
         let time = elapsed.map_or(String::new(), |time| format!("{:.1} s", time.as_secs_f64()));
         let name = padded(&address.to_string(), NAME_COLUMNS);
         let first = format!("{} {name} ", theme.paint(ink, sign));

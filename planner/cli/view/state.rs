@@ -81,12 +81,17 @@ pub(crate) fn one(seen: &Seen<'_>, screen: &Screen) -> String {
         None => word.to_owned(),
     };
     let mut rows = vec![("is".to_owned(), is)];
+    if let Some(key) = &resource.identity {
+        rows.push(("recipe".to_owned(), key.clone()));
+    }
     rows.extend(seen.more.iter().cloned());
     out += &table(&rows, screen);
     let section = |title: &str, entries: &BTreeMap<String, Value>| {
         let rows: Vec<_> = entries
             .iter()
+            .filter(|(name, _)| !HIDDEN.contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), shown(value)))
+            .filter(|(_, text)| !text.is_empty() && text != "[]")
             .collect();
         match rows.is_empty() {
             true => String::new(),
@@ -107,12 +112,32 @@ pub(crate) fn one(seen: &Seen<'_>, screen: &Screen) -> String {
     out
 }
 
+/// Properties that say nothing to people beyond what stands elsewhere.
+const HIDDEN: &[&str] = &["tables", "bounds", "serving"];
+/// No value is shown longer; the JSON has all of it.
+const VALUE_LETTERS_MAX: usize = 600;
+
 fn shown(value: &Value) -> String {
-    let text = match value {
+    cut(&brief(value).replace('\n', " "), VALUE_LETTERS_MAX)
+}
+
+/// A value in few words: what is made elsewhere is named by its address, digests are cut.
+fn brief(value: &Value) -> String {
+    match value {
+        Value::String(text) if super::plan::is_digest(text) => format!("{}…", &text[..12]),
         Value::String(text) => text.clone(),
+        Value::Record(entries) => match entries.get("address") {
+            Some(Value::String(address)) => match entries.get("part") {
+                Some(Value::String(part)) => format!("{address}.{part}"),
+                _ => address.clone(),
+            },
+            _ => {
+                let entry = |(name, value): (&String, &Value)| format!("{name} {}", brief(value));
+                entries.iter().map(entry).collect::<Vec<_>>().join(", ")
+            }
+        },
         other => other.to_string(),
-    };
-    cut(&text.replace('\n', " "), 600)
+    }
 }
 
 /// Names and texts in two columns.

@@ -96,10 +96,12 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     add_findings(&inputs, &decided.changes, &mut plan);
     plan.actions = order::actions(inputs.snapshot, &decided.changes);
     plan.changes = shown(&inputs, &decided.changes);
+    // What is kept is worth saying where something else runs.
+    let runs = plan.changes.iter().any(|change| change.kind == ChangeKind::Run);
     let kept = desired.resources.iter().filter(|resource| {
         resource.resource_type == step::STEP && !decided.changes.contains_key(&resource.address)
     });
-    plan.kept = kept.map(|resource| resource.address.clone()).collect();
+    plan.kept = kept.filter(|_| runs).map(|resource| resource.address.clone()).collect();
     plan.facts = facts(&inputs, &plan);
     Outcome::Planned(Box::new(plan))
 }

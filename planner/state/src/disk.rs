@@ -12,6 +12,7 @@ use mlinfra_api::Digest;
 use mlinfra_seal::SealKey;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
+use crate::crash_point::crash_point;
 use crate::fault::{StateFault, no_head, not_written, unreadable};
 use crate::place;
 
@@ -113,7 +114,9 @@ impl Memory {
 
     pub(crate) fn key(&self) -> Arc<SealKey> {
         let mut content = self.content();
-        let key = content.key.get_or_insert_with(|| Arc::new(SealKey::generate()));
+        let key = content
+            .key
+            .get_or_insert_with(|| Arc::new(SealKey::generate()));
         Arc::clone(key)
     }
 }
@@ -188,7 +191,10 @@ impl Disk {
                 Ok(())
             }
             Disk::Files { connection, .. } => {
-                write(connection, rows, meta, drop_below).map_err(fault)
+                crash_point();
+                write(connection, rows, meta, drop_below).map_err(fault)?;
+                crash_point();
+                Ok(())
             }
         }
     }
@@ -219,7 +225,9 @@ impl Disk {
                 let temporary = folder.join("head.new");
                 write_synced(&temporary, &format!("{}\n", link.to_text()))
                     .and_then(|()| fs::rename(&temporary, folder.join(HEAD)))
-                    .map_err(|error| not_written(&error.to_string()))
+                    .map_err(|error| not_written(&error.to_string()))?;
+                crash_point();
+                Ok(())
             }
         }
     }
@@ -255,8 +263,13 @@ fn connect_read_only(path: &Path) -> Result<Connection, StateFault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    let path = path.to_str().ok_or_else(|| unreadable("its path is not UTF-8"))?;
-    let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let path = path
+        .to_str()
+        .ok_or_else(|| unreadable("its path is not UTF-8"))?;
+    let escaped = path
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23");
     let uri = format!("file:{escaped}?immutable=1");
     Connection::open_with_flags(uri, flags).map_err(fault)
 }
@@ -306,7 +319,10 @@ fn write(
             set.execute(params![name, value])?;
         }
         if let Some(first) = drop_below {
-            transaction.execute("DELETE FROM journal WHERE sequence < ?1", params![signed(first)])?;
+            transaction.execute(
+                "DELETE FROM journal WHERE sequence < ?1",
+                params![signed(first)],
+            )?;
         }
     }
     transaction.commit()

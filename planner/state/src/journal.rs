@@ -10,7 +10,7 @@ use crate::replay::Replayed;
 
 /// One record. Records are appended, never changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "record", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Record {
     /// The first record of every state: what it is the state of.
     Created {
@@ -108,7 +108,7 @@ pub enum ActionState {
 
 /// What happens to an action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum ActionEvent {
     /// The call is about to be made.
     Started(Box<Started>),
@@ -197,7 +197,7 @@ pub enum OperationState {
 
 /// What happens to an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum OperationEvent {
     /// Nothing but accepted work is left.
     OnlyAcceptedLeft,

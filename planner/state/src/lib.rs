@@ -3,6 +3,7 @@
 //! Reading order: [`journal`] says what is recorded and which life cycles hold, [`replay`] what the
 //! records add up to, [`store`] how they are kept.
 
+mod crash_point;
 mod disk;
 mod fault;
 pub mod format;

@@ -443,24 +443,34 @@ impl Store {
         if self.head_is_behind {
             self.anchor()?;
         }
-        let fault = self.write_fault.filter(|fault| fault.at == self.writes);
-        self.writes += 1;
         self.last_words = std::mem::take(&mut self.staged_words);
         let rows = std::mem::take(&mut self.staged);
+        self.write(&rows, &[], None)
+    }
+
+    /// One transaction; a test may have the process die before or after it.
+    fn write(
+        &mut self,
+        rows: &[Row],
+        meta: &[(&str, String)],
+        drop_below: Option<u64>,
+    ) -> Result<(), StateFault> {
+        let fault = self.write_fault.filter(|fault| fault.at == self.writes);
+        self.writes += 1;
         if fault.is_some_and(|fault| !fault.written) {
             self.dead = true;
             return self.alive();
         }
-        if let Err(error) = self.disk.write(&rows, &[], None) {
+        if let Err(error) = self.disk.write(rows, meta, drop_below) {
             self.dead = true;
             return Err(error);
         }
-        self.records_since_checkpoint += rows.len() as u64;
-        self.written = self.tail;
-        self.head_is_behind = true;
-        if fault.is_some() {
-            self.dead = true;
+        if !rows.is_empty() {
+            self.records_since_checkpoint += rows.len() as u64;
+            self.written = self.tail;
+            self.head_is_behind = true;
         }
+        self.dead = fault.is_some();
         self.alive()
     }
 
@@ -519,8 +529,7 @@ impl Store {
                 .with_help("nothing was dropped; please report this"));
         }
         let base = ("base", before.to_text());
-        self.disk
-            .write(&[], &[base], Some(before.sequence + 1))?;
+        self.write(&[], &[base], Some(before.sequence + 1))?;
         self.records_since_checkpoint = 0;
         Ok(())
     }
@@ -688,7 +697,7 @@ fn replay_all(
     lineage: &str,
     faults: &mut Vec<StateFault>,
 ) -> u64 {
-    let is_checkpoint = |row: &Row| row.body.starts_with("{\"record\":\"checkpoint\"");
+    let is_checkpoint = |row: &Row| row.body.starts_with("{\"checkpoint\":");
     let first = content.rows.iter().rposition(is_checkpoint).unwrap_or(0);
     for row in &content.rows[first..] {
         let mut record: Record = match serde_json::from_str(&row.body) {

@@ -150,7 +150,10 @@ impl Local {
         let status = self.agent.unit(handle)?;
         let exit = status.as_ref().and_then(|status| status.exit.clone());
         match (&status, exit) {
-            (_, Some(ExitRecord::Done { .. })) | (None, _) => self.finished_step(request, handle),
+            (_, Some(ExitRecord::Done { outputs })) => {
+                self.finished_step(request, handle, outputs.get("resumed_at"))
+            }
+            (None, _) => self.finished_step(request, handle, None),
             (_, Some(ExitRecord::Cancelled)) => {
                 Err(Fault::failed("E0932", "the step was cancelled"))
             }
@@ -176,10 +179,19 @@ impl Local {
     }
 
     /// The unit ended well, or is gone because its end was seen before: the result speaks.
-    fn finished_step(&self, request: &Request, handle: &str) -> Result<Progress, Fault> {
+    /// `resumed_at` is the epoch that this run went on from: not part of the result.
+    fn finished_step(
+        &self,
+        request: &Request,
+        handle: &str,
+        resumed_at: Option<&serde_json::Value>,
+    ) -> Result<Progress, Fault> {
         let found = step::artifact(&self.state, &request.resource).map(|a| artifact::look(&a));
         match found {
-            Some(Presence::Sound(outputs)) => {
+            Some(Presence::Sound(mut outputs)) => {
+                if let Some(epoch) = resumed_at.and_then(serde_json::Value::as_i64) {
+                    outputs.insert("resumed_at".into(), Value::Int(epoch));
+                }
                 self.agent.delete(handle)?;
                 Ok(Progress::Done { outputs })
             }

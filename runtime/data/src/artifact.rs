@@ -13,6 +13,8 @@ use crate::{StepFault, Store, codes};
 /// The format of manifest and objects that this runtime writes and reads.
 const FORMAT: u32 = 1;
 const MANIFEST: &str = "manifest.json";
+/// What is wrong with an artifact, not with its store: it is not whole, and is made anew.
+const UNSOUND: [&str; 2] = [codes::OBJECT_BROKEN, codes::STORE_SEALING];
 
 /// The name in a store of an object of the artifact `key`.
 ///
@@ -72,7 +74,7 @@ pub fn verify_artifact(store: &Store, key: &str) -> Result<bool, StepFault> {
     let manifest = match read_manifest(store, key) {
         Ok(Some(manifest)) => manifest,
         Ok(None) => return Ok(false),
-        Err(fault) if matches!(fault.code.as_str(), codes::OBJECT_BROKEN) => return Ok(false),
+        Err(fault) if UNSOUND.contains(&fault.code.as_str()) => return Ok(false),
         Err(fault) => return Err(fault),
     };
     for (object, entry) in &manifest.objects {

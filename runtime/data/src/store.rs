@@ -102,11 +102,7 @@ impl Store {
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StepFault> {
         let (folders, file_name) = split_name(name)?;
         let failed = |error: io::Error| self.failed("writing", name, error);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)
-            .map_err(failed)?;
+        self.make_folder().map_err(failed)?;
         let root = self.open_root().map_err(|e| failed(e.into()))?;
         // One writer at a time: the sum of the sizes holds, and any file left half-written in the
         // folder is of a writer that is gone.
@@ -236,6 +232,21 @@ impl Store {
             )
             .with_help("a store's folder holds folders and files only: remove the link"),
             other => self.failed("opening", name, other.into()),
+        }
+    }
+
+    /// Makes the store's own folder, durably, if there is none.
+    fn make_folder(&self) -> io::Result<()> {
+        if self.folder.is_dir() {
+            return Ok(());
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
+        match self.folder.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
+            _ => Ok(()),
         }
     }
 

@@ -107,7 +107,7 @@ fn is_readable(found: &DataType, wanted: &DataType) -> bool {
             DataType::Dictionary(_, value) => is_readable(value, wanted),
             _ => false,
         },
-        DataType::Int64 => found.is_integer(),
+        DataType::Int64 => found.is_integer() && *found != DataType::UInt64,
         DataType::Float64 => matches!(found, DataType::Float64 | DataType::Float32),
         other => found == other,
     }

@@ -4,13 +4,15 @@
 //!
 //! | column | inputs |
 //! |---|---|
-//! | category | one for each text seen in training, sorted; 1 at the cell's text. A text never seen in training sets none of them |
-//! | int, float | (x − mean) / standard deviation, within ±10⁶; always 0 if the column was constant |
+//! | category | one for each text seen in training, sorted: 1 at the cell's text |
+//! | int, float | (x − mean) / standard deviation, within ±10⁶; 0 if the column was constant |
 //! | bool | 0 or 1 |
 //!
-//! A column that may be missing has one more input if a cell of it was missing in training: 1 where
-//! it is missing, and the column's other inputs are 0 there. Was none missing in training, a missing
-//! cell sets nothing, like an unknown text.
+//! A text that was never seen in training sets no input: the column says nothing of that row.
+//!
+//! A column that may be missing has one more input if a cell of it was missing in training: 1
+//! where it is missing, and the column's other inputs are 0 there. Was none missing in training, a
+//! missing cell sets nothing, like an unknown text.
 
 use std::collections::BTreeSet;
 
@@ -310,10 +312,19 @@ fn fit_number(name: &str, cells: &Cells, rows: usize) -> Result<Kind, LearnFault
     let present = || (0..rows).filter(|row| !cells.is_missing(*row));
     let count = present().count().max(1) as f64;
     let mean = present().map(|row| cells.number(row)).sum::<f64>() / count;
+    // Differences are taken relative to the largest, so that no square overflows.
+    let difference = |row: usize| cells.number(row) - mean;
+    let largest = present()
+        .map(|row| difference(row).abs())
+        .fold(0.0, f64::max);
     let squares: f64 = present()
-        .map(|row| (cells.number(row) - mean).powi(2))
+        .map(|row| (difference(row) / largest).powi(2))
         .sum();
-    let deviation = (squares / count).sqrt();
+    let deviation = if largest > 0.0 {
+        largest * (squares / count).sqrt()
+    } else {
+        0.0
+    };
     if !mean.is_finite() || !deviation.is_finite() {
         return Err(LearnFault::new(
             fault::CELL,

@@ -54,8 +54,10 @@ impl Batch {
 
 impl Network {
     /// Fresh parameters: weights uniform as Glorot and Bengio (2010) have it, from one stream for
-    /// each layer; biases 0; all 0 for a linear model, whose loss has no symmetry to break.
-    pub(crate) fn fresh(task: &TrainTask, inputs: usize) -> Result<Self, LearnFault> {
+    /// each layer; all 0 for a linear model, whose loss has no symmetry to break. Biases are 0,
+    /// except the last: the logarithm of the odds in the training data, of which this is the share
+    /// of rows whose label is true.
+    pub(crate) fn fresh(task: &TrainTask, inputs: usize, share: f64) -> Result<Self, LearnFault> {
         let mut arrays = Arrays::new();
         let sizes = weights::layer_sizes(&task.architecture, inputs);
         for (layer, (from, to)) in sizes.iter().copied().enumerate() {
@@ -71,9 +73,15 @@ impl Network {
                 values: values.collect(),
             };
             arrays.insert(name, array);
+            let last = layer + 1 == sizes.len();
+            let bias = if last {
+                (share / (1.0 - share)).ln() as f32
+            } else {
+                0.0
+            };
             let bias = Array {
                 shape: vec![to],
-                values: vec![0.0; to],
+                values: vec![bias; to],
             };
             arrays.insert(weights::bias_name(layer), bias);
         }
@@ -259,7 +267,7 @@ mod tests {
         for architecture in [Architecture::Linear, network] {
             let task = task(architecture);
             let batch = batch(24, 6);
-            let network = Network::fresh(&task, 6).expect("a small network");
+            let network = Network::fresh(&task, 6, 0.4).expect("a small network");
             let (loss, gradients) = network.loss_and_gradients(&batch, 5).expect("one step");
             let arrays = network.arrays().expect("small arrays");
             let loss_with = |name: &str, at: usize, change: f32| {

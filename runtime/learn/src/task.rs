@@ -17,7 +17,7 @@ pub const DEFAULT_BATCH_SIZE: usize = 32;
 pub const DEFAULT_LEARNING_RATE: f64 = 0.001;
 /// The share of a weight that decays at each step, times the step size, where a spec does not say.
 /// As declared in the standard library.
-pub const DEFAULT_WEIGHT_DECAY: f64 = 0.01;
+pub const DEFAULT_WEIGHT_DECAY: f64 = 0.1;
 /// Passes over the data, where a spec does not say. As declared in the standard library.
 pub const DEFAULT_EPOCHS: u32 = 10;
 

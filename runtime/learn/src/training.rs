@@ -94,7 +94,7 @@ pub fn train(
         None => None,
     };
     let recipe = recipe_digest(task, &encoding, &rows, &labels);
-    let mut run = Run::start(task, &encoding, recipe, labels.len(), checkpoints)?;
+    let mut run = Run::start(task, &encoding, recipe, &labels, checkpoints)?;
     let resumed_at = (run.header.epoch > 0).then_some(run.header.epoch);
     let mut last_save = Instant::now();
     while run.header.epoch < task.epochs {
@@ -257,12 +257,14 @@ impl Run {
         task: &TrainTask,
         encoding: &Encoding,
         recipe: String,
-        rows: usize,
+        labels: &[bool],
         checkpoints: &mut dyn Checkpoints,
     ) -> Result<Self, LearnFault> {
         let width = encoding.width();
-        let network = Network::fresh(task, width)?;
-        let steps = rows.div_ceil(task.batch_size) as u64 * u64::from(task.epochs);
+        let positives = labels.iter().filter(|label| **label).count();
+        let share = positives as f64 / labels.len() as f64;
+        let network = Network::fresh(task, width, share)?;
+        let steps = labels.len().div_ceil(task.batch_size) as u64 * u64::from(task.epochs);
         let (rate, decay) = (task.learning_rate, task.weight_decay);
         let mut run = Run {
             optimizer: AdamW::fresh(&network, rate, decay, steps)?,
@@ -406,4 +408,71 @@ fn diverged(epoch: u32) -> LearnFault {
         format!("in epoch {epoch} the loss was not a finite number any more: training diverged."),
     )
     .help("Lower `learning_rate` by a factor of ten.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::NoCheckpoints;
+    use crate::task::Architecture;
+
+    /// Weights are put beyond what a 32-bit float can multiply: in the second epoch, every loss is
+    /// infinite or not a number, and nothing of it may become a model.
+    #[test]
+    fn a_diverging_training_stops_and_names_the_epoch() {
+        let task = TrainTask {
+            features: mlinfra_api::TableType::default(),
+            label: "good".to_owned(),
+            architecture: Architecture::Mlp {
+                hidden: vec![4, 4],
+                dropout: 0.0,
+            },
+            epochs: 3,
+            batch_size: 2,
+            learning_rate: 0.001,
+            weight_decay: 0.0,
+            seed: 1,
+            checkpoint_every_epochs: None,
+            checkpoint_every_seconds: None,
+            threads: 1,
+        };
+        let data = RecordBatch::try_from_iter([(
+            "age",
+            std::sync::Arc::new(arrow::array::Int64Array::from(vec![1, 2, 3, 4]))
+                as arrow::array::ArrayRef,
+        )])
+        .expect("one column");
+        let columns = vec![mlinfra_api::Column {
+            name: "age".to_owned(),
+            column_type: ColumnType {
+                base: ColumnBase::Int,
+                nullable: false,
+            },
+            classes: Default::default(),
+        }];
+        let features = mlinfra_api::TableType { columns };
+        let encoding = Encoding::fit(&features, &data).expect("a plain column");
+        let rows = encoding.encode(&data).expect("a plain column");
+        let labels = [true, false, true, false];
+        let mut run = Run::start(&task, &encoding, String::new(), &labels, &mut NoCheckpoints)
+            .expect("a small network");
+        let loss = run
+            .epoch(&task, &encoding, &rows, &labels)
+            .expect("a finite loss");
+        assert!(loss.is_finite());
+        let mut arrays = run.network.arrays().expect("small arrays");
+        for array in arrays.values_mut() {
+            array
+                .values
+                .iter_mut()
+                .for_each(|value| *value = value.abs().max(0.1) * 1e30);
+        }
+        run.network = Network::from_arrays(&task, &arrays).expect("a small network");
+        let fault = run
+            .epoch(&task, &encoding, &rows, &labels)
+            .expect_err("no finite loss");
+        assert_eq!(fault.code, fault::DIVERGED);
+        assert!(fault.message.contains("epoch 2"), "{fault}");
+        assert_eq!(run.header.epoch, 1);
+    }
 }

@@ -1,4 +1,4 @@
-//! Named arrays of numbers, and their one file format: safetensors with one JSON text in its header.
+//! Named arrays of numbers, and their file format: safetensors with one JSON text in its header.
 
 use std::collections::{BTreeMap, HashMap};
 

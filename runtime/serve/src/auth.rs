@@ -97,7 +97,7 @@ mod tests {
             let admitted = keys.admit(&headers(name, value));
             assert_eq!(admitted.is_ok(), opens, "{name}: {value}");
             if let Err(fault) = admitted {
-                assert_eq!((fault.status, fault.code.as_str()), (401, "E0836"));
+                assert_eq!((fault.status, fault.code), (401, "E0836"));
                 assert!(!fault.message.contains(value) || value.is_empty());
             }
         }

@@ -29,6 +29,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// long.
 const LAST_ACCEPT_WAIT: Duration = Duration::from_millis(20);
 
+/// How long that may go on: under load there is always one more.
+const LAST_ACCEPTS_MAX: Duration = Duration::from_millis(100);
+
 /// How long a connection that asks nothing is kept after a stop.
 const SILENT_WAIT: Duration = Duration::from_secs(1);
 
@@ -68,9 +71,13 @@ impl Connections {
                 () = stopped(&mut stop) => break,
             }
         }
-        while let Ok(Ok((stream, _))) =
-            tokio::time::timeout(LAST_ACCEPT_WAIT, listener.accept()).await
-        {
+        let last = tokio::time::Instant::now() + LAST_ACCEPTS_MAX;
+        loop {
+            let pause = last.min(tokio::time::Instant::now() + LAST_ACCEPT_WAIT);
+            let Ok(Ok((stream, _))) = tokio::time::timeout_at(pause, listener.accept()).await
+            else {
+                break;
+            };
             let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
                 break;
             };

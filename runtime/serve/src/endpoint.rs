@@ -70,7 +70,7 @@ pub fn run_endpoint_with(
         _ => exit_record(Err(StepFault::new(codes::UNIT, "the unit is no endpoint"))),
     };
     if let ExitRecord::Failed { code, message, .. } = &record {
-        tracing::error!(code, message, "the endpoint can't be served");
+        tracing::error!(code, reason = message, "the endpoint can't be served");
     }
     record
 }
@@ -354,7 +354,7 @@ impl Roller {
 
     fn refuse(&self, fault: &StepFault) {
         let StepFault { code, message, .. } = fault;
-        tracing::error!(code, message, "the wanted release is not served");
+        tracing::error!(code, reason = message, "the wanted release is not served");
         self.endpoint.change(|now| {
             now.begun = true;
             now.problem = Some(format!("{message} [{code}]"));

@@ -16,7 +16,7 @@ pub struct RequestFault {
     /// The HTTP status.
     pub status: u16,
     /// A code with a page: `E0832`.
-    pub code: String,
+    pub code: &'static str,
     /// What is wrong; holds names, never a value.
     pub message: String,
     /// What to do.
@@ -24,7 +24,7 @@ pub struct RequestFault {
     /// The field at fault.
     pub field: Option<String>,
     /// The row at fault, from 0.
-    pub row: Option<usize>,
+    pub row: Option<u32>,
     /// When to try again, in seconds.
     pub retry_after_seconds: Option<u32>,
 }
@@ -40,10 +40,10 @@ pub(crate) enum Wording {
 
 impl RequestFault {
     /// A fault without help or place.
-    pub fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
+    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         RequestFault {
             status,
-            code: code.into(),
+            code,
             message: message.into(),
             help: None,
             field: None,
@@ -74,7 +74,7 @@ impl RequestFault {
     /// The same fault at a row, counted from 0.
     #[must_use]
     pub fn at_row(mut self, row: usize) -> Self {
-        self.row = Some(row);
+        self.row = u32::try_from(row).ok();
         self
     }
 

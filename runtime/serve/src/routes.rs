@@ -324,15 +324,15 @@ const CAUSED_BY_REQUEST: [&str; 7] = [
 ];
 
 fn from_step(fault: StepFault) -> RequestFault {
-    if CAUSED_BY_REQUEST.contains(&fault.code.as_str()) {
+    if let Some(code) = CAUSED_BY_REQUEST.iter().find(|code| **code == fault.code) {
         return RequestFault {
             help: fault.help,
-            ..RequestFault::new(400, &fault.code, fault.message)
+            ..RequestFault::new(400, code, fault.message)
         };
     }
     tracing::error!(
         code = fault.code,
-        message = fault.message,
+        reason = fault.message,
         "a prediction failed"
     );
     broken()
@@ -341,4 +341,25 @@ fn from_step(fault: StepFault) -> RequestFault {
 fn broken() -> RequestFault {
     RequestFault::new(500, codes::BROKEN, "the prediction failed")
         .with_help("this is a fault of the endpoint, not of the request; its log says more")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_request_causes_is_told_to_its_client() {
+        for (code, status, told) in [
+            ("E0610", 400, true),
+            ("E0611", 400, true),
+            ("E0615", 400, true),
+            ("E0629", 500, false),
+            ("E0662", 500, false),
+        ] {
+            let fault = from_step(StepFault::new(code, "column `x` overflows"));
+            assert_eq!(fault.status, status, "{code}");
+            assert_eq!(fault.message.contains("`x`"), told, "{code}");
+            assert_eq!(fault.code == code, told, "{code}");
+        }
+    }
 }

@@ -288,7 +288,11 @@ fn the_open_inference_protocol_gives_the_same_answers() {
     let body = running.post("/v2/models/score/infer", &some).json();
     assert_eq!(body["outputs"].as_array().map(Vec::len), Some(1));
     assert_eq!(body.get("id"), None);
+}
 
+#[test]
+fn the_open_inference_protocol_knows_server_and_health() {
+    let (_world, _, running) = ready_world();
     let server = running.get("/v2").json();
     assert_eq!(
         (&server["name"], &server["extensions"]),

@@ -229,7 +229,10 @@ fn load(port: u16, body: &str, end: &AtomicBool, answered: &AtomicUsize) -> Vec<
     let mut releases: Vec<String> = Vec::new();
     let mut client = Client::connect(port);
     let mut count = 0;
-    while !end.load(Ordering::Relaxed) {
+    // The last request begins after the end was seen, so each caller asks after the rollout too.
+    let mut is_last = false;
+    while !is_last {
+        is_last = end.load(Ordering::Relaxed);
         // Old connections and new ones.
         count += 1;
         if count % 5 == 0 {
@@ -356,8 +359,15 @@ fn a_stop_finishes_what_is_under_way_and_takes_no_more() {
     idle.send("GET", "/live", &[], "");
     assert_eq!(idle.reply().expect("an answer").status, 200);
     running.ask_to_stop();
+    // Someone always knocks; the port is closed all the same, long before the drain's deadline.
+    let started = Instant::now();
     let refused = || TcpStream::connect(("127.0.0.1", running.port)).is_err();
     assert!(eventually(refused), "the port is closed");
+    assert!(
+        started.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        started.elapsed()
+    );
     running.wait_for("draining", |status| status.phase == UnitPhase::Draining);
     assert!(idle.reply().is_none(), "an idle connection is closed");
     assert!(!running.has_ended());

@@ -11,15 +11,25 @@ fn block<'c>(checked: &'c Checked, address: &str) -> &'c Block {
 }
 
 fn step<'c>(checked: &'c Checked, name: &str) -> &'c Step {
-    block(checked, &format!("risk/step.{name}")).step.as_ref().expect("a step")
+    block(checked, &format!("risk/step.{name}"))
+        .step
+        .as_ref()
+        .expect("a step")
 }
 
 fn model(checked: &Checked) -> &ModelType {
-    step(checked, "release").model.as_ref().expect("the model passes through")
+    step(checked, "release")
+        .model
+        .as_ref()
+        .expect("the model passes through")
 }
 
 fn names(table: &TableType) -> Vec<&str> {
-    table.columns.iter().map(|column| column.name.as_str()).collect()
+    table
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect()
 }
 
 #[test]
@@ -56,7 +66,11 @@ fn fields_are_typed_and_defaults_filled_in() {
     let checked = check_text(CREDIT);
     let shown = |address: &str, field: &str| {
         let field = &block(&checked, address).fields[field];
-        format!("{}{}", field.value, if field.written { "" } else { " by default" })
+        format!(
+            "{}{}",
+            field.value,
+            if field.written { "" } else { " by default" }
+        )
     };
     for (address, field, value) in [
         ("project.credit", "residency", "[eu]"),
@@ -64,7 +78,11 @@ fn fields_are_typed_and_defaults_filled_in() {
         ("key.vault", "rotation", "90 days"),
         ("storage.lake", "capacity", "2 GiB"),
         ("storage.lake", "encryption", "customer(key = key.vault)"),
-        ("dataset.applicants", "from", "file(path = \"german_credit.csv\")"),
+        (
+            "dataset.applicants",
+            "from",
+            "file(path = \"german_credit.csv\")",
+        ),
         ("dataset.applicants", "keep", "storage.lake"),
         ("endpoint.score", "model", "risk/step.release"),
         ("endpoint.score", "replicas", "1"),
@@ -73,17 +91,28 @@ fn fields_are_typed_and_defaults_filled_in() {
         assert_eq!(shown(address, field), value, "{address}.{field}");
     }
     let target = block(&checked, "target.here");
-    assert_eq!(target.value.as_ref().expect("a value").to_string(), "local(country = \"DE\")");
+    assert_eq!(
+        target.value.as_ref().expect("a value").to_string(),
+        "local(country = \"DE\")"
+    );
     let wishes: Vec<String> = (block(&checked, "pool.worker").wishes.iter())
         .map(|(wish, _)| format!("{} {} {}", wish.field, wish.operator, wish.value))
         .collect();
     assert_eq!(wishes, ["cpus >= 2", "memory >= 1 GiB"]);
-    let place = |address: &str| block(&checked, address).place.as_ref().map(Address::to_string);
+    let place = |address: &str| {
+        block(&checked, address)
+            .place
+            .as_ref()
+            .map(Address::to_string)
+    };
     assert_eq!(place("storage.lake").as_deref(), Some("target.here"));
     assert_eq!(place("risk/step.model").as_deref(), Some("pool.worker"));
     assert!(block(&checked, "storage.lake").holds_data);
     assert!(block(&checked, "endpoint.score").computed.contains("url"));
-    assert_eq!(checked.program.outputs["url"].value.to_string(), "endpoint.score.url");
+    assert_eq!(
+        checked.program.outputs["url"].value.to_string(),
+        "endpoint.score.url"
+    );
 }
 
 #[test]
@@ -96,10 +125,19 @@ fn columns_are_known_after_every_step() {
             format!("{} [{}]", column.column_type, classes.join(" "))
         })
     };
-    assert_eq!(column("clean", "savings").as_deref(), Some("category [personal]"));
-    assert_eq!(column("people", "sex").as_deref(), Some("category [personal protected]"));
+    assert_eq!(
+        column("clean", "savings").as_deref(),
+        Some("category [personal]")
+    );
+    assert_eq!(
+        column("people", "sex").as_deref(),
+        Some("category [personal protected]")
+    );
     assert_eq!(column("people", "good").as_deref(), Some("bool [label]"));
-    assert_eq!(column("masked", "age").as_deref(), Some("int [personal protected]"));
+    assert_eq!(
+        column("masked", "age").as_deref(),
+        Some("int [personal protected]")
+    );
     assert_eq!(column("masked", "credit"), None);
     let parts: Vec<&String> = step(&checked, "parts").parts.keys().collect();
     assert_eq!(parts, ["test", "train"]);
@@ -119,7 +157,14 @@ fn a_model_knows_its_features_and_the_fewest_raw_columns() {
     assert_eq!(model.label, "good");
     let features = names(&model.features);
     assert_eq!(features.len(), 17);
-    for absent in ["good", "credit", "sex", "age_band", "foreign_worker", "telephone"] {
+    for absent in [
+        "good",
+        "credit",
+        "sex",
+        "age_band",
+        "foreign_worker",
+        "telephone",
+    ] {
         assert!(!features.contains(&absent), "{absent}");
     }
     assert_eq!(names(&model.request), features);
@@ -136,8 +181,11 @@ fn a_model_knows_its_features_and_the_fewest_raw_columns() {
 fn settings_and_arguments_are_complete() {
     let checked = check_text(CREDIT);
     let train = step(&checked, "model");
-    let settings: Vec<String> =
-        train.settings.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    let settings: Vec<String> = train
+        .settings
+        .iter()
+        .map(|(name, value)| format!("{name} = {value}"))
+        .collect();
     assert_eq!(
         settings,
         [
@@ -148,12 +196,20 @@ fn settings_and_arguments_are_complete() {
             "exclude = [\"sex\", \"age_band\", \"foreign_worker\"]",
             "learning_rate = 0.001",
             "seed = 7",
-            "weight_decay = 0.0001",
+            "weight_decay = 0.1",
         ]
     );
-    assert_eq!(train.arguments["data"].value.to_string(), "risk/step.parts.train");
+    assert_eq!(
+        train.arguments["data"].value.to_string(),
+        "risk/step.parts.train"
+    );
     assert_eq!(train.arguments["label"].value, Value::text("good"));
-    assert_eq!(step(&checked, "release").arguments["gate"].value.to_string(), "risk/step.report");
+    assert_eq!(
+        step(&checked, "release").arguments["gate"]
+            .value
+            .to_string(),
+        "risk/step.report"
+    );
     assert_eq!(train.version, 1);
     assert!(step(&checked, "masked").each_row && !step(&checked, "masked").training_only);
     assert!(step(&checked, "parts").training_only);
@@ -163,14 +219,29 @@ fn settings_and_arguments_are_complete() {
 fn parameters_are_read_as_their_type_says() {
     let checked = check_with(CREDIT, &[("replicas", "3")]);
     assert_eq!(findings(&checked), Vec::<String>::new());
-    assert_eq!(block(&checked, "endpoint.score").fields["replicas"].value, Value::Int(3));
+    assert_eq!(
+        block(&checked, "endpoint.score").fields["replicas"].value,
+        Value::Int(3)
+    );
     for (given, finding) in [
-        ("9", "E0223 at \"9\": this machine holds one to eight replicas"),
+        (
+            "9",
+            "E0223 at \"9\": this machine holds one to eight replicas",
+        ),
         ("two", "E0302 at \"two\": nothing is named `two`"),
-        ("2 GiB", "E0304 at \"2 GiB\": this is a size in bytes, and a plain number belongs here"),
-        ("1.5", "E0301 at \"1.5\": this is a decimal, and a int belongs here"),
+        (
+            "2 GiB",
+            "E0304 at \"2 GiB\": this is a size in bytes, and a plain number belongs here",
+        ),
+        (
+            "1.5",
+            "E0301 at \"1.5\": this is a decimal, and an int belongs here",
+        ),
         ("1 +", "E0301 at \"1 +\": this is no int"),
     ] {
-        assert_eq!(findings(&check_with(CREDIT, &[("replicas", given)])), [finding]);
+        assert_eq!(
+            findings(&check_with(CREDIT, &[("replicas", given)])),
+            [finding]
+        );
     }
 }

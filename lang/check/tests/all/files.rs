@@ -19,13 +19,22 @@ fn found(files: &[(&str, &[u8])]) -> Vec<String> {
 #[test]
 fn what_is_no_spec_is_said_to_be_none() {
     for (bytes, finding) in [
-        (&b"project a {}\nkey \xff on b\n"[..], "E0102 at \"\": line 2 holds a byte that is no text"),
+        (
+            &b"project a {}\nkey \xff on b\n"[..],
+            "E0102 at \"\": line 2 holds a byte that is no text",
+        ),
         (&b""[..], "E0103 at \"\": there is no entry in this file"),
-        (&b"// nothing\n"[..], "E0103 at \"\": there is no entry in this file"),
+        (
+            &b"// nothing\n"[..],
+            "E0103 at \"\": there is no entry in this file",
+        ),
     ] {
         assert_eq!(found(&[("main.mlinfra", bytes)]), [finding]);
     }
-    assert_eq!(found(&[]), ["E0101 at \"\": `main.mlinfra` can't be read: no such file"]);
+    assert_eq!(
+        found(&[]),
+        ["E0101 at \"\": `main.mlinfra` can't be read: no such file"]
+    );
 }
 
 #[test]
@@ -33,8 +42,10 @@ fn names_of_other_files_are_there_as_listed_and_under_an_alias() {
     let shared = b"target here = local()\nkey vault on here {}\n";
     let main = b"use \"parts/shared.mlinfra\".{here}\nuse \"parts/shared.mlinfra\" as shared\n\
         storage lake on here { encryption = customer(shared.vault) }\n";
-    let checked =
-        check(&world(&[("main.mlinfra", main), ("parts/shared.mlinfra", shared)]), "main.mlinfra");
+    let checked = check(
+        &world(&[("main.mlinfra", main), ("parts/shared.mlinfra", shared)]),
+        "main.mlinfra",
+    );
     assert_eq!(findings(&checked), Vec::<String>::new());
     assert_eq!(checked.program.blocks.len(), 3);
     let missing = b"use \"parts/shared.mlinfra\".{her}\nkey other on her {}\n";

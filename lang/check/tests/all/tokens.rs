@@ -26,7 +26,12 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
                 at += bytes[at..].iter().take_while(|byte| more(byte)).count();
                 at += usize::from(bytes.get(at) == Some(&b'%'));
             }
-            _ if [">=", "==", "..", "<="].iter().any(|sign| text[at..].starts_with(sign)) => at += 2,
+            _ if [">=", "==", "..", "<="]
+                .iter()
+                .any(|sign| text[at..].starts_with(sign)) =>
+            {
+                at += 2
+            }
             _ => at += 1,
         }
         all.push(start..at);
@@ -46,7 +51,12 @@ fn blocks(text: &str) -> Vec<Range<usize>> {
         at += line.len() + 1;
     }
     let ends = starts.iter().skip(1).copied().chain([text.len()]);
-    starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
+    starts
+        .iter()
+        .copied()
+        .zip(ends)
+        .map(|(start, end)| start..end)
+        .collect()
 }
 
 #[test]
@@ -57,7 +67,10 @@ fn one_token_less_changes_the_findings_of_its_own_block_alone() {
     for token in &all {
         let mut text = CREDIT.to_owned();
         text.replace_range(token.clone(), "");
-        let own = blocks.iter().find(|block| block.contains(&token.start)).expect("its block");
+        let own = blocks
+            .iter()
+            .find(|block| block.contains(&token.start))
+            .expect("its block");
         let length = token.end - token.start;
         for finding in check_text(&text).diagnostics {
             let at = finding.primary.span.start as usize;
@@ -73,7 +86,13 @@ fn one_token_less_changes_the_findings_of_its_own_block_alone() {
         }
     }
     assert!(all.len() > 350, "{}", all.len());
-    assert!(faults.is_empty(), "{} of {}:\n{}", faults.len(), all.len(), faults.join("\n"));
+    assert!(
+        faults.is_empty(),
+        "{} of {}:\n{}",
+        faults.len(),
+        all.len(),
+        faults.join("\n")
+    );
 }
 
 #[test]

@@ -34,7 +34,10 @@ fn expressions_are_computed_exactly() {
         ("\"${1 + 1} of ${3}\"", "\"2 of 3\""),
         ("[x * 2 for x in 1..3]", "[2, 4, 6]"),
         ("[x for x in [1, 2, 3] when x != 2]", "[1, 3]"),
-        ("[\"${k}${v}\" for k, v in { a = 1, b = 2 }]", "[\"a1\", \"b2\"]"),
+        (
+            "[\"${k}${v}\" for k, v in ({ a = 1, b = 2 })]",
+            "[\"a1\", \"b2\"]",
+        ),
         ("{ a = 1, \"b c\" = 2 }[\"b c\"]", "2"),
         ("{ a = 1 }.a", "1"),
         ("[1, 2.5]", "[1, 2.5]"),
@@ -42,7 +45,10 @@ fn expressions_are_computed_exactly() {
         ("max(2, 3) + abs(-1)", "4"),
         ("count([1, 2, 3])", "3"),
         ("join([upper(\"a\"), \"b\"], \"-\")", "\"A-b\""),
-        ("match 3 { 1 => \"one\", 3 => \"three\", _ => \"more\" }", "\"three\""),
+        (
+            "match 3 { 1 => \"one\", 3 => \"three\", _ => \"more\" }",
+            "\"three\"",
+        ),
         ("2027-06-30 > 2027-06-29", "true"),
     ] {
         assert_eq!(value("project demo {}", expression), wanted, "{expression}");
@@ -73,19 +79,49 @@ fn names_mean_what_is_expected_of_them() {
 #[test]
 fn faults_are_found_at_their_text() {
     for (expression, finding) in [
-        ("1 h + 1 GiB", "E0303 at \"+\": a duration on one side, a size in bytes on the other"),
-        ("1 h > 1 GiB", "E0303 at \">\": a duration on one side, a size in bytes on the other"),
-        ("1 USD + 1 EUR", "E0303 at \"+\": a amount in USD on one side, a amount in EUR on the other"),
+        (
+            "1 h + 1 GiB",
+            "E0303 at \"+\": a duration on one side, a size in bytes on the other",
+        ),
+        (
+            "1 h > 1 GiB",
+            "E0303 at \">\": a duration on one side, a size in bytes on the other",
+        ),
+        (
+            "1 USD + 1 EUR",
+            "E0303 at \"+\": an amount in USD on one side, an amount in EUR on the other",
+        ),
         ("5 m", "E0306 at \"m\": there is no unit `m`"),
         ("1 / 0", "E0308 at \"1 / 0\": this divides by zero"),
-        ("[1, 2][2]", "E0325 at \"2\": the list has 2 elements, counted from 0"),
+        (
+            "[1, 2][2]",
+            "E0325 at \"2\": the list has 2 elements, counted from 0",
+        ),
         ("{ a = 1 }.b", "E0310 at \"b\": there is no `b` in it"),
-        ("[1, \"a\"]", "E0301 at \"\\\"a\\\"\": this is a string, and the others are a int"),
-        ("if 1 then 2 else 3", "E0301 at \"1\": this is a int, and a bool belongs here"),
-        ("9223372036854775808", "E0307 at \"9223372036854775808\": this number is too large"),
-        ("nothing_here + 1", "E0302 at \"nothing_here\": nothing is named `nothing_here`"),
-        ("1 < \"a\"", "E0317 at \"<\": `<` does not take a int and a string"),
-        ("log(3)", "E0414 at \"log\": `log` works on the cells of a row alone"),
+        (
+            "[1, \"a\"]",
+            "E0301 at \"\\\"a\\\"\": this is a string, and the others are an int",
+        ),
+        (
+            "if 1 then 2 else 3",
+            "E0301 at \"1\": this is an int, and a bool belongs here",
+        ),
+        (
+            "9223372036854775808",
+            "E0307 at \"9223372036854775808\": this number is too large",
+        ),
+        (
+            "nothing_here + 1",
+            "E0302 at \"nothing_here\": nothing is named `nothing_here`",
+        ),
+        (
+            "1 < \"a\"",
+            "E0317 at \"<\": `<` does not take an int and a string",
+        ),
+        (
+            "log(3)",
+            "E0414 at \"log\": `log` works on the cells of a row alone",
+        ),
     ] {
         let text = format!("project demo {{}}\noutput it = {expression}\n");
         let found = findings(&check_text(&text));
@@ -97,10 +133,16 @@ fn faults_are_found_at_their_text() {
 
 #[test]
 fn evaluation_always_ends() {
-    let deep = format!("project demo {{}}\noutput it = {}1\n", "1 + ".repeat(50_000));
+    let deep = format!(
+        "project demo {{}}\noutput it = {}1\n",
+        "1 + ".repeat(50_000)
+    );
     let found = findings(&check_text(&deep));
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].starts_with("E0322") || found[0].starts_with("E0024"), "{found:?}");
+    assert!(
+        found[0].starts_with("E0322") || found[0].starts_with("E0024"),
+        "{found:?}"
+    );
     let mut chain = "project demo {}\nlet a0 = 1\n".to_owned();
     for index in 1..5_000 {
         chain.push_str(&format!("let a{index} = a{} + 1\n", index - 1));
@@ -118,10 +160,17 @@ fn evaluation_always_ends() {
 
 #[test]
 fn steps_may_be_written_in_any_order() {
-    let mut text = "target here = local()\npool worker on here\npipeline p on worker {\n".to_owned();
+    let mut text =
+        "target here = local()\npool worker on here\npipeline p on worker {\n".to_owned();
     for index in (1..300).rev() {
-        let from = if index == 1 { "people".to_owned() } else { format!("s{}", index - 1) };
-        text.push_str(&format!("  step s{index} = derive({from}) {{ c{index} = age + {index} }}\n"));
+        let from = if index == 1 {
+            "people".to_owned()
+        } else {
+            format!("s{}", index - 1)
+        };
+        text.push_str(&format!(
+            "  step s{index} = derive({from}) {{ c{index} = age + {index} }}\n"
+        ));
     }
     text.push_str("}\ndataset people {\n  from = file(\"p.csv\")\n  columns { age : int }\n}\n");
     assert_eq!(findings(&check_text(&text)), Vec::<String>::new());

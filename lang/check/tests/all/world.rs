@@ -6,14 +6,17 @@ use mlinfra_check::{Checked, Diagnostic, World, check};
 
 /// Files and parameters in memory.
 #[derive(Clone, Default)]
-pub struct Memory {
-    pub files: BTreeMap<String, Vec<u8>>,
-    pub parameters: BTreeMap<String, String>,
+pub(crate) struct Memory {
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    pub(crate) parameters: BTreeMap<String, String>,
 }
 
 impl World for Memory {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        self.files.get(path).cloned().ok_or_else(|| "no such file".to_owned())
+        self.files
+            .get(path)
+            .cloned()
+            .ok_or_else(|| "no such file".to_owned())
     }
 
     fn parameter(&self, name: &str) -> Option<String> {
@@ -26,43 +29,57 @@ impl World for Memory {
 }
 
 /// Checks one text.
-pub fn check_text(text: &str) -> Checked {
+pub(crate) fn check_text(text: &str) -> Checked {
     check_with(text, &[])
 }
 
 /// Checks one text with parameters.
-pub fn check_with(text: &str, parameters: &[(&str, &str)]) -> Checked {
+pub(crate) fn check_with(text: &str, parameters: &[(&str, &str)]) -> Checked {
     let mut world = Memory::default();
-    world.files.insert("main.mlinfra".to_owned(), text.as_bytes().to_vec());
+    world
+        .files
+        .insert("main.mlinfra".to_owned(), text.as_bytes().to_vec());
     for (name, value) in parameters {
-        world.parameters.insert((*name).to_owned(), (*value).to_owned());
+        world
+            .parameters
+            .insert((*name).to_owned(), (*value).to_owned());
     }
     check(&world, "main.mlinfra")
 }
 
 /// A finding as `E0302 at "text": what`.
-pub fn shown(checked: &Checked, finding: &Diagnostic) -> String {
+pub(crate) fn shown(checked: &Checked, finding: &Diagnostic) -> String {
     let span = finding.primary.span;
     let file = &checked.files[span.file.0 as usize];
-    let text = file.text.get(span.start as usize..span.end as usize).unwrap_or("?");
+    let text = file
+        .text
+        .get(span.start as usize..span.end as usize)
+        .unwrap_or("?");
     format!("{} at {text:?}: {}", finding.code.0, finding.primary.text)
 }
 
 /// All findings, shown.
-pub fn findings(checked: &Checked) -> Vec<String> {
-    checked.diagnostics.iter().map(|finding| shown(checked, finding)).collect()
+pub(crate) fn findings(checked: &Checked) -> Vec<String> {
+    checked
+        .diagnostics
+        .iter()
+        .map(|finding| shown(checked, finding))
+        .collect()
 }
 
 /// The codes of all findings, with the text that each points at.
-pub fn codes_at(checked: &Checked) -> Vec<(String, String)> {
+pub(crate) fn codes_at(checked: &Checked) -> Vec<(String, String)> {
     let pair = |finding: &Diagnostic| {
         let span = finding.primary.span;
         let file = &checked.files[span.file.0 as usize];
-        let text = file.text.get(span.start as usize..span.end as usize).unwrap_or("?");
+        let text = file
+            .text
+            .get(span.start as usize..span.end as usize)
+            .unwrap_or("?");
         (finding.code.0.to_owned(), text.to_owned())
     };
     checked.diagnostics.iter().map(pair).collect()
 }
 
 /// The credit example.
-pub const CREDIT: &str = include_str!("../../../../examples/credit/credit.mlinfra");
+pub(crate) const CREDIT: &str = include_str!("../../../../examples/credit/credit.mlinfra");

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Body, Guard, Loop, Name, child, name_in, view};
+use super::{BinaryOperator, Body, Guard, Loop, Name, child, name_in, view};
 use crate::kind::Kind;
 use crate::literal;
 use crate::node::Node;
@@ -199,7 +199,10 @@ view! {
 impl If {
     /// The expression before any of these tokens and behind this one.
     fn part(&self, from: Kind, until: Kind) -> Option<Expr> {
-        let behind = self.0.children().skip_while(move |part| part.kind() != from);
+        let behind = self
+            .0
+            .children()
+            .skip_while(move |part| part.kind() != from);
         let mut between = behind.take_while(move |part| part.kind() != until);
         between.find_map(Expr::cast)
     }
@@ -220,97 +223,6 @@ impl If {
     }
 }
 
-/// An operator between two operands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum BinaryOperator {
-    /// `or`
-    Or,
-    /// `and`
-    And,
-    /// `==`
-    Equal,
-    /// `!=`
-    NotEqual,
-    /// `<`
-    Less,
-    /// `<=`
-    LessEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterEqual,
-    /// `in`
-    In,
-    /// `not in`
-    NotIn,
-    /// `..`
-    Range,
-    /// `??`
-    Coalesce,
-    /// `+`
-    Add,
-    /// `-`
-    Subtract,
-    /// `*`
-    Multiply,
-    /// `/`
-    Divide,
-}
-
-impl BinaryOperator {
-    /// The operator that this token is, or begins.
-    pub(crate) fn of(token: Kind) -> Option<BinaryOperator> {
-        Some(match token {
-            Kind::Or => BinaryOperator::Or,
-            Kind::And => BinaryOperator::And,
-            Kind::EqualEqual => BinaryOperator::Equal,
-            Kind::NotEqual => BinaryOperator::NotEqual,
-            Kind::Less => BinaryOperator::Less,
-            Kind::LessEqual => BinaryOperator::LessEqual,
-            Kind::Greater => BinaryOperator::Greater,
-            Kind::GreaterEqual => BinaryOperator::GreaterEqual,
-            Kind::In => BinaryOperator::In,
-            Kind::Not => BinaryOperator::NotIn,
-            Kind::DotDot => BinaryOperator::Range,
-            Kind::Coalesce => BinaryOperator::Coalesce,
-            Kind::Plus => BinaryOperator::Add,
-            Kind::Minus => BinaryOperator::Subtract,
-            Kind::Star => BinaryOperator::Multiply,
-            Kind::Slash => BinaryOperator::Divide,
-            _ => return None,
-        })
-    }
-
-    /// How it is written.
-    pub fn sign(self) -> &'static str {
-        match self {
-            BinaryOperator::Or => "or",
-            BinaryOperator::And => "and",
-            BinaryOperator::Equal => "==",
-            BinaryOperator::NotEqual => "!=",
-            BinaryOperator::Less => "<",
-            BinaryOperator::LessEqual => "<=",
-            BinaryOperator::Greater => ">",
-            BinaryOperator::GreaterEqual => ">=",
-            BinaryOperator::In => "in",
-            BinaryOperator::NotIn => "not in",
-            BinaryOperator::Range => "..",
-            BinaryOperator::Coalesce => "??",
-            BinaryOperator::Add => "+",
-            BinaryOperator::Subtract => "-",
-            BinaryOperator::Multiply => "*",
-            BinaryOperator::Divide => "/",
-        }
-    }
-
-    /// Whether it compares: its result is a bool and its operands are of one type.
-    pub fn is_comparison(self) -> bool {
-        use BinaryOperator as Op;
-        let orders = matches!(self, Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual);
-        orders || matches!(self, Op::Equal | Op::NotEqual | Op::In | Op::NotIn)
-    }
-}
-
 view! {
     /// `left operator right`
     Binary = BinaryExpression
@@ -318,12 +230,15 @@ view! {
 
 impl Binary {
     fn operator_token(&self) -> Option<Node> {
-        self.0.children().find(|part| BinaryOperator::of(part.kind()).is_some())
+        self.0
+            .children()
+            .find(|part| BinaryOperator::of(part.kind()).is_some())
     }
 
     /// The operator.
     pub fn operator(&self) -> Option<BinaryOperator> {
-        self.operator_token().and_then(|token| BinaryOperator::of(token.kind()))
+        self.operator_token()
+            .and_then(|token| BinaryOperator::of(token.kind()))
     }
 
     /// The operator's bytes; of `not in` those of `not`.
@@ -334,13 +249,19 @@ impl Binary {
     /// What stands before it.
     pub fn left(&self) -> Option<Expr> {
         let is_operand = |part: &Node| BinaryOperator::of(part.kind()).is_none();
-        self.0.children().take_while(is_operand).find_map(Expr::cast)
+        self.0
+            .children()
+            .take_while(is_operand)
+            .find_map(Expr::cast)
     }
 
     /// What stands behind it.
     pub fn right(&self) -> Option<Expr> {
         let is_operand = |part: &Node| BinaryOperator::of(part.kind()).is_none();
-        self.0.children().skip_while(is_operand).find_map(Expr::cast)
+        self.0
+            .children()
+            .skip_while(is_operand)
+            .find_map(Expr::cast)
     }
 }
 
@@ -375,7 +296,8 @@ impl Call {
     /// What it is called with.
     pub fn arguments(&self) -> impl Iterator<Item = Argument> + use<> {
         let list = self.0.child(Kind::Arguments);
-        list.into_iter().flat_map(|list| list.children().filter_map(Argument::cast))
+        list.into_iter()
+            .flat_map(|list| list.children().filter_map(Argument::cast))
     }
 }
 
@@ -404,13 +326,19 @@ view! {
 impl Index {
     /// What is indexed.
     pub fn base(&self) -> Option<Expr> {
-        let mut before = self.0.children().take_while(|part| part.kind() != Kind::LeftBracket);
+        let mut before = self
+            .0
+            .children()
+            .take_while(|part| part.kind() != Kind::LeftBracket);
         before.find_map(Expr::cast)
     }
 
     /// By what.
     pub fn index(&self) -> Option<Expr> {
-        let mut behind = self.0.children().skip_while(|part| part.kind() != Kind::LeftBracket);
+        let mut behind = self
+            .0
+            .children()
+            .skip_while(|part| part.kind() != Kind::LeftBracket);
         behind.find_map(Expr::cast)
     }
 }
@@ -424,23 +352,33 @@ impl Quantity {
     /// The number as written, without `%`.
     pub fn number(&self) -> String {
         let token = self.0.child(Kind::Number);
-        token.map_or_else(String::new, |token| token.text().trim_end_matches('%').to_owned())
+        token.map_or_else(String::new, |token| {
+            token.text().trim_end_matches('%').to_owned()
+        })
     }
 
     /// Whether a `%` is glued to it.
     pub fn is_percent(&self) -> bool {
-        self.0.child(Kind::Number).is_some_and(|token| token.text().ends_with('%'))
+        self.0
+            .child(Kind::Number)
+            .is_some_and(|token| token.text().ends_with('%'))
     }
 
     /// The unit before any "per".
     pub fn unit(&self) -> Option<Name> {
-        let mut before = self.0.children().take_while(|part| part.kind() != Kind::Per);
+        let mut before = self
+            .0
+            .children()
+            .take_while(|part| part.kind() != Kind::Per);
         before.find_map(Name::cast)
     }
 
     /// The units behind each "per".
     pub fn per(&self) -> impl Iterator<Item = Name> + use<> {
-        let behind = self.0.children().skip_while(|part| part.kind() != Kind::Per);
+        let behind = self
+            .0
+            .children()
+            .skip_while(|part| part.kind() != Kind::Per);
         behind.filter_map(Name::cast)
     }
 
@@ -497,7 +435,10 @@ impl StringExpr {
     pub fn inner_range(&self) -> Range<u32> {
         let range = self.range();
         let closed = self.0.children().last().is_some_and(|last| {
-            matches!(last.kind(), Kind::String | Kind::StringEnd | Kind::SingleQuoted)
+            matches!(
+                last.kind(),
+                Kind::String | Kind::StringEnd | Kind::SingleQuoted
+            )
         });
         range.start + 1..range.end - u32::from(closed)
     }
@@ -533,7 +474,10 @@ view! {
 impl Match {
     /// What is matched.
     pub fn value(&self) -> Option<Expr> {
-        let mut before = self.0.children().take_while(|part| part.kind() != Kind::LeftBrace);
+        let mut before = self
+            .0
+            .children()
+            .take_while(|part| part.kind() != Kind::LeftBrace);
         before.find_map(Expr::cast)
     }
 
@@ -556,7 +500,10 @@ impl Arm {
 
     /// The value.
     pub fn value(&self) -> Option<Expr> {
-        let mut behind = self.0.children().skip_while(|part| part.kind() != Kind::Arrow);
+        let mut behind = self
+            .0
+            .children()
+            .skip_while(|part| part.kind() != Kind::Arrow);
         behind.find_map(Expr::cast)
     }
 }

@@ -116,7 +116,8 @@ impl Attribute {
     /// Its arguments; none if there are no parentheses.
     pub fn arguments(&self) -> impl Iterator<Item = Argument> + use<> {
         let list = self.0.child(Kind::Arguments);
-        list.into_iter().flat_map(|list| list.children().filter_map(Argument::cast))
+        list.into_iter()
+            .flat_map(|list| list.children().filter_map(Argument::cast))
     }
 }
 
@@ -152,7 +153,8 @@ impl Use {
     /// The listed names.
     pub fn names(&self) -> impl Iterator<Item = Name> + use<> {
         let list = self.0.child(Kind::UseNames);
-        list.into_iter().flat_map(|list| list.children().filter_map(Name::cast))
+        list.into_iter()
+            .flat_map(|list| list.children().filter_map(Name::cast))
     }
 
     /// The name behind `as`.
@@ -169,7 +171,10 @@ view! {
 impl Require {
     /// What must hold.
     pub fn condition(&self) -> Option<Expr> {
-        let mut before = self.0.children().take_while(|part| part.kind() != Kind::Else);
+        let mut before = self
+            .0
+            .children()
+            .take_while(|part| part.kind() != Kind::Else);
         before.find_map(Expr::cast)
     }
 
@@ -228,7 +233,9 @@ impl Field {
 
     /// What stands behind it.
     pub fn value(&self) -> Option<Expr> {
-        expr_behind(&self.0, |kind| matches!(kind, Kind::Equal | Kind::EqualEqual))
+        expr_behind(&self.0, |kind| {
+            matches!(kind, Kind::Equal | Kind::EqualEqual)
+        })
     }
 }
 
@@ -245,7 +252,9 @@ impl Requirement {
 
     /// How: a comparison or `in`.
     pub fn operator(&self) -> Option<BinaryOperator> {
-        self.0.children().find_map(|token| BinaryOperator::of(token.kind()))
+        self.0
+            .children()
+            .find_map(|token| BinaryOperator::of(token.kind()))
     }
 
     /// With what.
@@ -317,7 +326,8 @@ impl Block {
     /// Its parameters.
     pub fn params(&self) -> impl Iterator<Item = Param> + use<> {
         let list = self.0.child(Kind::Params);
-        list.into_iter().flat_map(|list| list.children().filter_map(Param::cast))
+        list.into_iter()
+            .flat_map(|list| list.children().filter_map(Param::cast))
     }
 
     /// What stands behind `:`.
@@ -327,7 +337,9 @@ impl Block {
 
     /// What stands behind `on`.
     pub fn place(&self) -> Option<Expr> {
-        self.0.child(Kind::Place).and_then(|place| child(&place, Expr::cast))
+        self.0
+            .child(Kind::Place)
+            .and_then(|place| child(&place, Expr::cast))
     }
 
     /// `for …`
@@ -424,5 +436,6 @@ impl Guard {
 
 /// The expression of a `= value`.
 fn value_of(node: &Node) -> Option<Expr> {
-    node.child(Kind::Value).and_then(|value| child(&value, Expr::cast))
+    node.child(Kind::Value)
+        .and_then(|value| child(&value, Expr::cast))
 }

@@ -23,7 +23,9 @@ pub(super) fn align(lines: &mut [Line]) {
 
 /// Where the run ends that begins here. Comments alone on their lines do not end it.
 fn run_end(lines: &[Line], start: usize) -> usize {
-    let Some(sort) = &lines[start].entry else { return start + 1 };
+    let Some(sort) = &lines[start].entry else {
+        return start + 1;
+    };
     let mut end = start + 1;
     let mut at = start + 1;
     while let Some(line) = lines.get(at)
@@ -73,7 +75,9 @@ fn widest_name(run: &[Line]) -> usize {
     let mut widths: Vec<usize> = run.iter().filter_map(name_width).collect();
     widths.sort_unstable();
     let step = widths.windows(2).find(|pair| pair[1] - pair[0] > STEP_MAX);
-    step.map(|pair| pair[0]).or(widths.last().copied()).unwrap_or(0)
+    step.map(|pair| pair[0])
+        .or(widths.last().copied())
+        .unwrap_or(0)
 }
 
 /// Puts blanks in before a place of a line, so that the place is at least in this column.
@@ -92,6 +96,7 @@ fn push_to(line: &mut Line, at: usize, column: usize) {
     };
     shift(&mut line.body);
     shift(&mut line.attributes);
+    shift(&mut line.second_attribute);
     shift(&mut line.tail);
     if let Some((start, end)) = &mut line.operator
         && *start >= at
@@ -103,9 +108,12 @@ fn push_to(line: &mut Line, at: usize, column: usize) {
 /// The right edges of `=`, `>=` and `:` stand in one column.
 fn align_operators(members: &mut [&mut Line]) {
     let edge = |line: &Line| {
-        line.operator.map(|(start, end)| width(&line.text[..start]) + 1 + end - start)
+        line.operator
+            .map(|(start, end)| width(&line.text[..start]) + 1 + end - start)
     };
-    let Some(column) = members.iter().filter_map(|line| edge(line)).max() else { return };
+    let Some(column) = members.iter().filter_map(|line| edge(line)).max() else {
+        return;
+    };
     for line in members {
         if let Some((start, end)) = line.operator {
             push_to(line, start, column - (end - start));
@@ -116,7 +124,9 @@ fn align_operators(members: &mut [&mut Line]) {
 /// The `{` of bodies on one line stand in one column.
 fn align_bodies(members: &mut [&mut Line]) {
     let edge = |line: &Line| line.body.map(|at| width(&line.text[..at]) + 1);
-    let Some(column) = members.iter().filter_map(|line| edge(line)).max() else { return };
+    let Some(column) = members.iter().filter_map(|line| edge(line)).max() else {
+        return;
+    };
     for line in members {
         if let Some(at) = line.body {
             push_to(line, at, column);
@@ -128,12 +138,20 @@ fn align_bodies(members: &mut [&mut Line]) {
 /// longer.
 fn align_attributes(members: &mut [&mut Line]) {
     let edge = |line: &Line| line.attributes.map(|at| width(&line.text[..at]));
-    let Some(with) = members.iter().filter_map(|line| edge(line)).max() else { return };
-    let ends = members.iter().filter(|line| line.attributes.is_none()).map(|line| {
-        let end = line.tail.unwrap_or(line.text.len());
-        width(&line.text[..end])
-    });
-    let without = ends.filter(|end| *end <= with + STEP_MAX).max().unwrap_or(0);
+    let Some(with) = members.iter().filter_map(|line| edge(line)).max() else {
+        return;
+    };
+    let ends = members
+        .iter()
+        .filter(|line| line.attributes.is_none())
+        .map(|line| {
+            let end = line.tail.unwrap_or(line.text.len());
+            width(&line.text[..end])
+        });
+    let without = ends
+        .filter(|end| *end <= with + STEP_MAX)
+        .max()
+        .unwrap_or(0);
     for line in members {
         if let Some(at) = line.attributes {
             push_to(line, at, with.max(without) + ATTRIBUTE_GAP);
@@ -141,13 +159,30 @@ fn align_attributes(members: &mut [&mut Line]) {
     }
 }
 
-/// Comments behind entries stand in one column.
+/// Comments behind entries stand in one column, behind the first attributes of all unless that is
+/// much further.
 fn align_tails(members: &mut [&mut Line]) {
-    let edge = |line: &Line| line.tail.map(|at| width(&line.text[..at]));
-    let Some(column) = members.iter().filter_map(|line| edge(line)).max() else { return };
+    let end = |line: &Line| line.tail.map(|at| width(&line.text[..at]));
+    let Some(own) = members.iter().filter_map(|line| end(line)).max() else {
+        return;
+    };
+    let attributes = members
+        .iter()
+        .filter(|line| line.attributes.is_some())
+        .map(|line| {
+            let end = line
+                .second_attribute
+                .or(line.tail)
+                .unwrap_or(line.text.len());
+            width(&line.text[..end])
+        });
+    let others = attributes
+        .filter(|end| *end <= own + STEP_MAX)
+        .max()
+        .unwrap_or(0);
     for line in members {
         if let Some(at) = line.tail {
-            push_to(line, at, column + TAIL_GAP);
+            push_to(line, at, own.max(others) + TAIL_GAP);
         }
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Line {
     pub(super) body: Option<usize>,
     /// Where the attributes behind the item begin.
     pub(super) attributes: Option<usize>,
+    /// Where the second of those begins.
+    pub(super) second_attribute: Option<usize>,
     /// Where the comment behind the entry begins.
     pub(super) tail: Option<usize>,
     /// The outermost body that begins and ends here, by the place of its `{` in the text.
@@ -119,12 +121,18 @@ impl Layout<'_> {
     }
 
     fn frame(&mut self) -> &mut Frame {
-        self.frames.last_mut().expect("the file's frame is never closed")
+        self.frames
+            .last_mut()
+            .expect("the file's frame is never closed")
     }
 
     fn new_line(&mut self, indent: usize, blank: bool) {
         let blank_before = blank && !self.lines.is_empty();
-        self.lines.push(Line { indent, blank_before, ..Line::default() });
+        self.lines.push(Line {
+            indent,
+            blank_before,
+            ..Line::default()
+        });
         self.before = None;
         self.line_entry = None;
         self.breaks = 0;
@@ -168,7 +176,11 @@ impl Layout<'_> {
     fn begin(&mut self, entry: &Node) {
         let forced = self.frame().in_lines;
         let first = !self.frame().begun;
-        let broken = forced && self.frame().body.is_some_and(|body| self.broken.contains(&body));
+        let broken = forced
+            && self
+                .frame()
+                .body
+                .is_some_and(|body| self.broken.contains(&body));
         if self.breaks > 0 || forced && (first || broken) {
             let blank = self.blank_here();
             let indent = self.frame().indent;
@@ -190,35 +202,47 @@ impl Layout<'_> {
         }
     }
 
-    /// The item of an entry begins: an attribute before a block has its own line.
+    /// Something of an entry begins. What follows attributes on a new line is indented like them,
+    /// and an attribute before a block has its own line.
     fn begin_item(&mut self, parent: &Node, kind: Kind) {
-        let behind_attribute = self.before.is_some() && parent.child(Kind::Attribute).is_some();
+        if parent.kind() != Kind::Entry || self.before.is_none() {
+            return;
+        }
         let own_line = self.line_entry.as_ref() == Some(parent);
-        if parent.kind() == Kind::Entry && kind != Kind::Attribute {
-            if self.breaks > 0 && behind_attribute || kind == Kind::Block && behind_attribute && own_line
-            {
-                // Attributes alone on a line are no member of a run.
-                self.line().entry = None;
-                let indent = self.frame().indent;
-                self.new_line(indent, false);
-                let body = parent.parent().map_or(0, |parent| parent.range().start);
-                self.line().entry = sort_of(parent).map(|sort| (body, sort));
-                self.line_entry = Some(parent.clone());
-            }
+        if self.breaks > 0 || kind == Kind::Block && own_line {
+            // Attributes alone on a line are no member of a run.
+            self.line().entry = None;
+            let indent = self.frame().indent;
+            self.new_line(indent, false);
+            let body = parent.parent().map_or(0, |parent| parent.range().start);
+            self.line().entry = sort_of(parent).map(|sort| (body, sort));
+            self.line_entry = Some(parent.clone());
         }
     }
 
     fn token(&mut self, token: &Node, parent: &Node) {
         let kind = token.kind();
-        let place = Place { kind, parent: parent.kind() };
-        let separates = matches!(parent.kind(), Kind::Body | Kind::File | Kind::MatchExpression);
+        let place = Place {
+            kind,
+            parent: parent.kind(),
+        };
+        let separates = matches!(
+            parent.kind(),
+            Kind::Body | Kind::File | Kind::MatchExpression
+        );
         if kind == Kind::Comma && separates {
             self.comma = self.frame().begun;
             return;
         }
-        let closes = matches!(kind, Kind::RightBrace | Kind::RightParen | Kind::RightBracket);
+        let closes = matches!(
+            kind,
+            Kind::RightBrace | Kind::RightParen | Kind::RightBracket
+        );
         let frame = if closes { self.frames.pop() } else { None };
-        let after_comment = self.lines.last().is_some_and(|line| line.tail.is_some() || line.is_comment);
+        let after_comment = self
+            .lines
+            .last()
+            .is_some_and(|line| line.tail.is_some() || line.is_comment);
         let must = match &frame {
             Some(frame) => self.breaks > 0 && !frame.in_lines || frame.in_lines && frame.begun,
             None => self.breaks > 0 && !stays(kind, parent),
@@ -269,7 +293,9 @@ impl Layout<'_> {
 
     /// Notes what can be aligned, if it belongs to the entry that begins the line.
     fn mark(&mut self, token: &Node, parent: &Node) {
-        let Some(entry) = &self.line_entry else { return };
+        let Some(entry) = &self.line_entry else {
+            return;
+        };
         let item = parent.parent();
         let of_entry = |node: Option<&Node>| node.and_then(Node::parent).as_ref() == Some(entry);
         let direct = of_entry(Some(parent));
@@ -292,7 +318,10 @@ impl Layout<'_> {
         // An attribute before the item is no column.
         let attribute = token.kind() == Kind::At
             && item.as_ref() == Some(entry)
-            && entry.parts().take_while(|part| part != parent).any(|part| part.kind() != Kind::Attribute);
+            && entry
+                .parts()
+                .take_while(|part| part != parent)
+                .any(|part| part.kind() != Kind::Attribute);
         let line = self.line();
         let end = line.text.len();
         let start = end - width.min(end);
@@ -304,12 +333,17 @@ impl Layout<'_> {
         }
         if attribute && line.attributes.is_none() {
             line.attributes = Some(start);
+        } else if attribute && line.second_attribute.is_none() {
+            line.second_attribute = Some(start);
         }
     }
 
     fn open(&mut self, token: &Node, parent: &Node) {
         let mut line_indent = self.line().indent;
-        if parent.parent().is_some_and(|block| block.kind() == Kind::Block) {
+        if parent
+            .parent()
+            .is_some_and(|block| block.kind() == Kind::Block)
+        {
             // A body is indented like its block, however many lines the head takes.
             line_indent = line_indent.min(self.frame().indent);
         }
@@ -357,12 +391,16 @@ fn stays(kind: Kind, parent: &Node) -> bool {
     kind == Kind::Comma
         || kind == Kind::LeftBrace
             && (parent.kind() == Kind::MatchExpression
-                || parent.parent().is_some_and(|block| block.kind() == Kind::Block))
+                || parent
+                    .parent()
+                    .is_some_and(|block| block.kind() == Kind::Block))
 }
 
 /// Whether the entries or arms in these braces are on lines of their own.
 fn has_line_breaks(braces: &Node) -> bool {
-    let mut inside = braces.children().skip_while(|child| child.kind() != Kind::LeftBrace);
+    let mut inside = braces
+        .children()
+        .skip_while(|child| child.kind() != Kind::LeftBrace);
     inside.any(|child| child.kind() == Kind::Newline)
 }
 
@@ -389,12 +427,17 @@ fn shifted(token: &Node, indent: usize) -> String {
     let old = blanks(&file[line_start..]);
     let (first, rest) = token.text().split_once('\n').unwrap_or((token.text(), ""));
     let is_blank = |line: &&str| line.trim().is_empty();
-    let room = rest.split('\n').filter(|line| !is_blank(line)).map(blanks).min().unwrap_or(0);
+    let room = rest
+        .split('\n')
+        .filter(|line| !is_blank(line))
+        .map(blanks)
+        .min()
+        .unwrap_or(0);
     let less = old.saturating_sub(indent).min(room);
     let more = " ".repeat(indent.saturating_sub(old));
-    let mut text = first.to_owned();
+    let mut text = first.trim_end_matches('\r').to_owned();
     if token.text().contains('\n') {
-        for line in rest.split('\n') {
+        for line in rest.split('\n').map(|line| line.trim_end_matches('\r')) {
             text.push('\n');
             if is_blank(&line) {
                 text.push_str(line);

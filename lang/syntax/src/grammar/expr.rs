@@ -26,7 +26,11 @@ pub(super) fn expression(p: &mut Parser) -> Option<Done> {
     }
     p.depth += 1;
     let outer = std::mem::replace(&mut p.reached, p.depth);
-    let done = if p.at(Kind::If) && !p.fresh() { Some(if_(p)) } else { binary(p, OR) };
+    let done = if p.at(Kind::If) && !p.fresh() {
+        Some(if_(p))
+    } else {
+        binary(p, OR)
+    };
     p.reached = p.reached.max(outer);
     p.depth -= 1;
     done
@@ -125,7 +129,11 @@ fn infix(p: &Parser) -> Option<u8> {
 fn binary(p: &mut Parser, weakest: u8) -> Option<Done> {
     let outer = std::mem::replace(&mut p.reached, p.depth);
     let negated = p.at(Kind::Not) || p.at(Kind::Bang);
-    let mut left = if negated && weakest <= NOT && !p.fresh() { Some(not(p)) } else { unary(p) };
+    let mut left = if negated && weakest <= NOT && !p.fresh() {
+        Some(not(p))
+    } else {
+        unary(p)
+    };
     let mut before = 0;
     while let Some(strength) = infix(p)
         && strength >= weakest
@@ -190,7 +198,9 @@ fn operator(p: &mut Parser) -> bool {
 /// An operator at the end of a line belongs at the start of the next one. If that line is indented
 /// further, the operand is read there.
 fn ends_line(p: &mut Parser) -> bool {
-    let Some(previous) = p.previous() else { return false };
+    let Some(previous) = p.previous() else {
+        return false;
+    };
     let at = p.range_of(previous);
     let finding = SyntaxError::new("E0005", at.clone(), "a line can't end in an operator");
     let finding = finding.help("an operator at the start of the next line goes on with this one");
@@ -201,9 +211,14 @@ fn ends_line(p: &mut Parser) -> bool {
         let word = &p.text[at.start as usize..at.end as usize];
         let here = p.range_here().start;
         let blanks = p.text[..at.start as usize].len()
-            - p.text[..at.start as usize].trim_end_matches([' ', '\t']).len();
+            - p.text[..at.start as usize]
+                .trim_end_matches([' ', '\t'])
+                .len();
         let removed = edit(at.start - blanks as u32..at.end, "");
-        finding.fix("move it down", vec![removed, edit(here..here, format!("{word} "))])
+        finding.fix(
+            "move it down",
+            vec![removed, edit(here..here, format!("{word} "))],
+        )
     } else {
         finding
     });
@@ -286,7 +301,11 @@ fn one_value(p: &mut Parser, close: Kind) {
     });
     if count != 1 {
         let at = opener.start..p.previous_end().max(opener.end);
-        p.report(SyntaxError::new("E0032", at, "exactly one value belongs in here"));
+        p.report(SyntaxError::new(
+            "E0032",
+            at,
+            "exactly one value belongs in here",
+        ));
     }
 }
 
@@ -307,6 +326,7 @@ fn primary(p: &mut Parser) -> Option<Done> {
             return Some(p.close(mark, Kind::ParenExpression));
         }
         Kind::If | Kind::Not | Kind::Bang => return Some(needs_parentheses(p)),
+        Kind::Unknown => return Some(unknown(p)),
         Kind::Date => Kind::DateExpression,
         Kind::Ip => Kind::IpExpression,
         Kind::Text | Kind::OpenText => Kind::TextExpression,
@@ -324,6 +344,17 @@ fn primary(p: &mut Parser) -> Option<Done> {
     let mark = p.open();
     p.bump();
     Some(p.close(mark, kind))
+}
+
+/// Characters that mean nothing are reported as such; what follows may still be a value.
+fn unknown(p: &mut Parser) -> Done {
+    let mark = p.open();
+    p.bump();
+    let error = p.close(mark, Kind::Error);
+    if p.fresh() || !p.at_any(set::LITERALS.or(set::NAMES)) {
+        return error;
+    }
+    primary(p).unwrap_or(error)
 }
 
 /// R1: what is missing is missing behind the lexeme before.
@@ -365,17 +396,17 @@ pub(super) fn quantity(p: &mut Parser) -> Done {
 /// A string; the expressions in it are read like any other.
 pub(super) fn string(p: &mut Parser) -> Done {
     let mark = p.open();
-    let whole = !p.at(Kind::StringStart);
+    let start = p.kind();
     p.bump();
-    while !whole {
+    while start == Kind::StringStart && !p.at(Kind::End) {
         match p.kind() {
             Kind::InterpolationOpen => interpolation(p),
             Kind::StringMiddle => p.bump(),
-            Kind::StringEnd | Kind::StringBreak => {
+            // Its end, or the break where its line ends.
+            _ => {
                 p.bump();
                 break;
             }
-            _ => break,
         }
     }
     p.close(mark, Kind::StringExpression)
@@ -395,7 +426,10 @@ fn interpolation(p: &mut Parser) {
         expression(p);
     }
     if !p.at_any(set::STRING_RESTS) && !p.at(Kind::End) {
-        p.wrong("E0030", "`${…}` holds one expression, and this is no part of it");
+        p.wrong(
+            "E0030",
+            "`${…}` holds one expression, and this is no part of it",
+        );
         let error = p.open();
         skip_interpolation(p);
         p.close(error, Kind::Error);
@@ -431,7 +465,10 @@ fn match_(p: &mut Parser) -> Done {
     if p.at(Kind::LeftBrace) {
         arms(p);
     } else {
-        p.missing("E0028", "the arms of this `match` are missing here: `{ pattern => value }`");
+        p.missing(
+            "E0028",
+            "the arms of this `match` are missing here: `{ pattern => value }`",
+        );
     }
     p.close(mark, Kind::MatchExpression)
 }
@@ -512,7 +549,10 @@ fn pattern(p: &mut Parser) {
     } else if p.at_any(PATTERN_TOKENS) {
         p.bump();
     } else {
-        p.missing("E0028", "a pattern is missing here: a name, a number, a string, a date or `_`");
+        p.missing(
+            "E0028",
+            "a pattern is missing here: a name, a number, a string, a date or `_`",
+        );
     }
     p.close(mark, Kind::Pattern);
 }

@@ -114,7 +114,10 @@ pub(super) fn use_item(p: &mut Parser) {
     let mark = p.open();
     p.bump_as(Kind::Keyword);
     if p.fresh() {
-        p.missing("E0011", "what is used is missing here: a path or a file's name in quotes");
+        p.missing(
+            "E0011",
+            "what is used is missing here: a path or a file's name in quotes",
+        );
     } else if p.at_any(set::STRINGS) {
         string(p);
     } else {

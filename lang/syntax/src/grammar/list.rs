@@ -58,7 +58,11 @@ pub(super) fn list(p: &mut Parser, close: Kind, element: fn(&mut Parser)) -> usi
     let position = p.position();
     let sign = p.text_here();
     p.bump();
-    let inner = Surroundings { across_lines: true, no_brace: false, ..p.around };
+    let inner = Surroundings {
+        across_lines: true,
+        no_brace: false,
+        ..p.around
+    };
     let outer = std::mem::replace(&mut p.around, inner);
     p.brackets.push(close);
     let (count, closed) = elements(p, close, element);
@@ -107,8 +111,7 @@ fn elements(p: &mut Parser, close: Kind, element: fn(&mut Parser)) -> (usize, bo
 fn ends_from_outside(p: &Parser, close: Kind) -> bool {
     let waiting = &p.brackets[p.around.brackets_from..];
     let own = p.kind() == close;
-    !own && (p.at_any(set::HARD_ENDS)
-        || p.at_any(set::CLOSERS) && waiting.contains(&p.kind()))
+    !own && (p.at_any(set::HARD_ENDS) || p.at_any(set::CLOSERS) && waiting.contains(&p.kind()))
 }
 
 /// Says that a comma is missing; takes what can't be an element. `false` ends the list.
@@ -119,9 +122,13 @@ fn separator_missing(p: &mut Parser, close: Kind) -> bool {
         Kind::RightBracket => "]",
         _ => "}",
     };
-    let finding = SyntaxError::new("E0008", end..end, format!("a `,` or `{sign}` is missing here"));
-    let element_follows = p.at_any(set::LITERALS)
-        || p.current().first && p.at_any(set::MEMBERS.or(set::OPENERS));
+    let finding = SyntaxError::new(
+        "E0008",
+        end..end,
+        format!("a `,` or `{sign}` is missing here"),
+    );
+    let element_follows =
+        p.at_any(set::LITERALS) || p.current().first && p.at_any(set::MEMBERS.or(set::OPENERS));
     if element_follows {
         let fix = p.insert_behind(",");
         p.report(finding.fix("insert `,`", fix));

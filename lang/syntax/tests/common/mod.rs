@@ -19,8 +19,10 @@ pub(crate) fn specs() -> Vec<(String, String)> {
         collect(&root.join(folder), &mut files);
     }
     files.sort();
-    let mut specs =
-        vec![("forms".to_owned(), FORMS.to_owned()), ("spec".to_owned(), SPEC.to_owned())];
+    let mut specs = vec![
+        ("forms".to_owned(), FORMS.to_owned()),
+        ("spec".to_owned(), SPEC.to_owned()),
+    ];
     specs.extend(files.into_iter().map(|file| {
         let text = std::fs::read_to_string(&file).expect("a spec of the repository is readable");
         (file.display().to_string(), text)
@@ -29,13 +31,22 @@ pub(crate) fn specs() -> Vec<(String, String)> {
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
     for entry in entries {
-        let path = entry.expect("a folder of the repository is readable").path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let path = entry
+            .expect("a folder of the repository is readable")
+            .path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if path.is_dir() && !hidden {
             collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "mlinfra") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "mlinfra")
+        {
             files.push(path);
         }
     }
@@ -46,17 +57,31 @@ pub(crate) fn checked(text: &str) -> Parse {
     let parse = parse(text);
     let mut end = 0;
     for token in parse.tree.descendants().filter(Node::is_token) {
-        assert_eq!(token.range().start, end, "tokens follow each other in {text:?}");
+        assert_eq!(
+            token.range().start,
+            end,
+            "tokens follow each other in {text:?}"
+        );
         end = token.range().end;
     }
-    assert_eq!(end as usize, text.len(), "the tree holds every byte of {text:?}");
+    assert_eq!(
+        end as usize,
+        text.len(),
+        "the tree holds every byte of {text:?}"
+    );
     assert!(parse.errors.len() <= 100);
     for pair in parse.errors.windows(2) {
-        assert!(pair[0].at.start < pair[1].at.start, "findings are in order: {pair:?}");
+        assert!(
+            pair[0].at.start < pair[1].at.start,
+            "findings are in order: {pair:?}"
+        );
     }
     for error in &parse.errors {
         let range = error.at.start as usize..error.at.end as usize;
-        assert!(text.get(range).is_some(), "{error:?} lies in the text, between characters");
+        assert!(
+            text.get(range).is_some(),
+            "{error:?} lies in the text, between characters"
+        );
         assert!(!error.title().is_empty(), "{error:?} has a title");
         for edit in error.fix.iter().flat_map(|fix| &fix.edits) {
             let range = edit.at.start as usize..edit.at.end as usize;
@@ -80,5 +105,9 @@ impl Random {
 
 /// The codes of a text's findings.
 pub(crate) fn codes(text: &str) -> Vec<&'static str> {
-    checked(text).errors.iter().map(|error| error.code).collect()
+    checked(text)
+        .errors
+        .iter()
+        .map(|error| error.code)
+        .collect()
 }

@@ -233,8 +233,8 @@ impl World {
     /// Applies until nothing is left to do, and says what does not hold then.
     pub(crate) fn converge(&self, desired: &Desired, options: &Options) -> Result<u32, String> {
         let applies_max = 8;
+        let mut store = self.open(options.broken)?;
         for round in 0..applies_max {
-            let mut store = self.open(options.broken)?;
             let done = self.apply_once(&mut store, desired, options);
             let (size, summary) = done.map_err(|fault| fault.to_string())?;
             if size == 0 && summary.operation.is_none() && store.snapshot().open.is_empty() {

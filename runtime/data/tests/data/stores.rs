@@ -258,6 +258,12 @@ fn a_broken_artifact_is_noticed() {
         store.write(&manifest, b"{").unwrap();
         assert_eq!(read_table(&place.artifact("a")).unwrap_err().code, "E0620");
         assert!(!verify_artifact(&store, &key("a")).unwrap());
+        fs::write(
+            place.store.folder.join(&manifest),
+            b"neither sealed nor JSON",
+        )
+        .unwrap();
+        assert!(!verify_artifact(&store, &key("a")).unwrap());
         store.remove(&manifest).unwrap();
         assert!(!verify_artifact(&store, &key("a")).unwrap());
     }

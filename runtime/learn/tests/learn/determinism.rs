@@ -64,7 +64,7 @@ fn threads_do_not_change_a_bit() {
 }
 
 fn digest_of_wide_and_small() -> Digest {
-    let (data, features) = mixed(1100, 1);
+    let (data, features) = mixed(600, 1);
     let mut bytes = finish(&task(&features, mlp()), &data)
         .unwrap()
         .model
@@ -74,8 +74,8 @@ fn digest_of_wide_and_small() -> Digest {
         dropout: 0.1,
     };
     let mut wide = task(&features, wide);
-    wide.epochs = 2;
-    wide.batch_size = 512;
+    wide.epochs = 1;
+    wide.batch_size = 300;
     bytes.extend(finish(&wide, &data).unwrap().model.to_bytes());
     Digest::of(&bytes)
 }

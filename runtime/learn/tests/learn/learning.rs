@@ -103,10 +103,11 @@ fn a_network_learns_what_a_line_cannot() {
 
 #[test]
 fn every_kind_of_feature_counts() {
-    let (data, features) = mixed(2000, 1);
+    let (data, features) = mixed(1000, 1);
     let (unseen, _) = mixed(2000, 2);
     let mut task = task(&features, mlp());
-    task.epochs = 20;
+    task.epochs = 10;
+    task.batch_size = 32;
     let full = finish(&task, &data).unwrap();
     let auc = evaluate(&full.model, &unseen).unwrap().auc;
     for left_out in 0..features.columns.len() {
@@ -120,7 +121,7 @@ fn every_kind_of_feature_counts() {
             features.columns[left_out].name
         );
     }
-    assert_eq!(full.figures["rows"], 2000.0);
+    assert_eq!(full.figures["rows"], 1000.0);
     assert_eq!(
         full.figures["parameters"],
         full.model.parameter_count() as f64
@@ -177,22 +178,6 @@ fn progress_reports_every_epoch_and_validation_changes_nothing() {
     assert_eq!((last.auc, last.loss), (Some(metrics.auc), metrics.log_loss));
     assert_eq!(watched.figures["validation_auc"], metrics.auc);
     assert!(!plain.figures.contains_key("validation_auc"));
-}
-
-#[test]
-fn a_diverging_training_stops_and_names_the_epoch() {
-    let (data, features) = mixed(300, 1);
-    let mut wild = task(&features, mlp());
-    wild.architecture = Architecture::Mlp {
-        hidden: vec![64, 64, 64, 64, 64, 64],
-        dropout: 0.9999999,
-    };
-    wild.learning_rate = 10.0;
-    wild.epochs = 200;
-    wild.batch_size = 1;
-    let fault = finish(&wild, &data).unwrap_err();
-    assert_eq!(fault.code, "E0657");
-    assert!(fault.message.contains("epoch "), "{fault}");
 }
 
 #[test]

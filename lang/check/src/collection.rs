@@ -1,0 +1,323 @@
+//! Lists, records, loops over them, and `match`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mlinfra_api::Value;
+
+use crate::check::{Checker, ELEMENTS_MAX, Env, Local};
+use crate::code;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::fit::{unify, widen};
+use crate::tree::{Arm, Body, Expr, Loop, Node, Pattern};
+use crate::types::{Term, Type, a};
+
+impl Checker<'_> {
+    /// Counts elements; false, with a finding, once there are too many.
+    fn count_elements(&mut self, count: usize, span: Span) -> bool {
+        self.elements = self.elements.saturating_add(count as u64);
+        if self.elements > ELEMENTS_MAX {
+            self.limit(
+                span,
+                &format!("more than {ELEMENTS_MAX} elements in all lists together"),
+            );
+            return false;
+        }
+        true
+    }
+
+    pub(crate) fn eval_list(
+        &mut self,
+        elements: &[Expr],
+        span: Span,
+        expected: &Type,
+        env: Env<'_>,
+    ) -> Term {
+        if !self.count_elements(elements.len(), span) {
+            return Term::error();
+        }
+        if let Type::List(inner) = expected.present() {
+            let terms: Vec<Term> = elements
+                .iter()
+                .map(|element| self.value(element, inner, env))
+                .collect();
+            if terms.iter().any(|term| term.term_type.is_error()) {
+                return Term::error();
+            }
+            let first = terms
+                .first()
+                .map_or((**inner).clone(), |term| term.term_type.clone());
+            let values = terms.into_iter().map(|term| term.value).collect();
+            return Term::new(Type::List(Arc::new(first)), Value::List(values));
+        }
+        let inner = if expected.is_error() {
+            Type::Error
+        } else {
+            Type::Any
+        };
+        let terms = elements
+            .iter()
+            .map(|element| (self.eval(element, &inner, env), element.span));
+        let terms: Vec<(Term, Span)> = terms.collect();
+        self.list_of(terms)
+    }
+
+    /// A list of these terms, if they have a type in common.
+    fn list_of(&mut self, terms: Vec<(Term, Span)>) -> Term {
+        let mut common = Type::Any;
+        for (term, span) in &terms {
+            match unify(&common, &term.term_type) {
+                Some(unified) => common = unified,
+                None => {
+                    self.differ(&common, &term.term_type, *span);
+                    return Term::error();
+                }
+            }
+        }
+        if terms.iter().any(|(term, _)| term.term_type.is_error()) {
+            return Term::error();
+        }
+        let values = terms
+            .into_iter()
+            .map(|(term, _)| widen(term, &common).value)
+            .collect();
+        Term::new(Type::List(Arc::new(common)), Value::List(values))
+    }
+
+    pub(crate) fn eval_comprehension(
+        &mut self,
+        element: &Expr,
+        repeat: &Loop,
+        when: Option<&Expr>,
+        expected: &Type,
+        env: Env<'_>,
+    ) -> Term {
+        let inner = match expected.present() {
+            Type::List(inner) => (**inner).clone(),
+            _ => Type::Any,
+        };
+        let source = self.eval(&repeat.source, &Type::Any, env);
+        let Some(rounds) = self.rounds(&source, repeat) else {
+            return Term::error();
+        };
+        if !self.count_elements(rounds.len(), repeat.span) {
+            return Term::error();
+        }
+        let mut terms = Vec::new();
+        for round in &rounds {
+            let first = repeat.names.first().map_or("", |name| name.text.as_str());
+            let outer = Local {
+                name: first,
+                term: &round.0,
+                next: env.locals,
+            };
+            let second = round.1.as_ref().zip(repeat.names.get(1));
+            let both = second.map(|(term, name)| Local {
+                name: &name.text,
+                term,
+                next: Some(&outer),
+            });
+            let inside = Env {
+                locals: Some(both.as_ref().unwrap_or(&outer)),
+                ..env
+            };
+            let holds = match when {
+                None => true,
+                Some(condition) => match self.condition(condition, inside) {
+                    Some(holds) => holds,
+                    None => return Term::error(),
+                },
+            };
+            if holds {
+                let term = self.value(element, &inner, inside);
+                if term.term_type.is_error() {
+                    return Term::error();
+                }
+                terms.push((term, element.span));
+            }
+        }
+        self.list_of(terms)
+    }
+
+    /// What a loop's names stand for, round by round.
+    fn rounds(&mut self, source: &Term, repeat: &Loop) -> Option<Vec<(Term, Option<Term>)>> {
+        if source.term_type.is_error()
+            || !self.must_be_known(source, repeat.source.span, "what a loop goes over")
+        {
+            return None;
+        }
+        match (source.term_type.bare(), &source.value) {
+            (Type::List(inner), Value::List(elements)) => {
+                let round = |element: &Value| (Term::new((**inner).clone(), element.clone()), None);
+                Some(elements.iter().map(round).collect())
+            }
+            (Type::Map(inner), Value::Record(entries)) => {
+                let round = |(key, value): (&String, &Value)| {
+                    let value = Term::new((**inner).clone(), value.clone());
+                    (Term::new(Type::String, Value::text(key)), Some(value))
+                };
+                Some(entries.iter().map(round).collect())
+            }
+            (Type::Range(_), Value::Range(low, high)) => {
+                let (low, high) = (low.as_int()?, high.as_int()?);
+                let count = high.checked_sub(low).map_or(u64::MAX, |d| d.max(-1) as u64);
+                if count >= ELEMENTS_MAX && low <= high {
+                    self.limit(
+                        repeat.source.span,
+                        &format!("more than {ELEMENTS_MAX} rounds"),
+                    );
+                    return None;
+                }
+                let round = |number| (Term::new(Type::Int, Value::Int(number)), None);
+                Some((low..=high).map(round).collect())
+            }
+            (other, _) => {
+                let text = format!(
+                    "this is {other}; a loop goes over a list, a map or a range",
+                    other = a(other)
+                );
+                self.report(
+                    Diagnostic::error(code::TYPE_WRONG, repeat.source.span, text)
+                        .help("there is nothing in it to go over")
+                        .help("put a list here"),
+                );
+                None
+            }
+        }
+    }
+
+    pub(crate) fn eval_record(&mut self, body: &Body, expected: &Type, env: Env<'_>) -> Term {
+        let inner = match expected.present().bare() {
+            Type::Map(inner) => (**inner).clone(),
+            _ => Type::Any,
+        };
+        let mut entries: BTreeMap<String, Value> = BTreeMap::new();
+        let mut common = inner.clone();
+        let mut failed = false;
+        for item in &body.items {
+            let Node::Field { path, value } = &item.node else {
+                if !item.broken && !matches!(item.node, Node::Bad) {
+                    self.report(
+                        Diagnostic::error(
+                            code::ENTRY_OUT_OF_PLACE,
+                            item.span,
+                            "this is no entry of a record",
+                        )
+                        .help("a record holds `name = value` alone")
+                        .help("write it so, or take it out"),
+                    );
+                }
+                failed = true;
+                continue;
+            };
+            let term = self.value(value, &inner, env);
+            failed |= term.term_type.is_error();
+            let key = path.text();
+            match unify(&common, &term.term_type) {
+                Some(unified) => common = unified,
+                None => {
+                    self.differ(&common, &term.term_type, value.span);
+                    failed = true;
+                }
+            }
+            if entries.insert(key.clone(), term.value).is_some() {
+                self.report(
+                    Diagnostic::error(
+                        code::KEY_TWICE,
+                        path.span,
+                        format!("`{key}` stands here twice"),
+                    )
+                    .help("only one of the two could hold")
+                    .help("take one of them out"),
+                );
+                failed = true;
+            }
+        }
+        if failed {
+            return Term::error();
+        }
+        Term::new(Type::Map(Arc::new(common)), Value::Record(entries))
+    }
+
+    pub(crate) fn eval_match(
+        &mut self,
+        subject: &Expr,
+        arms: &[Arm],
+        expected: &Type,
+        env: Env<'_>,
+    ) -> Term {
+        let term = self.eval(subject, &Type::Any, env);
+        if term.term_type.is_error() || !self.must_be_known(&term, subject.span, "what decides") {
+            return Term::error();
+        }
+        let mut chosen: Option<Term> = None;
+        let mut common = Type::Any;
+        let mut failed = false;
+        let mut covered: Vec<Value> = Vec::new();
+        let mut rest = false;
+        for arm in arms {
+            let mut matches = false;
+            for pattern in &arm.patterns {
+                match pattern {
+                    Pattern::Rest => {
+                        matches = true;
+                        rest = true;
+                    }
+                    Pattern::Value(pattern) => {
+                        let wanted = self.value(pattern, term.term_type.present(), env);
+                        failed |= wanted.term_type.is_error();
+                        matches |= wanted.value == term.value;
+                        covered.push(wanted.value);
+                    }
+                }
+            }
+            let value = self.eval(&arm.value, expected, env);
+            failed |= value.term_type.is_error();
+            match unify(&common, &value.term_type) {
+                Some(unified) => common = unified,
+                None => {
+                    self.differ(&common, &value.term_type, arm.value.span);
+                    failed = true;
+                }
+            }
+            if matches && chosen.is_none() {
+                chosen = Some(value);
+            }
+        }
+        if failed {
+            return Term::error();
+        }
+        if !rest && !self.covers(&term.term_type, &covered, subject.span) {
+            return Term::error();
+        }
+        chosen.map_or(Term::error(), |term| widen(term, &common))
+    }
+
+    /// Whether these patterns name every value of the type; a finding if not.
+    fn covers(&mut self, subject: &Type, covered: &[Value], span: Span) -> bool {
+        let missing: Vec<String> = match subject.bare() {
+            Type::Enum(enumeration) => {
+                let named = |name: &str| covered.iter().any(|value| value.as_case() == Some(name));
+                let cases = enumeration.cases().iter().map(|case| case.name.clone());
+                cases.filter(|name| !named(name)).collect()
+            }
+            Type::Bool => [true, false]
+                .into_iter()
+                .filter(|flag| !covered.contains(&Value::Bool(*flag)))
+                .map(|flag| flag.to_string())
+                .collect(),
+            _ => vec!["_".to_owned()],
+        };
+        if missing.is_empty() {
+            return true;
+        }
+        let names: Vec<&str> = missing.iter().map(String::as_str).collect();
+        let text = format!("nothing is said for {}", crate::scope::list(&names));
+        self.report(
+            Diagnostic::error(code::MATCH_WRONG, span, text)
+                .help("the result would be unknown in that case")
+                .help("add an arm for it, or `_ => value` for the rest"),
+        );
+        false
+    }
+}

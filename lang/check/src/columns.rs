@@ -1,0 +1,193 @@
+//! The columns that a block declares, with their types and data classes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mlinfra_api::ColumnType;
+
+use crate::check::Checker;
+use crate::code;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::resolve::column_type;
+use crate::schema::{COLUMN_WORDS, Kind};
+use crate::scope::NodeId;
+use crate::suggest::nearest;
+use crate::table::{Table, TableColumn};
+use crate::tree::{Attribute, BlockItem, Item, Node};
+
+impl Checker<'_> {
+    /// The table that the entries of a section declare.
+    pub(crate) fn check_table(
+        &mut self,
+        id: NodeId,
+        kind: &Kind,
+        section: &str,
+        block: &BlockItem,
+    ) -> Table {
+        let address = self.nodes[id].address.clone();
+        let is_section = |item: &&Item| match &item.node {
+            Node::Block(nested) => nested.path.text() == section,
+            _ => false,
+        };
+        let found = block.items().iter().find(is_section);
+        let Some((item, Node::Block(nested))) = found.map(|item| (item, &item.node)) else {
+            let broken = self.nodes[id].broken || self.has_stray(kind, block);
+            if !broken {
+                let text = format!("this `{}` says nothing of its `{section}`", kind.name);
+                self.report(
+                    Diagnostic::error(code::FIELD_MISSING, self.nodes[id].name.span, text)
+                        .help("every step after it is checked against its columns")
+                        .help(format!("add `{section} {{ name : type }}`")),
+                );
+            }
+            return Table::new(address, Vec::new(), true);
+        };
+        let mut columns: Vec<TableColumn> = Vec::new();
+        let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        let mut open = item.broken || nested.body.is_none();
+        for entry in nested.items() {
+            match &entry.node {
+                Node::Column { .. } => columns.extend(self.check_column(entry, &mut seen)),
+                Node::Bad => open = true,
+                _ => {
+                    open = true;
+                    self.no_column(entry);
+                }
+            }
+        }
+        if columns.is_empty() && !open {
+            self.report(
+                Diagnostic::error(
+                    code::TABLE_EMPTY,
+                    nested.path.span,
+                    "there is no column here",
+                )
+                .help("nothing could be learned from a table without columns")
+                .help("add `name : type`, one line for each column of the data"),
+            );
+            open = true;
+        }
+        Table::new(address, columns, open)
+    }
+
+    /// One declared column; none if its name is taken.
+    fn check_column(
+        &mut self,
+        entry: &Item,
+        seen: &mut BTreeMap<String, Span>,
+    ) -> Option<TableColumn> {
+        let Node::Column {
+            name,
+            column_type: written,
+            default,
+        } = &entry.node
+        else {
+            return None;
+        };
+        if let Some(default) = default {
+            self.column_default(default.span);
+        }
+        if let Some(first) = seen.get(&name.text).copied() {
+            self.column_twice(&name.text, name.span, first);
+            return None;
+        }
+        seen.insert(name.text.clone(), name.span);
+        let column_type = match column_type(written) {
+            Some((base, nullable)) => Some(ColumnType { base, nullable }),
+            None => self.unknown_column_type(written),
+        };
+        Some(TableColumn {
+            name: name.text.clone(),
+            column_type,
+            classes: self.classes(&entry.attributes),
+            span: entry.span,
+        })
+    }
+
+    fn no_column(&mut self, entry: &Item) {
+        if !entry.broken {
+            let text = "this is no column";
+            self.report(
+                Diagnostic::error(code::ENTRY_OUT_OF_PLACE, entry.span, text)
+                    .help("the order and the types of all columns follow from this list")
+                    .help("write `name : type`"),
+            );
+        }
+    }
+
+    fn has_stray(&self, kind: &Kind, block: &BlockItem) -> bool {
+        let is_stray = |item: &Item| match &item.node {
+            Node::Field { path, .. } => !kind.fields.contains_key(&path.text()),
+            Node::Block(_) => true,
+            Node::Requirement { .. } => false,
+            _ => true,
+        };
+        block.items().iter().any(is_stray)
+    }
+
+    fn column_default(&mut self, span: Span) {
+        self.report(
+            Diagnostic::error(code::ENTRY_OUT_OF_PLACE, span, "a column has no default")
+                .help("cells come from the data; a missing one is missing")
+                .help("take it out, and use `x ?? value` where the column is used"),
+        );
+    }
+
+    fn column_twice(&mut self, name: &str, span: Span, first: Span) {
+        self.report(
+            Diagnostic::error(
+                code::COLUMN_TWICE,
+                span,
+                format!("the column `{name}` stands here twice"),
+            )
+            .also(first, "here first")
+            .help("a reference by this name could mean either")
+            .help("rename or take out one of the two"),
+        );
+    }
+
+    fn unknown_column_type(&mut self, written: &crate::tree::TypeExpr) -> Option<ColumnType> {
+        let crate::tree::TypeKind::Named { path, .. } = &written.kind else {
+            return None;
+        };
+        let name = path.text();
+        let meant = nearest(&name, COLUMN_WORDS);
+        self.report(
+            Diagnostic::error(
+                code::COLUMN_TYPE_UNKNOWN,
+                written.span,
+                format!("no column has the type `{name}`"),
+            )
+            .help(format!(
+                "the types of columns are {}",
+                crate::scope::list(&COLUMN_WORDS)
+            ))
+            .suggest(path.span, &name, meant),
+        );
+        None
+    }
+
+    /// The data classes written on a column, with what they imply.
+    pub(crate) fn classes(&mut self, attributes: &[Attribute]) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        for attribute in attributes {
+            let name = attribute.path.text();
+            if self.library.classes.contains_key(&name) {
+                all.extend(self.library.closure(&name));
+            } else if !name.is_empty() {
+                let meant = nearest(&name, self.library.classes.keys().map(String::as_str));
+                self.report(
+                    Diagnostic::error(
+                        code::CLASS_UNKNOWN,
+                        attribute.path.span,
+                        format!("there is no data class `{name}`"),
+                    )
+                    .help(
+                        "what a column's cells say about people decides what may be done with them",
+                    )
+                    .suggest(attribute.path.span, &name, meant),
+                );
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,125 @@
+//! Looking names up, and what a new name may not collide with.
+
+use std::sync::Arc;
+
+use mlinfra_api::Address;
+
+use crate::check::Checker;
+use crate::code;
+use crate::diagnostic::Diagnostic;
+use crate::schema::{Kind, Library};
+use crate::scope::{Form, NodeId, Place, ScopeId};
+use crate::tree::Name;
+
+impl Checker<'_> {
+    /// What a name stands for, from this scope outwards.
+    pub(crate) fn find(&self, name: &str, scope: ScopeId) -> Option<NodeId> {
+        let mut current = Some(scope);
+        while let Some(scope) = current {
+            if let Some(id) = self.scopes[scope].names.get(name) {
+                return Some(*id);
+            }
+            current = self.scopes[scope].parent;
+        }
+        None
+    }
+
+    /// Whether a name may be missing from this scope outwards because of a finding.
+    pub(crate) fn is_open(&self, scope: ScopeId) -> bool {
+        let mut current = Some(scope);
+        while let Some(scope) = current {
+            if self.scopes[scope].open {
+                return true;
+            }
+            current = self.scopes[scope].parent;
+        }
+        false
+    }
+
+    /// Every name from this scope outwards, sorted.
+    pub(crate) fn names_from(&self, scope: ScopeId) -> Vec<String> {
+        let mut all = std::collections::BTreeSet::new();
+        let mut current = Some(scope);
+        while let Some(scope) = current {
+            all.extend(self.scopes[scope].names.keys().cloned());
+            current = self.scopes[scope].parent;
+        }
+        all.into_iter().collect()
+    }
+
+    pub(crate) fn is_nested_kind(&self, word: &str) -> bool {
+        self.parent_of(word).is_some()
+    }
+
+    /// The kind in which blocks of this one stand.
+    pub(crate) fn parent_of(&self, word: &str) -> Option<&'static str> {
+        let library: &'static Library = self.library;
+        let holds = |kind: &&Arc<Kind>| kind.nested.contains_key(word);
+        library
+            .kinds
+            .values()
+            .find(holds)
+            .map(|kind| kind.name.as_str())
+    }
+
+    pub(crate) fn address_of(&self, form: &Form, name: &Name, place: &Place) -> Address {
+        let kind = match form {
+            Form::Block(kind) => kind.name.as_str(),
+            Form::Let => "let",
+            Form::Parameter => "param",
+            Form::Output => "output",
+            Form::Stray => "stray",
+        };
+        match &place.parent {
+            Some((parent, _)) => self.nodes[*parent].address.child(kind, &name.text),
+            None => Address::new(kind, &name.text),
+        }
+    }
+
+    pub(crate) fn name_twice(&mut self, name: &Name, first: NodeId) {
+        let before = self.nodes[first].name.span;
+        self.report(
+            Diagnostic::error(
+                code::NAME_TWICE,
+                name.span,
+                format!("`{}` is taken already", name.text),
+            )
+            .also(before, "here first")
+            .help("a reference by this name could mean either")
+            .help("rename one of the two; a name is unique in its body, whatever its kind"),
+        );
+    }
+
+    /// A nested name may hide neither a name around it nor a field of its parent.
+    pub(crate) fn check_shadow(&mut self, name: &Name, place: &Place) {
+        let Some((_, kind)) = &place.parent else {
+            return;
+        };
+        if kind.fields.contains_key(&name.text) {
+            let text = format!("`{}` is a field of every `{}`", name.text, kind.name);
+            self.report(
+                Diagnostic::error(code::NAME_IS_FIELD, name.span, text)
+                    .help("from outside, the name behind the point could mean either")
+                    .help("rename this block"),
+            );
+        }
+        let mut scope = self.scopes[place.scope].parent;
+        while let Some(current) = scope {
+            if let Some(outer) = self.scopes[current].names.get(&name.text).copied() {
+                let outer = self.nodes[outer].name.span;
+                self.report(
+                    Diagnostic::error(
+                        code::NAME_SHADOWS,
+                        name.span,
+                        format!("`{}` hides another block of this name", name.text),
+                    )
+                    .also(outer, "this one")
+                    .help("whoever reads a reference to it must guess which is meant")
+                    .help("rename one of the two"),
+                );
+                return;
+            }
+            scope = self.scopes[current].parent;
+        }
+    }
+}

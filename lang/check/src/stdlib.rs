@@ -1,0 +1,57 @@
+//! What the standard library declares, as lists: so that tests elsewhere can join declarations with
+//! what carries them out.
+
+use crate::schema::Library;
+use crate::types::Type;
+
+/// The functions that a row expression may call, sorted: the data engine has a body for each.
+pub fn row_functions() -> Vec<&'static str> {
+    let functions = Library::standard().functions.values();
+    functions
+        .filter(|function| function.row)
+        .map(|function| function.name.as_str())
+        .collect()
+}
+
+/// The operations with their versions, sorted: the runtime carries out each.
+pub fn operations() -> Vec<(&'static str, u32)> {
+    let operations = Library::standard().operations.values();
+    operations
+        .map(|operation| (operation.name.as_str(), operation.version))
+        .collect()
+}
+
+/// The cases that an operation's open body may hold, sorted: the maskings of `mask`.
+pub fn entry_cases(operation: &str) -> Vec<&'static str> {
+    let each = Library::standard()
+        .operations
+        .get(operation)
+        .and_then(|op| op.each.as_ref());
+    let Some(Type::Enum(cases)) = each else {
+        return Vec::new();
+    };
+    let mut names: Vec<&str> = cases
+        .cases()
+        .iter()
+        .map(|case| case.name.as_str())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+/// The kinds of blocks with their fields, sorted; nested kinds as `outer/inner`. A provider lowers
+/// or refuses each, and reads every field.
+pub fn kinds() -> Vec<(String, Vec<&'static str>)> {
+    let mut all = Vec::new();
+    for kind in Library::standard().kinds.values() {
+        all.push((
+            kind.name.clone(),
+            kind.fields.keys().map(String::as_str).collect(),
+        ));
+        for nested in kind.nested.values() {
+            let fields = nested.fields.keys().map(String::as_str).collect();
+            all.push((format!("{}/{}", kind.name, nested.name), fields));
+        }
+    }
+    all
+}
