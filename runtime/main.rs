@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mlinfra_agent::folder::make_private_folder;
 use mlinfra_agent::log::RotatedLog;
 use mlinfra_runtime_spec::{PROTOCOL, files};
 
@@ -106,7 +107,12 @@ fn agent(
             }
         },
     };
-    write_log_to(&files::agent_log(&state));
+    let log = files::agent_log(&state);
+    if let (true, Some(folder)) = (state.is_dir(), log.parent()) {
+        // Where it can't be made, the agent ends with the reason in a moment.
+        let _ = make_private_folder(folder);
+    }
+    write_log_to(&log);
     let options = mlinfra_agent::Options {
         state,
         lineage,

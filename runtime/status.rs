@@ -43,6 +43,7 @@ impl StatusWriter {
             done: None,
             figures: BTreeMap::new(),
             release: None,
+            wanted: None,
             problem: None,
             exit: None,
         };

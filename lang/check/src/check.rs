@@ -331,7 +331,7 @@ fn is_for_people(written: &Type) -> bool {
         | Type::LikeOf(_)
         | Type::FitsOf(_)
         | Type::RowOf(_)
-        | Type::CellType
+        | Type::Cells
         | Type::Float
         | Type::Category
         | Type::Opaque(_) => false,

@@ -85,7 +85,7 @@ pub(crate) fn word_type(library: &Library, word: &str, kinds: &[&str]) -> Option
         "float" => Type::Float,
         "category" => Type::Category,
         "any" => Type::Any,
-        "type" => Type::CellType,
+        "type" => Type::Cells,
         "table" => Type::AnyTable,
         "weights" => Type::AnyWeights,
         "release" => Type::AnyRelease,

@@ -41,7 +41,7 @@ pub(crate) enum Type {
     /// A column of this table, of this type if one is named.
     Column(Arc<Table>, Option<ColumnBase>),
     /// A column's type, where types are values.
-    CellType,
+    Cells,
 
     AnyTable,
     AnyWeights,
@@ -308,7 +308,7 @@ impl fmt::Display for Type {
             Type::Column(_, Some(base)) | Type::ColumnOf(_, Some(base)) => {
                 write!(f, "{} column", base.word())
             }
-            Type::CellType => f.write_str("type of a column"),
+            Type::Cells => f.write_str("type of a column"),
             Type::RowOf(_) => f.write_str("expression over a row"),
             Type::Any => f.write_str("any value"),
         }

@@ -167,7 +167,7 @@ pub enum Kind {
     Requirement,
     /// `name: type = default`
     Column,
-    /// `pool worker on here { … }`
+    /// `kind name on place { … }`
     Block,
     /// `(a: int, b: string)`
     Params,

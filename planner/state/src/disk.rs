@@ -156,6 +156,18 @@ impl Disk {
         })
     }
 
+    /// Whether its making came as far as its tables.
+    pub(crate) fn has_tables(&self) -> Result<bool, StateFault> {
+        match self {
+            Disk::Memory(memory) => Ok(!memory.content().rows.is_empty()),
+            Disk::Files { connection, .. } => {
+                let count = "SELECT count(*) FROM sqlite_master";
+                let count: i64 = connection.query_row(count, [], |row| row.get(0)).map_err(fault)?;
+                Ok(count > 0)
+            }
+        }
+    }
+
     /// Meta, and the records above `after`, as of one instant.
     pub(crate) fn read(&mut self, after: u64) -> Result<Content, StateFault> {
         match self {

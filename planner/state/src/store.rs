@@ -82,10 +82,12 @@ impl Store {
         if !folder.join(DATABASE).exists() {
             return false;
         }
-        match Disk::open(folder).and_then(|mut disk| disk.read(0)) {
-            Ok(content) => !content.rows.is_empty(),
-            Err(_) => !is_unborn(folder),
-        }
+        let born = Disk::open(folder).and_then(|mut disk| match disk.has_tables()? {
+            true => Ok(!disk.read(0)?.rows.is_empty()),
+            false => Ok(false),
+        });
+        // What can't be read is not thrown away.
+        born.unwrap_or(true)
     }
 
     /// Makes an empty state in this folder, with a lineage and a key of its own.
@@ -621,11 +623,6 @@ impl Store {
             true => Err(not_written("an earlier write failed")),
         }
     }
-}
-
-/// A database file that never got its tables, or none of its own.
-fn is_unborn(folder: &Path) -> bool {
-    fs::metadata(folder.join(DATABASE)).is_ok_and(|metadata| metadata.len() == 0)
 }
 
 /// 32 hex digits that no other state has: drawn from the system through a fresh key.

@@ -195,7 +195,10 @@ pub(crate) fn judge(statuses: &[Option<UnitStatus>], release: &str) -> Serving {
                 return Serving::Failed(problem.unwrap_or_else(|| exit_text(status)));
             }
             UnitPhase::Ready if status.release.as_deref() == Some(release) => {}
-            _ if problem.is_some() => return Serving::Failed(problem.unwrap_or_default()),
+            // A problem is about the release that was wanted then; ours may not be told yet.
+            _ if problem.is_some() && status.wanted.as_deref().is_none_or(|w| w == release) => {
+                return Serving::Failed(problem.unwrap_or_default());
+            }
             phase => waiting = Some(format!("{phase:?}").to_lowercase()),
         }
     }

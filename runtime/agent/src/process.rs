@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mlinfra_runtime_spec::Bounds;
 use rustix::process::{
@@ -13,11 +13,14 @@ use rustix::process::{
 };
 
 use crate::cgroup::GROUP_VARIABLE;
-use crate::folder::{Identity, UnitFolder, write_json};
+use crate::folder::{Identity, UnitFolder, identity_of, write_json};
 use crate::log;
 
 /// How often the lock of a process that is not our child is tried.
 const LOCK_POLL: Duration = Duration::from_millis(100);
+
+/// How often all processes are looked through for the holder of a lock.
+const SEARCH_EVERY: Duration = Duration::from_secs(1);
 
 /// A process that holds, or held, a unit's lock.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct Process {
     /// The handle of our own child; none if an earlier agent started it.
     child: Option<tokio::process::Child>,
     identity: Option<Identity>,
+    /// When the lock's holder was last looked for.
+    searched: Option<Instant>,
 }
 
 /// How a unit's process is started.
@@ -77,6 +82,7 @@ impl Process {
             folder: folder.clone(),
             child: Some(child),
             identity,
+            searched: None,
         })
     }
 
@@ -86,6 +92,7 @@ impl Process {
             folder: folder.clone(),
             child: None,
             identity: None,
+            searched: None,
         }
     }
 
@@ -113,9 +120,28 @@ impl Process {
     pub fn identity(&mut self) -> Option<&Identity> {
         if self.identity.is_none() {
             let written = self.folder.identity();
-            self.identity = written.filter(is_alive);
+            self.identity = written.filter(is_alive).or_else(|| self.find());
         }
         self.identity.as_ref()
+    }
+
+    /// Looks for the holder of the lock among all processes. Needed where the agent was killed
+    /// just after it started a process that does not tell its number itself.
+    fn find(&mut self) -> Option<Identity> {
+        let is_due = self.searched.is_none_or(|at| at.elapsed() >= SEARCH_EVERY);
+        if !is_due {
+            return None;
+        }
+        self.searched = Some(Instant::now());
+        let lock = identity_of(&self.folder.file("lock")).ok()?;
+        let holds_lock = |process: &u32| {
+            identity_of(Path::new(&format!("/proc/{process}/fd/0"))).is_ok_and(|it| it == lock)
+        };
+        let entries = fs::read_dir("/proc").ok()?.flatten();
+        let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let holders = processes.filter(holds_lock).filter_map(identity_of_process);
+        // What it started may hold the lock too, but began later.
+        holders.min_by_key(|identity| (identity.start_time, identity.process))
     }
 
     /// Its number.

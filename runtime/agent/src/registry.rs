@@ -341,6 +341,7 @@ impl Unit {
             done: None,
             figures: BTreeMap::new(),
             release: None,
+            wanted: None,
             problem: None,
             exit: None,
         });

@@ -309,7 +309,10 @@ impl Roller {
             .live()
             .is_some_and(|live| live.key == spec.release.key && live.model == spec.model.key);
         if is_live {
-            endpoint.change(|now| now.problem = None);
+            endpoint.change(|now| {
+                now.wanted = Some(spec.release.key.clone());
+                now.problem = None;
+            });
             return;
         }
         self.happen(Event::Wanted(spec.release.key.clone()));
@@ -344,6 +347,9 @@ impl Roller {
     fn happen(&self, event: Event) {
         self.endpoint.change(|now| {
             now.begun = true;
+            if let Event::Wanted(key) = &event {
+                now.wanted = Some(key.clone());
+            }
             if matches!(event, Event::Wanted(_) | Event::Proved) {
                 now.problem = None;
             }

@@ -23,6 +23,8 @@ use crate::rollout;
 #[derive(Clone, Debug)]
 pub(crate) struct Standing {
     pub(crate) rollout: rollout::State,
+    /// The release that was last asked for.
+    pub(crate) wanted: Option<String>,
     /// Why the wanted release is not served.
     pub(crate) problem: Option<String>,
     /// Whether a first attempt at a release was begun.
@@ -107,6 +109,7 @@ impl Endpoint {
         let host = spec.host.parse::<std::net::IpAddr>();
         let standing = Standing {
             rollout: rollout::State::Live { live: None },
+            wanted: None,
             problem: None,
             begun: false,
             draining: false,
@@ -242,6 +245,7 @@ impl StatusFile {
             done: None,
             figures: BTreeMap::new(),
             release: standing.rollout.live().map(str::to_owned),
+            wanted: standing.wanted.clone(),
             problem: standing.problem.clone(),
             exit: standing.ended.clone(),
         };

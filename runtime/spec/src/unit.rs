@@ -201,6 +201,9 @@ pub struct UnitStatus {
     /// A service: the key of the release that it serves now.
     #[serde(default)]
     pub release: Option<String>,
+    /// A service: the key of the release that it was last told to serve; `problem` is about it.
+    #[serde(default)]
+    pub wanted: Option<String>,
     /// A service: why the wanted release is not served, if it is not.
     #[serde(default)]
     pub problem: Option<String>,

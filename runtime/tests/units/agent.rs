@@ -76,6 +76,11 @@ fn a_job_is_one_unit_however_often_it_is_put() {
 
     let mode = |path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(bed.socket()), 0o600);
+    assert!(
+        fs::read_to_string(bed.state().join("agent/agent.log"))
+            .expect("a log")
+            .contains("serves")
+    );
     assert_eq!(mode(bed.unit("one").path().to_owned()), 0o700);
     for file in fs::read_dir(bed.unit("one").path())
         .expect("listed")
@@ -409,6 +414,21 @@ fn a_stopped_service_stays_stopped_until_it_is_put_again() {
     assert_eq!(bed.status("api").expect("known").phase, UnitPhase::Stopped);
     bed.add(&endpoint("api", "a"));
     bed.wait_for_phase("api", UnitPhase::Ready);
+}
+
+#[test]
+fn a_process_that_nobody_wrote_down_is_found_by_its_lock() {
+    let mut bed = Bed::with_script(READY);
+    bed.add(&endpoint("api", "a"));
+    let process = bed.wait_for_phase("api", UnitPhase::Ready).process;
+    bed.signal_agent("KILL");
+    fs::remove_file(bed.unit("api").file("process.json")).expect("there");
+    bed.start_agent();
+    assert_eq!(bed.wait_for_phase("api", UnitPhase::Ready).process, process);
+    eventually("the unit is gone", || {
+        (bed.request("DELETE", "/units/api", b"").0 == 204).then_some(())
+    });
+    assert!(!lives(process.expect("ran")));
 }
 
 #[test]

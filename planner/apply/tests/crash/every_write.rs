@@ -106,6 +106,8 @@ pub(crate) struct Depth {
     every_call: bool,
     /// Every fault at each write, or one of them.
     every_fault: bool,
+    /// Before and after each write, or the two in turn.
+    both_sides: bool,
     /// A second kill while recovering from the first.
     twice: bool,
 }
@@ -136,7 +138,11 @@ fn kill_at_every_write(
             };
             let writes = live(&faulted, broken).map_err(|why| told(&faulted, &why))?.writes;
             for at in 0..writes {
+                let turned = (at as usize + turn + index) % 2 == 1;
                 for written in [false, true] {
+                    if !depth.both_sides && written != turned {
+                        continue;
+                    }
                     let nothing = (at as usize + turn).is_multiple_of(3);
                     let second = WriteFault {
                         at: (turn as u64 + at) % 4,
@@ -226,7 +232,7 @@ fn one_shape(
         seed: turn as u64 + 1,
     };
     kill_at_every_write(&making, depth, turn, broken, coverage)?;
-    if !depth.every_fault {
+    if shape.len() > 4 {
         return Ok(());
     }
     let wanted = changed(&desired);
@@ -236,14 +242,21 @@ fn one_shape(
         target: wanted,
         ..making
     };
+    let depth = Depth {
+        every_fault: depth.every_fault && shape.len() <= 3,
+        ..depth
+    };
     kill_at_every_write(&changing, depth, turn, broken, coverage)
 }
 
-/// All shapes up to `nodes` nodes, looked at as deep as their number allows.
+/// All shapes up to `nodes` nodes, looked at as deep as their number allows; with
+/// `MLINFRA_TEST_DEPTH=full` deeper, which takes minutes.
 pub(crate) fn shapes_up_to(nodes: usize) -> Vec<(Shape, Depth)> {
+    let full = std::env::var("MLINFRA_TEST_DEPTH").is_ok_and(|depth| depth == "full");
     let depth_of = |nodes| Depth {
-        every_call: nodes <= 2,
-        every_fault: nodes <= 4,
+        every_call: nodes <= if full { 3 } else { 2 },
+        every_fault: nodes <= if full { 6 } else { 4 },
+        both_sides: full || nodes <= 3,
         twice: nodes <= 3,
     };
     let mut shapes = Vec::new();
