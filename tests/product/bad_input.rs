@@ -38,8 +38,8 @@ fn one_fault_is_one_finding() {
         ("capacity   = 2 GiB", "capacity   = 2 h"),
         ("keep     = lake", "keep     = lakke"),
         (
-            "step clean  = drop_nulls(applicants)",
-            "step clean  = drop_nulls(masked)",
+            "step clean = drop_nulls(applicants)",
+            "step clean = drop_nulls(masked)",
         ),
         ("pool worker", "pool lake"),
         ("age             = bucket(5)", "agee            = bucket(5)"),
@@ -113,7 +113,7 @@ fn a_row_of_the_wrong_type_is_named_and_its_cell_is_not_shown() {
         .run(&["apply", "-y"])
         .exits(1)
         .says("month")
-        .says("row 1");
+        .says("line 2");
     assert!(!run.stdout.contains("planted-cell") && !run.stderr.contains("planted-cell"));
 }
 

@@ -24,7 +24,7 @@ fn applies_serves_and_is_removed() {
         .split_once("try ")
         .expect("there is a line to try")
         .1;
-    let line = line.split("\n\n").next().unwrap_or_default();
+    let line = line.split("\n\n").next().unwrap_or_default().trim();
     assert!(
         line.contains(MLINFRA),
         "the line names the program as it was called: {line}"

@@ -122,12 +122,7 @@ fn killed_anywhere_the_next_apply_converges() {
         );
         // From the start again, in the same folder: other tokens, another time to die.
         project.run(&["destroy", "-y", "--data"]).exits(0);
-        assert!(
-            project
-                .processes()
-                .iter()
-                .all(|process| !is_unit(*process))
-        );
+        assert!(project.processes().iter().all(|process| !is_unit(*process)));
     }
 }
 

@@ -19,6 +19,8 @@ const STOP_SECONDS_MAX: u64 = 60;
 /// The longest that one request may take; the agent answers each at once.
 const REQUEST_SECONDS_MAX: u64 = 30;
 const POLL_MILLISECONDS: u64 = 20;
+/// How long to wait when the agent is busy ending something.
+const RETRY_MILLISECONDS: u64 = 200;
 
 /// The agent of one state folder.
 pub(crate) struct Agent {
@@ -220,11 +222,24 @@ impl Agent {
         ignore_missing(self.request(reqwest::Method::POST, &path, None::<&()>))
     }
 
-    /// Drains, stops and forgets a unit; one that is not there is no error.
+    /// Drains, stops and forgets a unit, and waits until it is gone; one that is not there is no
+    /// error.
     pub(crate) fn delete(&self, token: &str) -> Result<(), Fault> {
         self.ensure()?;
         let path = format!("/units/{token}");
-        ignore_missing(self.request(reqwest::Method::DELETE, &path, None::<&()>))
+        let began = Instant::now();
+        loop {
+            match self.request(reqwest::Method::DELETE, &path, None::<&()>) {
+                // Accepted: it still drains.
+                Ok(response) if response.status() == StatusCode::ACCEPTED => {}
+                Err(Fault::Retry { .. }) => {}
+                other => return ignore_missing(other),
+            }
+            if began.elapsed() > Duration::from_secs(STOP_SECONDS_MAX) {
+                return Err(Fault::failed("E0925", "a unit did not end in time"));
+            }
+            std::thread::sleep(Duration::from_millis(POLL_MILLISECONDS));
+        }
     }
 
     fn client(&self) -> &Client {
@@ -259,6 +274,9 @@ impl Agent {
             _ => text("code").unwrap_or_else(|| "E0926".into()),
         };
         let message = text("message").unwrap_or_else(|| format!("the agent answered {status}"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            return Err(Fault::Retry { message, after_milliseconds: RETRY_MILLISECONDS });
+        }
         Err(Fault::Refused {
             code,
             message,

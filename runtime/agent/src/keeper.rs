@@ -330,7 +330,7 @@ impl Keeper {
                     job::ATTEMPTS_MAX
                 ),
             )
-            .help("Look at the log, and for what kills processes on this host: often its memory is short.");
+            .help("See its log, and what kills processes on this host: often its memory is short.");
             self.leave_record(&fault.record());
             self.exit = Some(fault.record());
         }
@@ -371,7 +371,8 @@ impl Keeper {
             self.problem = Some(problem.clone());
             self.attempts.crash_loop = Some(problem);
             if let Err(error) = write_json(&self.folder.file("attempts.json"), &self.attempts) {
-                tracing::error!(unit = self.spec.token, why = %error.kind(), "can't note a crash loop");
+                let why = error.kind();
+                tracing::error!(unit = self.spec.token, %why, "can't note a crash loop");
             }
         }
     }

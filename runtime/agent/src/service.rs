@@ -157,19 +157,14 @@ mod tests {
         use State::{
             Accepted, Backoff, CrashLoop, Draining, Loading, Ready, Starting, Stopped, Unready,
         };
+        let died = |recent, streak| Event::Died { recent, streak };
         let events = [
             Event::Start,
             Event::Up,
             Event::Ready,
             Event::Unready,
-            Event::Died {
-                recent: 1,
-                streak: 3,
-            },
-            Event::Died {
-                recent: 5,
-                streak: 5,
-            },
+            died(1, 3),
+            died(5, 5),
             Event::PauseOver,
             Event::Stop,
             Event::Gone,

@@ -116,7 +116,8 @@ impl Bed {
         let mut stream = UnixStream::connect(self.socket()).expect("the agent listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: agent\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nhost: agent\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n",
             body.len()
         );
         stream.write_all(head.as_bytes()).expect("written");
