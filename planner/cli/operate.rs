@@ -171,7 +171,33 @@ fn settle(
     let show = |event| progress.show(&event);
     let recovered =
         mlinfra_apply::recover(&mut session.store, &providers, &options, &show, interrupt);
-    Ok(!recovered.map_err(Problem::from)?.is_empty())
+    match recovered {
+        Ok(found) => Ok(!found.is_empty()),
+        Err(fault) if fault.busy => Err(busy(order, session, fault.into()).into()),
+        Err(fault) => Err(Problem::from(fault).into()),
+    }
+}
+
+/// Somebody else is at work: what one may do meanwhile.
+fn busy(order: &Order<'_>, session: &mut Session, problem: Problem) -> Problem {
+    // What cannot be read again is only not told.
+    drop(session.store.reload());
+    let (program, option) = (ending::program(), order.workspace.option());
+    let running = session::under_way(session);
+    let watch = running.map(|name| format!("watch it: `{program} attach {name}{option}`"));
+    let plan = format!(
+        "plan anyway: `{program} plan{}`",
+        order.workspace.argument()
+    );
+    Problem {
+        help: problem
+            .help
+            .into_iter()
+            .chain(watch)
+            .chain([plan])
+            .collect(),
+        ..problem
+    }
 }
 
 /// This machine alone, so far.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mlinfra_api::{Lower, Snapshot};
 use mlinfra_local::{Local, LocalLower};
 use mlinfra_plan::{Answers, Goal, Inputs, Outcome, Plan, ROUNDS_MAX};
-use mlinfra_state::{Holder, StateFault, Store};
+use mlinfra_state::{Holder, Lock, StateFault, Store};
 
 use crate::facts::Facts;
 use crate::problem::{Exit, Problem, Stop};
@@ -114,6 +114,18 @@ pub(crate) fn project(sound: &Sound) -> String {
         || "unnamed".to_owned(),
         |block| block.address.name().to_owned(),
     )
+}
+
+/// The operation whose executor is alive, if there is one.
+pub(crate) fn under_way(session: &Session) -> Option<String> {
+    let open = session.store.operations().iter().rev();
+    let mut open = open.filter(|operation| !operation.state.is_end());
+    let lives = |number| {
+        let folder = session.store.operation_folder(number);
+        folder.is_some_and(|folder| Lock::executor_lives(&folder))
+    };
+    open.find(|operation| lives(operation.number))
+        .map(|operation| operation.name())
 }
 
 /// Who applies, for the lock and the log.

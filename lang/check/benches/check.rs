@@ -60,14 +60,21 @@ fn steps(count: usize) -> String {
 fn measure(name: &str, text: String) {
     let world = One(text);
     let mut best = f64::INFINITY;
-    let mut found = 0;
+    let mut found: Vec<String> = Vec::new();
     for _ in 0..5 {
         let start = Instant::now();
         let checked = check(&world, "main.mlinfra");
         best = best.min(start.elapsed().as_secs_f64());
-        found = checked.diagnostics.len();
+        let shown = |finding: &mlinfra_check::Diagnostic| {
+            format!("{} {}", finding.code.0, finding.primary.text)
+        };
+        found = checked.diagnostics.iter().map(shown).collect();
     }
-    println!("{name}: {:.1} ms, {found} findings", best * 1000.0);
+    println!("{name}: {:.1} ms, {} findings", best * 1000.0, found.len());
+    found
+        .iter()
+        .take(20)
+        .for_each(|finding| println!("  {finding}"));
 }
 
 /// Files named on the command line are measured instead: `cargo bench -p mlinfra-check -- FILE`.

@@ -53,7 +53,14 @@ fn measure(shape: &str, size: usize, depth: usize, parallel: usize, fsync: Durat
         ..Options::new(holder, "bench")
     };
     let start = Instant::now();
-    let summary = apply(&mut store, &plan, &providers, &options, &|_| {}, &Interrupt::new());
+    let summary = apply(
+        &mut store,
+        &plan,
+        &providers,
+        &options,
+        &|_| {},
+        &Interrupt::new(),
+    );
     let took = start.elapsed();
     let summary = summary.expect("it starts");
     assert_eq!(summary.done.len(), size, "{summary:?}");

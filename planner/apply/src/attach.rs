@@ -138,7 +138,11 @@ fn follow(
         }
     }
     summary.interrupted = interrupt.is_raised();
-    let left: Vec<_> = engine.flights.values().map(|one| one.address.clone()).collect();
+    let left: Vec<_> = engine
+        .flights
+        .values()
+        .map(|one| one.address.clone())
+        .collect();
     summary.left.extend(left);
     if waiting {
         engine.operation = operation;
@@ -157,11 +161,17 @@ fn counted(store: &Store, operation: u64) -> OperationEvent {
     let count = |states: &[ActionState]| {
         let record = store.replayed().operation(operation);
         let actions = record.iter().flat_map(|record| record.actions.values());
-        actions.filter(|action| states.contains(&action.state)).count() as u64
+        actions
+            .filter(|action| states.contains(&action.state))
+            .count() as u64
     };
     OperationEvent::Ended {
         ok: count(&[ActionState::Done]),
-        failed: count(&[ActionState::Failed, ActionState::Stuck, ActionState::Cancelled]),
+        failed: count(&[
+            ActionState::Failed,
+            ActionState::Stuck,
+            ActionState::Cancelled,
+        ]),
         blocked: count(&[ActionState::Blocked]),
     }
 }

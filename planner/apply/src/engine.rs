@@ -49,10 +49,19 @@ pub(crate) struct Engine<'a> {
 
 /// What came of waiting.
 pub(crate) enum Landing {
-    Rechecked { ticket: u64, changed: Option<usize> },
-    Ended { id: u64, flight: Flight, end: End },
+    Rechecked {
+        ticket: u64,
+        changed: Option<usize>,
+    },
+    Ended {
+        id: u64,
+        flight: Box<Flight>,
+        end: End,
+    },
     /// A poll told that it still runs.
-    StillRuns { id: u64 },
+    StillRuns {
+        id: u64,
+    },
 }
 
 impl<'a> Engine<'a> {
@@ -132,11 +141,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Stages the intent of a call; the call itself is made once that is durable.
-    pub(crate) fn begin(
-        &mut self,
-        flight: Flight,
-        started: Started,
-    ) -> Result<u64, StateFault> {
+    pub(crate) fn begin(&mut self, flight: Flight, started: Started) -> Result<u64, StateFault> {
         let key = (flight.operation, flight.number);
         let address = flight.address.clone();
         let id = self.add(flight);
@@ -185,7 +190,10 @@ impl<'a> Engine<'a> {
         let is_idle = |id: &u64, flight: &Flight| {
             flight.state == ActionState::Begun && self.timers.iter().any(|(_, of)| of == id)
         };
-        let idle = self.flights.iter().filter(|(id, flight)| is_idle(id, flight));
+        let idle = self
+            .flights
+            .iter()
+            .filter(|(id, flight)| is_idle(id, flight));
         ids.extend(idle.map(|(id, _)| *id).collect::<Vec<_>>());
         let mut landings = Vec::new();
         for id in ids {
@@ -295,7 +303,10 @@ impl<'a> Engine<'a> {
         let now = self.hands.now();
         while let Some((_, id)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.pop_first();
-            let next = self.flights.get_mut(&id).and_then(|flight| flight.next.take());
+            let next = self
+                .flights
+                .get_mut(&id)
+                .and_then(|flight| flight.next.take());
             if let Some(ask) = next {
                 self.ask(id, ask);
             }
@@ -349,9 +360,14 @@ impl<'a> Engine<'a> {
             self.take_lock_again()?;
             let key = (flight.operation, flight.number);
             if let Some(started) = self.unwritten.remove(&id) {
-                self.stage(key, &flight.address, ActionEvent::Started(Box::new(started)))?;
+                self.stage(
+                    key,
+                    &flight.address,
+                    ActionEvent::Started(Box::new(started)),
+                )?;
             }
             if let Some(end) = self.ended_by_another(&flight) {
+                let flight = Box::new(flight);
                 return Ok(Some(Landing::Ended { id, flight, end }));
             }
         }
@@ -362,7 +378,10 @@ impl<'a> Engine<'a> {
             self.stage_outcome(&flight, event)?;
         }
         match next {
-            Next::End(end) => Ok(Some(Landing::Ended { id, flight, end })),
+            Next::End(end) => {
+                let flight = Box::new(flight);
+                Ok(Some(Landing::Ended { id, flight, end }))
+            }
             Next::Ask { ask, at, why } => {
                 flight.next = Some(ask);
                 let landing = self.explain(id, &flight.address, why);
@@ -429,7 +448,10 @@ impl<'a> Engine<'a> {
             && self.operation != 0
             && self.rechecks_out == 0
             && !self.flights.is_empty()
-            && self.flights.values().all(|flight| flight.state == ActionState::Running);
+            && self
+                .flights
+                .values()
+                .all(|flight| flight.state == ActionState::Running);
         if !quiet {
             self.quiet_since = None;
             return Ok(());

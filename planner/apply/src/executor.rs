@@ -208,7 +208,14 @@ impl<'a, 'e> Run<'a, 'e> {
 
     /// Follows what earlier operations left running where it is still wanted; asks the rest to stop.
     fn take_over(&mut self) -> Result<(), ApplyFault> {
-        let calls: Vec<Call> = self.engine.store.replayed().calls.values().cloned().collect();
+        let calls: Vec<Call> = self
+            .engine
+            .store
+            .replayed()
+            .calls
+            .values()
+            .cloned()
+            .collect();
         for call in calls {
             let replayed = self.engine.store.replayed();
             let broken = self.engine.options.broken;
@@ -217,7 +224,10 @@ impl<'a, 'e> Run<'a, 'e> {
                 continue;
             }
             let address = flight.address.clone();
-            let first = self.nodes.iter().position(|node| node.action.address == address);
+            let first = self
+                .nodes
+                .iter()
+                .position(|node| node.action.address == address);
             match first.filter(|number| self.is_wanted(*number, &call)) {
                 Some(number) => {
                     self.engine.tell(Event::Accepted { address });
@@ -285,7 +295,9 @@ impl<'a, 'e> Run<'a, 'e> {
         let flights = &self.engine.flights;
         if self.stopping {
             return self.engine.begins() == 0
-                && flights.values().all(|flight| flight.state != ActionState::Begun);
+                && flights
+                    .values()
+                    .all(|flight| flight.state != ActionState::Begun);
         }
         let only_running = || flights.values().all(|f| f.state == ActionState::Running);
         self.ready.is_empty()
@@ -439,9 +451,9 @@ impl<'a, 'e> Run<'a, 'e> {
             Landing::StillRuns { .. } => Ok(()),
             Landing::Rechecked { ticket, changed } => self.on_rechecked(ticket, changed),
             Landing::Ended { id, flight, end } => match self.pilots.remove(&id) {
-                Some(number) => self.on_end(number, flight, end),
+                Some(number) => self.on_end(number, &flight, end),
                 None => {
-                    self.on_cancelled(flight, &end);
+                    self.on_cancelled(&flight, &end);
                     Ok(())
                 }
             },
@@ -472,7 +484,7 @@ impl<'a, 'e> Run<'a, 'e> {
         self.block(number, BlockReason::Changed { code, message })
     }
 
-    fn on_end(&mut self, number: usize, flight: Flight, end: End) -> Result<(), ApplyFault> {
+    fn on_end(&mut self, number: usize, flight: &Flight, end: End) -> Result<(), ApplyFault> {
         let address = flight.address.clone();
         match end {
             End::Done(outputs) => {
@@ -485,9 +497,7 @@ impl<'a, 'e> Run<'a, 'e> {
                 Ok(())
             }
             End::Failed(fault) => self.fail(number, fault),
-            End::Stuck(reason) | End::Unresolved(reason) => {
-                self.fail(number, stuck_fault(&reason))
-            }
+            End::Stuck(reason) | End::Unresolved(reason) => self.fail(number, stuck_fault(&reason)),
             End::Absent | End::Cancelled if self.nodes[number].starts < STARTS_MAX => {
                 self.nodes[number].status = Status::Pending;
                 self.ready.insert(number);
@@ -506,7 +516,7 @@ impl<'a, 'e> Run<'a, 'e> {
     }
 
     /// What stood in the way of an address has ended.
-    fn on_cancelled(&mut self, flight: Flight, end: &End) {
+    fn on_cancelled(&mut self, flight: &Flight, end: &End) {
         let address = flight.address.clone();
         match end {
             End::Silent => {

@@ -45,7 +45,9 @@ fn finish_value<'a>(
             Box::new(finish_value(high, recorded)?),
         ),
         Value::List(elements) => {
-            let finished = elements.iter().map(|element| finish_value(element, recorded));
+            let finished = elements
+                .iter()
+                .map(|element| finish_value(element, recorded));
             Value::List(finished.collect::<Result<_, _>>()?)
         }
         Value::Record(entries) => Value::Record(finish_map(entries, recorded)?),
@@ -86,8 +88,7 @@ mod tests {
             ("id".to_owned(), Value::text("x")),
             ("at".to_owned(), Value::Record(inner)),
         ]);
-        let recorded =
-            |address: &Address| (*address == other).then_some(("the-handle", &outputs));
+        let recorded = |address: &Address| (*address == other).then_some(("the-handle", &outputs));
         let of = |path: &[&str]| {
             let reference = Reference {
                 address: other.clone(),
@@ -97,8 +98,14 @@ mod tests {
         };
         assert_eq!(of(&["id"]), Ok(Value::List(vec![Value::text("x")])));
         assert_eq!(of(&["at", "port"]), Ok(Value::List(vec![Value::Int(80)])));
-        assert_eq!(of(&["handle"]), Ok(Value::List(vec![Value::text("the-handle")])));
-        let block = Reference { address: other.clone(), path: Vec::new() };
+        assert_eq!(
+            of(&["handle"]),
+            Ok(Value::List(vec![Value::text("the-handle")]))
+        );
+        let block = Reference {
+            address: other.clone(),
+            path: Vec::new(),
+        };
         assert_eq!(of(&[]), Ok(Value::List(vec![Value::Reference(block)])));
         assert_eq!(of(&["url"]), Err("thing.a.url".to_owned()));
         assert_eq!(of(&["id", "x"]), Err("thing.a.id.x".to_owned()));

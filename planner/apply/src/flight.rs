@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mlinfra_api::{Address, Begun, Fault, Found, Progress, Provider, Recovery, Request, Value, Verb};
+use mlinfra_api::{
+    Address, Begun, Fault, Found, Progress, Provider, Recovery, Request, Value, Verb,
+};
 use mlinfra_state::{ActionEvent, ActionState, Rule};
 
 use crate::hands::{Answered, Ask};

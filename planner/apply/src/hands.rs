@@ -139,7 +139,15 @@ impl Hands {
 
     /// Takes back every `begin` that nobody has started on.
     pub(crate) fn withdraw(&mut self) -> Vec<u64> {
-        let is_begin = |job: &Job| matches!(job.work, Work::Call { ask: Ask::Begin, .. });
+        let is_begin = |job: &Job| {
+            matches!(
+                job.work,
+                Work::Call {
+                    ask: Ask::Begin,
+                    ..
+                }
+            )
+        };
         let mut taken = Vec::new();
         let mut keep = |job: &Job| {
             let begin = is_begin(job);

@@ -4,8 +4,8 @@
 //! the order in which calls are made, `hands` who makes them.
 
 mod adopt;
-mod engine;
 mod attach;
+mod engine;
 mod event;
 mod executor;
 mod finish;

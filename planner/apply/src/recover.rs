@@ -1,7 +1,9 @@
 //! What is done first of all: calls whose executor is gone are looked into, and its operation closed.
 
 use mlinfra_api::Address;
-use mlinfra_state::{ActionEvent, ActionState, Lock, OperationEvent, OperationState, Record, Store};
+use mlinfra_state::{
+    ActionEvent, ActionState, Lock, OperationEvent, OperationState, Record, Store,
+};
 
 use crate::adopt::flight_of;
 use crate::engine::{Engine, Landing};

@@ -111,7 +111,7 @@ fn saved_plan(arguments: &Arguments, global: &Global, screen: &Screen) -> Result
     // The spec is wanted for its outputs alone; one with errors has none.
     let checked = workspace.check();
     let sources = workspace.sources(&checked);
-    let sound = (!checked.has_errors()).then(|| Sound {
+    let sound = (!checked.has_errors()).then_some(Sound {
         program: checked.program,
         sources,
     });

@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         Some(false) => {}
     }
     let interrupt = interrupt::watch_quietly()?;
-    let progress = Progress::new(screen);
+    let progress = Progress::attached(screen);
     let show = |event| progress.show(&event);
     let providers = operate::providers(&session);
     let options = Options::new(session::holder("attach"), "mlinfra attach");

@@ -70,7 +70,14 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         (None, true) => format!("{program} destroy{}", workspace.argument()),
         (None, false) => format!("{program} apply{}", workspace.argument()),
     };
-    Ok(show(&plan, &sound, session.as_ref(), Some(next), screen))
+    let exit = show(&plan, &sound, session.as_ref(), Some(next), screen);
+    if let Some(name) = session.as_ref().and_then(session::under_way) {
+        screen.tell(&format!(
+            "\n{name} is under way: what it has not done yet is planned here once more\n\n  \
+             {program} attach {name}{option}\n"
+        ));
+    }
+    Ok(exit)
 }
 
 /// Shows a plan and its findings, and says what they mean for the exit code.

@@ -63,6 +63,13 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// Shows an operation to somebody who has attached to it.
+    pub(crate) fn attached(screen: &'a Screen) -> Self {
+        let progress = Progress::new(screen);
+        progress.inner().attach_said = true;
+        progress
+    }
+
     /// Shows what happened before, without times.
     pub(crate) fn again(screen: &'a Screen) -> Self {
         Progress {

@@ -162,7 +162,9 @@ impl Disk {
             Disk::Memory(memory) => Ok(!memory.content().rows.is_empty()),
             Disk::Files { connection, .. } => {
                 let count = "SELECT count(*) FROM sqlite_master";
-                let count: i64 = connection.query_row(count, [], |row| row.get(0)).map_err(fault)?;
+                let count: i64 = connection
+                    .query_row(count, [], |row| row.get(0))
+                    .map_err(fault)?;
                 Ok(count > 0)
             }
         }

@@ -51,11 +51,8 @@ impl std::error::Error for StateFault {}
 
 /// Not a database, or one cut short.
 pub(crate) fn unreadable(detail: &str) -> StateFault {
-    StateFault::new(
-        "E0701",
-        format!("the state file can't be read: {detail}"),
-    )
-    .with_help("put back `state.db` and `head` of the same backup; nothing was started")
+    StateFault::new("E0701", format!("the state file can't be read: {detail}"))
+        .with_help("put back `state.db` and `head` of the same backup; nothing was started")
 }
 
 /// The head names a record that the state file does not have.
@@ -84,7 +81,9 @@ pub(crate) fn changed(sequence: u64) -> StateFault {
 pub(crate) fn no_head(detail: &str) -> StateFault {
     StateFault::new(
         "E0704",
-        format!("the file `head` of the state {detail}, so nobody can tell whether records are lost"),
+        format!(
+            "the file `head` of the state {detail}, so nobody can tell whether records are lost"
+        ),
     )
     .with_help("put back `head` from the same backup as `state.db`")
 }

@@ -27,7 +27,9 @@ pub fn check(state: &Replayed) -> Vec<String> {
     for one in &snapshot.deposed {
         let address = &one.resource.address;
         if one.incarnation == 0 || one.incarnation > begun(address) {
-            faults.push(format!("{address} (replaced) was made by a call never begun"));
+            faults.push(format!(
+                "{address} (replaced) was made by a call never begun"
+            ));
         }
         let standing = snapshot.resources.get(address);
         if standing.is_some_and(|standing| standing.incarnation == one.incarnation)
@@ -51,7 +53,9 @@ pub fn check(state: &Replayed) -> Vec<String> {
             || *incarnation != begun(address)
             || *token != Token::new(&snapshot.lineage, address, *incarnation)
         {
-            faults.push(format!("{address}: its open call belongs to something else"));
+            faults.push(format!(
+                "{address}: its open call belongs to something else"
+            ));
         }
     }
     if state.calls.len() != snapshot.open.len() {

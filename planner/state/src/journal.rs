@@ -257,7 +257,12 @@ impl ActionState {
             (S::Pending, E::Started(_)) => Ok(S::Begun),
             (S::Pending, E::Blocked { .. }) => Ok(S::Blocked),
             (S::Begun, E::Accepted { .. }) => Ok(S::Running),
-            (S::Begun, E::Succeeded { handle: Some(_), .. }) => Ok(S::Done),
+            (
+                S::Begun,
+                E::Succeeded {
+                    handle: Some(_), ..
+                },
+            ) => Ok(S::Done),
             (S::Begun, E::Failed { .. }) => Ok(S::Failed),
             (S::Begun, E::Lost { .. }) => Ok(S::InDoubt),
             (S::Running, E::Succeeded { handle: None, .. }) => Ok(S::Done),

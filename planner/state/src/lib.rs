@@ -23,9 +23,7 @@ pub use journal::{
     ActionEvent, ActionState, Goal, OperationEvent, OperationState, Record, Started,
 };
 pub use lock::Lock;
-pub use operations::{
-    ActionSummary, Holder, OperationRecord, operation_name, operation_number,
-};
+pub use operations::{ActionSummary, Holder, OperationRecord, operation_name, operation_number};
 pub use replay::{Call, Replayed};
 pub use rules::Rule;
 pub use store::{Store, WriteFault};

@@ -53,7 +53,9 @@ impl Mark {
 
     /// As it is kept in the journal's meta.
     pub(crate) fn to_text(&self) -> String {
-        let born = self.born.map_or_else(|| "-".into(), |born| born.to_string());
+        let born = self
+            .born
+            .map_or_else(|| "-".into(), |born| born.to_string());
         format!("{} {} {born}", self.device, self.inode)
     }
 
@@ -103,8 +105,11 @@ pub(crate) fn refuse_read_only(folder: &Path) -> Result<(), StateFault> {
 
 /// The fault of a folder that can't be written.
 pub(crate) fn read_only(error: &io::Error) -> StateFault {
-    StateFault::new("E0707", format!("the state folder can't be written: {error}"))
-        .with_help("make `.mlinfra` writable for you; nothing was started")
+    StateFault::new(
+        "E0707",
+        format!("the state folder can't be written: {error}"),
+    )
+    .with_help("make `.mlinfra` writable for you; nothing was started")
 }
 
 /// Refuses a folder on a network file system.

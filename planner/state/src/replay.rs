@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use mlinfra_api::{Address, OpenCall, Resource, ResourceState, Snapshot, Token, Value, Verb};
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{
-    ActionEvent, ActionState, OperationEvent, OperationState, Record, Started,
-};
+use crate::journal::{ActionEvent, ActionState, OperationEvent, OperationState, Record, Started};
 use crate::operations::{ActionSummary, OperationRecord};
 
 /// What the records so far add up to.
@@ -228,9 +226,17 @@ impl Replayed {
         if self.snapshot.open.contains_key(address) {
             return Err(format!("{address}: two calls are open at once"));
         }
-        let before = self.snapshot.incarnations.get(address).copied().unwrap_or(0);
+        let before = self
+            .snapshot
+            .incarnations
+            .get(address)
+            .copied()
+            .unwrap_or(0);
         if started.incarnation != before + 1 {
-            return Err(format!("{address}: call {} follows {before}", started.incarnation));
+            return Err(format!(
+                "{address}: call {} follows {before}",
+                started.incarnation
+            ));
         }
         self.snapshot
             .incarnations

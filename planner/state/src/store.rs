@@ -58,7 +58,9 @@ pub struct WriteFault {
 }
 
 enum Held {
-    Files { _lock: Lock },
+    Files {
+        _lock: Lock,
+    },
     Memory(Memory),
     /// Only with the lock rule switched off.
     Nothing,
@@ -107,7 +109,9 @@ impl Store {
         }
         let key_path = folder.join(KEY);
         if !key_path.exists() {
-            SealKey::generate().write_new(&key_path).map_err(|e| key_fault(&e))?;
+            SealKey::generate()
+                .write_new(&key_path)
+                .map_err(|e| key_fault(&e))?;
         }
         let mark = Mark::of(folder).map_err(|e| place::read_only(&e))?;
         let disk = Disk::create(folder)?;
@@ -227,7 +231,10 @@ impl Store {
         if let Some(folder) = &folder {
             faults.extend(refuse_copy(folder, &content.meta).err());
         }
-        let base = content.meta.get("base").and_then(|text| Link::from_text(text));
+        let base = content
+            .meta
+            .get("base")
+            .and_then(|text| Link::from_text(text));
         let base = base.ok_or_else(|| unreadable("it does not say where it begins"))?;
         if content.rows.is_empty() {
             return Err(unreadable("it holds no record"));
@@ -244,7 +251,13 @@ impl Store {
         }
         let lineage = content.meta.get("lineage").cloned().unwrap_or_default();
         let mut replayed = Replayed::default();
-        let since = replay_all(&mut replayed, &content, key.as_deref(), &lineage, &mut faults);
+        let since = replay_all(
+            &mut replayed,
+            &content,
+            key.as_deref(),
+            &lineage,
+            &mut faults,
+        );
         if replayed.snapshot.lineage != lineage {
             faults.push(changed(1));
         }
@@ -349,7 +362,10 @@ impl Store {
     /// # Errors
     /// E0712 if the head can't be written.
     pub fn unlock(&mut self) -> Result<(), StateFault> {
-        assert!(self.staged.is_empty(), "staged records are flushed before the lock is freed");
+        assert!(
+            self.staged.is_empty(),
+            "staged records are flushed before the lock is freed"
+        );
         let anchored = if self.dead { Ok(()) } else { self.anchor() };
         self.held = None;
         anchored
@@ -360,9 +376,15 @@ impl Store {
     /// # Errors
     /// What [`Store::open`] refuses.
     pub fn reload(&mut self) -> Result<(), StateFault> {
-        assert!(self.staged.is_empty(), "staged records are flushed before reading again");
+        assert!(
+            self.staged.is_empty(),
+            "staged records are flushed before reading again"
+        );
         let content = self.disk.read(self.written.sequence)?;
-        let base = content.meta.get("base").and_then(|text| Link::from_text(text));
+        let base = content
+            .meta
+            .get("base")
+            .and_then(|text| Link::from_text(text));
         let base = base.ok_or_else(|| unreadable("it does not say where it begins"))?;
         if base.sequence > self.written.sequence {
             return self.load_again();
@@ -373,7 +395,13 @@ impl Store {
         let lineage = self.replayed.snapshot.lineage.clone();
         let mut faults = Vec::new();
         let key = Arc::clone(&self.key);
-        replay_all(&mut self.replayed, &content, Some(&*key), &lineage, &mut faults);
+        replay_all(
+            &mut self.replayed,
+            &content,
+            Some(&*key),
+            &lineage,
+            &mut faults,
+        );
         if let Some(fault) = faults.into_iter().next() {
             return Err(fault);
         }
@@ -525,10 +553,18 @@ impl Store {
         let mut read_back = Replayed::default();
         let mut faults = Vec::new();
         let lineage = self.replayed.snapshot.lineage.clone();
-        replay_all(&mut read_back, &content, Some(&self.key), &lineage, &mut faults);
+        replay_all(
+            &mut read_back,
+            &content,
+            Some(&self.key),
+            &lineage,
+            &mut faults,
+        );
         if read_back != self.replayed || !faults.is_empty() {
-            return Err(StateFault::new("E0710", "a checkpoint does not read back as written")
-                .with_help("nothing was dropped; please report this"));
+            return Err(
+                StateFault::new("E0710", "a checkpoint does not read back as written")
+                    .with_help("nothing was dropped; please report this"),
+            );
         }
         let base = ("base", before.to_text());
         self.write(&[], &[base], Some(before.sequence + 1))?;
@@ -650,8 +686,10 @@ fn refuse_copy(folder: &Path, meta: &BTreeMap<String, String>) -> Result<(), Sta
             "E0705",
             "this state folder is a copy, or was moved: it was made in another folder",
         )
-        .with_help("`mlinfra state fork` makes it a state of its own; all that it describes stays \
-             with the original")),
+        .with_help(
+            "`mlinfra state fork` makes it a state of its own; all that it describes stays \
+             with the original",
+        )),
     }
 }
 

@@ -68,7 +68,10 @@ pub fn faults_by_seed(
         let bytes = drawn.bytes();
         let number = u64::from(bytes[0]) << 8 | u64::from(bytes[1]);
         if number % 1_000 < per_thousand {
-            faults.insert(call, SimFault::ALL[usize::from(bytes[2]) % SimFault::ALL.len()]);
+            faults.insert(
+                call,
+                SimFault::ALL[usize::from(bytes[2]) % SimFault::ALL.len()],
+            );
         }
     }
     faults

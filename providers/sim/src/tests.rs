@@ -64,7 +64,11 @@ fn lost_calls_land_or_not_as_planned() {
         stale_reads: 2,
         ..Settings::default()
     });
-    let faults = [SimFault::LostLanded, SimFault::LostNotLanded, SimFault::LostLate(2)];
+    let faults = [
+        SimFault::LostLanded,
+        SimFault::LostNotLanded,
+        SimFault::LostLate(2),
+    ];
     sim.set_faults((0..).zip(faults).collect());
     let requests = ["a", "b", "c"].map(|name| request("discoverable", name, 1));
     for request in &requests {
@@ -83,7 +87,10 @@ fn lost_calls_land_or_not_as_planned() {
 #[test]
 fn long_work_is_polled_or_cancelled() {
     let sim = Sim::new(Settings::default());
-    sim.set_faults(BTreeMap::from([(0, SimFault::Long(2)), (1, SimFault::Long(2))]));
+    sim.set_faults(BTreeMap::from([
+        (0, SimFault::Long(2)),
+        (1, SimFault::Long(2)),
+    ]));
     let (first, second) = (request("named", "a", 1), request("named", "b", 1));
     for request in [&first, &second] {
         assert!(matches!(sim.begin(request), Ok(Begun::Accepted { .. })));

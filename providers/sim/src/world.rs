@@ -137,8 +137,14 @@ impl World {
             }
             return Ok(landed.answer());
         }
-        let natural = request.resource.properties.get("polls").and_then(Value::as_int);
-        let natural = natural.and_then(|polls| u32::try_from(polls).ok()).unwrap_or(0);
+        let natural = request
+            .resource
+            .properties
+            .get("polls")
+            .and_then(Value::as_int);
+        let natural = natural
+            .and_then(|polls| u32::try_from(polls).ok())
+            .unwrap_or(0);
         let (polls, end) = planned.unwrap_or((natural, End::Done));
         let unseen = match recovery_of(&request.resource.resource_type) {
             Recovery::Discoverable { .. } => stale_reads,
@@ -360,7 +366,10 @@ fn is_named(request: &Request) -> bool {
 
 fn digest_of(request: &Request) -> Digest {
     let resource = serde_json::to_string(&request.resource).expect("a resource is plain data");
-    Digest::of_parts([format!("{:?}", request.verb).as_bytes(), resource.as_bytes()])
+    Digest::of_parts([
+        format!("{:?}", request.verb).as_bytes(),
+        resource.as_bytes(),
+    ])
 }
 
 /// As this cloud keeps it: texts in lower case, lists sorted, a default filled in.

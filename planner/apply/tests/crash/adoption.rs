@@ -43,7 +43,14 @@ fn ctrl_c_leaves_accepted_work_and_attach_records_its_end() {
     let options = options(1, None);
     let quiet = |_| {};
     let interrupt = Interrupt::new();
-    let summary = attach(&mut store, 1, &world.providers, &options, &quiet, &interrupt);
+    let summary = attach(
+        &mut store,
+        1,
+        &world.providers,
+        &options,
+        &quiet,
+        &interrupt,
+    );
     assert_eq!(summary.expect("nobody has the lock").done, [address(0)]);
     assert_eq!(store.operations()[0].state, OperationState::Ended);
     assert!(store.snapshot().open.is_empty());
@@ -74,7 +81,9 @@ fn the_next_apply_cancels_what_is_no_longer_wanted() {
     drop(store);
     let mut other = training(9);
     let changed = other.get_mut(&address(0)).expect("it is wanted");
-    changed.properties.insert("region".into(), Value::text("US"));
+    changed
+        .properties
+        .insert("region".into(), Value::text("US"));
     assert_eq!(world.converge(&other, &options(1, None)), Ok(1));
     assert_eq!(world.sim.begins(), 3);
 }
@@ -95,7 +104,13 @@ fn recovering_says_where_things_stand() {
     let mut store = world.open(None).expect("sound");
     leave_accepted(&world, &mut store, &training(9));
     let (options, quiet) = (options(1, None), |_| {});
-    let found = recover(&mut store, &world.providers, &options, &quiet, &Interrupt::new());
+    let found = recover(
+        &mut store,
+        &world.providers,
+        &options,
+        &quiet,
+        &Interrupt::new(),
+    );
     let found = found.expect("nobody has the lock");
     assert_eq!(found, [(address(0), mlinfra_apply::Recovered::Running)]);
     assert!(store.is_locked());
@@ -141,7 +156,13 @@ fn a_teammate_gets_the_lock_while_long_work_runs() {
             std::thread::sleep(Duration::from_millis(1));
         }
         // Its executor lives, so it is neither closed nor followed.
-        let found = recover(&mut teammate, &world.providers, options, &|_| {}, &interrupt);
+        let found = recover(
+            &mut teammate,
+            &world.providers,
+            options,
+            &|_| {},
+            &interrupt,
+        );
         assert_eq!(found.expect("it has the lock"), []);
         assert_eq!(teammate.operations()[0].state, OperationState::Waiting);
         teammate.unlock().expect("nothing is staged");

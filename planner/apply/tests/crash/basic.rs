@@ -50,16 +50,22 @@ fn a_refusal_blocks_what_needs_it_and_nothing_else() {
     let mut desired = chain();
     let apart = node(3, "named", 0, &[]);
     desired.insert(apart.address.clone(), apart);
-    world.sim.set_faults(BTreeMap::from([(0, SimFault::Refused)]));
+    world
+        .sim
+        .set_faults(BTreeMap::from([(0, SimFault::Refused)]));
     let mut store = world.open(None).expect("sound");
     let options = Options {
         schedule: Schedule::Threads,
         parallel: 1,
         ..options(1, None)
     };
-    let (_, summary) = world.apply_once(&mut store, &desired, &options).expect("it starts");
+    let (_, summary) = world
+        .apply_once(&mut store, &desired, &options)
+        .expect("it starts");
     assert_eq!(summary.done, [address(3)]);
-    assert!(matches!(&summary.failed[..], [(failed, Fault::Refused { .. })] if *failed == address(0)));
+    assert!(
+        matches!(&summary.failed[..], [(failed, Fault::Refused { .. })] if *failed == address(0))
+    );
     assert_eq!(summary.blocked.len(), 2);
     let operation = &store.operations()[0];
     assert_eq!(operation.state, OperationState::Ended);
@@ -76,7 +82,9 @@ fn every_fault_is_lived_through_by_threads_too() {
                 stale_reads: 2,
                 ..Settings::default()
             });
-            world.sim.set_faults((0..3).map(|call| (call, fault)).collect());
+            world
+                .sim
+                .set_faults((0..3).map(|call| (call, fault)).collect());
             let options = Options {
                 schedule: Schedule::Threads,
                 parallel,
@@ -94,22 +102,32 @@ fn what_can_not_be_proved_is_left_to_a_person() {
     let desired: Desired = [node(0, "none", 0, &[]), node(1, "named", 0, &[0])]
         .map(|one| (one.address.clone(), one))
         .into();
-    world.sim.set_faults(BTreeMap::from([(0, SimFault::LostLanded)]));
+    world
+        .sim
+        .set_faults(BTreeMap::from([(0, SimFault::LostLanded)]));
     let mut store = world.open(None).expect("sound");
-    let (_, summary) = world.apply_once(&mut store, &desired, &options(1, None)).expect("starts");
+    let (_, summary) = world
+        .apply_once(&mut store, &desired, &options(1, None))
+        .expect("starts");
     assert_eq!((summary.failed.len(), summary.blocked.len()), (1, 1));
     // However often it is tried: it is made once, and stays in doubt.
-    let (_, summary) = world.apply_once(&mut store, &desired, &options(1, None)).expect("starts");
+    let (_, summary) = world
+        .apply_once(&mut store, &desired, &options(1, None))
+        .expect("starts");
     assert_eq!((summary.failed.len(), summary.blocked.len()), (0, 2));
     assert_eq!(world.sim.begins(), 1);
     let open = store.snapshot().open[&address(0)].clone();
     let handle = world.sim.live()[0].handle.clone();
     store.lock(&holder()).expect("free");
-    store.decide(&open.token, Some(handle), "ada@here").expect("it is open");
+    store
+        .decide(&open.token, Some(handle), "ada@here")
+        .expect("it is open");
     drop(store);
     // Adopted without outputs, so what needs one is blocked, and says so.
     let mut store = world.open(None).expect("sound");
-    let (_, summary) = world.apply_once(&mut store, &desired, &options(1, None)).expect("starts");
+    let (_, summary) = world
+        .apply_once(&mut store, &desired, &options(1, None))
+        .expect("starts");
     assert_eq!(summary.blocked.len(), 1);
     assert!(store.snapshot().open.is_empty());
 }
@@ -119,7 +137,9 @@ fn a_plan_for_another_serial_is_refused() {
     let world = World::new(Settings::default());
     let mut store = world.open(None).expect("sound");
     let stale = plan(&chain(), store.snapshot());
-    world.apply_once(&mut store, &chain(), &options(1, None)).expect("it starts");
+    world
+        .apply_once(&mut store, &chain(), &options(1, None))
+        .expect("it starts");
     let again = apply(
         &mut store,
         &stale,
@@ -144,7 +164,14 @@ fn on_disk_with_threads_and_events() {
     let plan = plan(&chain(), store.snapshot());
     let hear = |event| told.lock().expect("no panic holds this").push(event);
     let interrupt = Interrupt::new();
-    let summary = apply(&mut store, &plan, &world.providers, &options, &hear, &interrupt);
+    let summary = apply(
+        &mut store,
+        &plan,
+        &world.providers,
+        &options,
+        &hear,
+        &interrupt,
+    );
     let summary = summary.expect("it starts");
     assert!(summary.is_ok() && summary.done.len() == 3, "{summary:?}");
     drop(store);

@@ -51,6 +51,9 @@ fn broken_rules_are_noticed() {
         Rule::DoubtNotDropped,
     ] {
         let found = notices(rule);
-        println!("{rule:?} broken: {}", found.lines().next().unwrap_or_default());
+        println!(
+            "{rule:?} broken: {}",
+            found.lines().next().unwrap_or_default()
+        );
     }
 }

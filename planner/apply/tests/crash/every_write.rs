@@ -122,7 +122,9 @@ fn kill_at_every_write(
 ) -> Result<(), String> {
     let whole = live(base, broken)?;
     let faults: Vec<Option<SimFault>> = match depth.every_fault {
-        true => std::iter::once(None).chain(SimFault::ALL.map(Some)).collect(),
+        true => std::iter::once(None)
+            .chain(SimFault::ALL.map(Some))
+            .collect(),
         false => vec![None, Some(SimFault::ALL[turn % SimFault::ALL.len()])],
     };
     for (index, fault) in faults.iter().enumerate() {
@@ -136,7 +138,9 @@ fn kill_at_every_write(
                 fault: fault.map(|fault| (call, fault)),
                 ..base.clone()
             };
-            let writes = live(&faulted, broken).map_err(|why| told(&faulted, &why))?.writes;
+            let writes = live(&faulted, broken)
+                .map_err(|why| told(&faulted, &why))?
+                .writes;
             for at in 0..writes {
                 let turned = (at as usize + turn + index) % 2 == 1;
                 for written in [false, true] {
@@ -151,7 +155,11 @@ fn kill_at_every_write(
                     let case = Case {
                         crash: Some(WriteFault { at, written }),
                         second: depth.twice.then_some(second),
-                        target: if nothing { Desired::new() } else { base.target.clone() },
+                        target: if nothing {
+                            Desired::new()
+                        } else {
+                            base.target.clone()
+                        },
                         ..faulted.clone()
                     };
                     let lived = live(&case, broken).map_err(|why| told(&case, &why))?;
@@ -171,7 +179,10 @@ fn kill_at_every_write(
 /// A failing case as one can type it in again.
 fn told(case: &Case, why: &str) -> String {
     let needs = |(address, resource): (&mlinfra_api::Address, &mlinfra_api::Resource)| {
-        format!("{address}:{}{:?}", resource.resource_type, resource.depends_on)
+        format!(
+            "{address}:{}{:?}",
+            resource.resource_type, resource.depends_on
+        )
     };
     let graph: Vec<String> = case.desired.iter().map(needs).collect();
     let (fault, crash, second) = (case.fault, case.crash, case.second);
@@ -185,10 +196,7 @@ fn told(case: &Case, why: &str) -> String {
 }
 
 /// The suite: shapes and how deep to look at each.
-pub(crate) fn suite(
-    shapes: &[(Shape, Depth)],
-    broken: Option<Rule>,
-) -> Result<Coverage, String> {
+pub(crate) fn suite(shapes: &[(Shape, Depth)], broken: Option<Rule>) -> Result<Coverage, String> {
     let coverage = Mutex::new(Coverage::default());
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(None);
@@ -261,7 +269,11 @@ pub(crate) fn shapes_up_to(nodes: usize) -> Vec<(Shape, Depth)> {
     };
     let mut shapes = Vec::new();
     for count in 1..=nodes.min(5) {
-        shapes.extend(shapes::all(count).into_iter().map(|one| (one, depth_of(count))));
+        shapes.extend(
+            shapes::all(count)
+                .into_iter()
+                .map(|one| (one, depth_of(count))),
+        );
     }
     if nodes >= 6 {
         let some = shapes::some_of_six(40);
@@ -292,7 +304,10 @@ impl Coverage {
     }
 
     fn count(&self, record: &'static str, written: bool, word: &'static str) -> usize {
-        self.cells.get(&(record, written, word)).copied().unwrap_or(0)
+        self.cells
+            .get(&(record, written, word))
+            .copied()
+            .unwrap_or(0)
     }
 }
 
@@ -302,7 +317,11 @@ fn killed_at_every_write_with_every_fault_it_converges() {
     let shapes = shapes_up_to(6);
     let coverage = suite(&shapes, None).unwrap_or_else(|why| panic!("{why}"));
     coverage.print();
-    println!("{} shapes in {:.1} s", shapes.len(), start.elapsed().as_secs_f64());
+    println!(
+        "{} shapes in {:.1} s",
+        shapes.len(),
+        start.elapsed().as_secs_f64()
+    );
     let recorded = [
         "operation started",
         "started",
@@ -314,15 +333,25 @@ fn killed_at_every_write_with_every_fault_it_converges() {
         for fault in SimFault::ALL {
             for written in [false, true] {
                 let count = coverage.count(record, written, fault.word());
-                assert!(count >= 20, "{record} × {} × {written}: {count}", fault.word());
+                assert!(
+                    count >= 20,
+                    "{record} × {} × {written}: {count}",
+                    fault.word()
+                );
             }
         }
     }
     for record in ["lost", "found", "proved absent", "failed", "blocked"] {
         let of = |written| {
             let all = SimFault::ALL.iter().map(|fault| fault.word());
-            all.map(|word| coverage.count(record, written, word)).sum::<usize>()
+            all.map(|word| coverage.count(record, written, word))
+                .sum::<usize>()
         };
-        assert!(of(false) >= 20 && of(true) >= 20, "{record}: {} {}", of(false), of(true));
+        assert!(
+            of(false) >= 20 && of(true) >= 20,
+            "{record}: {} {}",
+            of(false),
+            of(true)
+        );
     }
 }

@@ -22,12 +22,22 @@ pub(crate) fn all(nodes: usize) -> Vec<Shape> {
 pub(crate) fn some_of_six(drawn: u32) -> Vec<Shape> {
     let mut shapes = vec![
         vec![vec![]; 6],
-        (0_usize..6).map(|n| n.checked_sub(1).into_iter().collect()).collect(),
-        (0..6).map(|n| if n == 0 { vec![] } else { vec![0] }).collect(),
-        (0..6).map(|n| if n == 5 { (0..5).collect() } else { vec![] }).collect(),
+        (0_usize..6)
+            .map(|n| n.checked_sub(1).into_iter().collect())
+            .collect(),
+        (0..6)
+            .map(|n| if n == 0 { vec![] } else { vec![0] })
+            .collect(),
+        (0..6)
+            .map(|n| if n == 5 { (0..5).collect() } else { vec![] })
+            .collect(),
         (0..6).map(|n| (0..n).collect()).collect(),
-        (0..6).map(|n| if n < 3 { vec![] } else { vec![0, 1, 2] }).collect(),
-        (0_usize..6).map(|n| if n == 0 { vec![] } else { vec![(n - 1) / 2] }).collect(),
+        (0..6)
+            .map(|n| if n < 3 { vec![] } else { vec![0, 1, 2] })
+            .collect(),
+        (0_usize..6)
+            .map(|n| if n == 0 { vec![] } else { vec![(n - 1) / 2] })
+            .collect(),
         vec![vec![], vec![0], vec![0], vec![1, 2], vec![3], vec![3]],
         vec![vec![], vec![0], vec![1], vec![], vec![3], vec![4]],
     ];
@@ -80,7 +90,12 @@ fn ordered(nodes: usize, bits: u64) -> Shape {
         let next = (0..nodes).find(is_free).expect("the graph has no cycle");
         order.push(next);
     }
-    let place = |old: usize| order.iter().position(|one| *one == old).expect("all are placed");
+    let place = |old: usize| {
+        order
+            .iter()
+            .position(|one| *one == old)
+            .expect("all are placed")
+    };
     let needs_of = |to: &usize| {
         let mut below: Vec<usize> = (0..nodes).filter(|a| needs(*a, *to)).map(place).collect();
         below.sort_unstable();

@@ -9,7 +9,8 @@ use mlinfra_api::{
     Request, Resource, ResourceState, Snapshot, Value, Verb,
 };
 use mlinfra_apply::{
-    ApplyFault, Interrupt, Moment, Options, Providers, Schedule, Summary, Timings, apply, finish, recover,
+    ApplyFault, Interrupt, Moment, Options, Providers, Schedule, Summary, Timings, apply, finish,
+    recover,
 };
 use mlinfra_plan::{Action, PLAN_FORMAT, Plan};
 use mlinfra_sim::Sim;
@@ -76,7 +77,10 @@ pub(crate) fn plan(desired: &Desired, snapshot: &Snapshot) -> Plan {
             _ => Verb::Create,
         };
         let needs = resource.depends_on.iter();
-        let after = needs.filter_map(|need| numbers.get(need)).copied().collect();
+        let after = needs
+            .filter_map(|need| numbers.get(need))
+            .copied()
+            .collect();
         numbers.insert(address.clone(), actions.len());
         if let Some(state) = standing.filter(|_| replace) {
             old.push((state, actions.len()));
@@ -92,10 +96,18 @@ pub(crate) fn plan(desired: &Desired, snapshot: &Snapshot) -> Plan {
     }
     let all = 0..actions.len();
     for (state, _) in old {
-        actions.push(removal(state, Some(state.incarnation), all.clone().collect()));
+        actions.push(removal(
+            state,
+            Some(state.incarnation),
+            all.clone().collect(),
+        ));
     }
     for state in &snapshot.deposed {
-        actions.push(removal(state, Some(state.incarnation), all.clone().collect()));
+        actions.push(removal(
+            state,
+            Some(state.incarnation),
+            all.clone().collect(),
+        ));
     }
     let mut gone: Vec<&ResourceState> = snapshot
         .resources
@@ -105,9 +117,13 @@ pub(crate) fn plan(desired: &Desired, snapshot: &Snapshot) -> Plan {
     let mut deleted: BTreeMap<Address, usize> = BTreeMap::new();
     while !gone.is_empty() {
         let is_needed = |address: &Address, among: &[&ResourceState]| {
-            among.iter().any(|one| one.resource.depends_on.contains(address))
+            among
+                .iter()
+                .any(|one| one.resource.depends_on.contains(address))
         };
-        let free = gone.iter().position(|one| !is_needed(&one.resource.address, &gone));
+        let free = gone
+            .iter()
+            .position(|one| !is_needed(&one.resource.address, &gone));
         let state = gone.remove(free.expect("the recorded graph has no cycle"));
         let above = deleted.iter().filter(|(address, _)| {
             let above = snapshot.resources.get(*address);
@@ -150,7 +166,10 @@ fn in_order(desired: &Desired) -> Vec<Address> {
         let is_free = |(address, resource): &(&Address, &Resource)| {
             !placed.contains(*address) && resource.depends_on.iter().all(|a| placed.contains(a))
         };
-        let (address, _) = desired.iter().find(is_free).expect("no cycle, and nothing missing");
+        let (address, _) = desired
+            .iter()
+            .find(is_free)
+            .expect("no cycle, and nothing missing");
         placed.insert(address.clone());
         order.push(address.clone());
     }
@@ -254,7 +273,12 @@ impl World {
         if self.sim.duplicates() > 0 {
             return Err(format!("{} made twice", self.sim.duplicates()));
         }
-        let live: Vec<_> = self.sim.live().into_iter().map(|one| (one.address, one.handle)).collect();
+        let live: Vec<_> = self
+            .sim
+            .live()
+            .into_iter()
+            .map(|one| (one.address, one.handle))
+            .collect();
         let recorded: Vec<_> = store
             .snapshot()
             .resources
@@ -265,10 +289,16 @@ impl World {
             return Err(format!("there is {live:?}, but recorded is {recorded:?}"));
         }
         for (address, resource) in desired {
-            let handle = store.snapshot().resources.get(address).map(|state| &state.handle);
+            let handle = store
+                .snapshot()
+                .resources
+                .get(address)
+                .map(|state| &state.handle);
             let real = handle.and_then(|handle| self.sim.properties(handle));
             let region = |of: &BTreeMap<String, Value>| {
-                of.get("region").and_then(Value::as_text).map(str::to_lowercase)
+                of.get("region")
+                    .and_then(Value::as_text)
+                    .map(str::to_lowercase)
             };
             if real.is_some_and(|real| region(&real) != region(&resource.properties)) {
                 return Err(format!("{address} is not as it is wanted"));
@@ -307,9 +337,12 @@ impl Witness {
         let store = Store::open_in_memory(&self.memory, None).map_err(|e| e.to_string())?;
         let address = &request.resource.address;
         let call = store.replayed().calls.get(&request.token);
-        let call = call.ok_or_else(|| format!("{address}: called before its intent was durable"))?;
+        let call =
+            call.ok_or_else(|| format!("{address}: called before its intent was durable"))?;
         if call.started.resource != request.resource {
-            return Err(format!("{address}: called with another request than intended"));
+            return Err(format!(
+                "{address}: called with another request than intended"
+            ));
         }
         for need in &request.resource.depends_on {
             let is_made = store.snapshot().resources.contains_key(need);

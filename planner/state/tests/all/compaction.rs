@@ -37,7 +37,9 @@ fn a_reader_that_was_open_meanwhile_reads_on() {
     let mut reader = Store::open(&folder).expect("sound");
     store.lock(&holder()).expect("free");
     store.compact().expect("the disk is fine");
-    store.commit(vec![crate::support::begin(2)]).expect("locked");
+    store
+        .commit(vec![crate::support::begin(2)])
+        .expect("locked");
     reader.reload().expect("sound");
     assert_eq!(reader.replayed(), store.replayed());
 }

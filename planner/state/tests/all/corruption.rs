@@ -38,7 +38,8 @@ fn damage(
         for leftover in ["state.db-wal", "state.db-shm"] {
             drop(fs::remove_file(folder.join(leftover)));
         }
-        *met.entry(how.map_err(|why| format!("{name} {number}: {why}"))?).or_default() += 1;
+        *met.entry(how.map_err(|why| format!("{name} {number}: {why}"))?)
+            .or_default() += 1;
     }
     write_over(&path, &whole);
     match meet(folder, sound, rule)? {
@@ -69,7 +70,9 @@ fn flips(whole: &[u8], step: usize) -> impl Iterator<Item = Vec<u8>> + '_ {
 }
 
 fn prefixes(whole: &[u8], step: usize) -> impl Iterator<Item = Vec<u8>> + '_ {
-    (0..whole.len()).step_by(step).map(|end| whole[..end].to_vec())
+    (0..whole.len())
+        .step_by(step)
+        .map(|end| whole[..end].to_vec())
 }
 
 /// A filled state with everything in the database file itself, and what it holds.
@@ -77,7 +80,10 @@ fn sound_state(folder: &Path) -> Replayed {
     let store = filled(folder).expect("an empty folder");
     let sound = store.replayed().clone();
     drop(store);
-    assert!(!folder.join("state.db-wal").exists(), "closing leaves one file");
+    assert!(
+        !folder.join("state.db-wal").exists(),
+        "closing leaves one file"
+    );
     sound
 }
 
@@ -89,7 +95,10 @@ fn every_flipped_byte_is_refused_or_harmless() {
     let database = fs::read(folder.join("state.db")).expect("it is there");
     let met = damage(&folder, "state.db", flips(&database, step()), &sound, None);
     let met = met.unwrap_or_else(|why| panic!("{why}"));
-    println!("state.db, {} bytes flipped: {met:?}", database.len().div_ceil(step()));
+    println!(
+        "state.db, {} bytes flipped: {met:?}",
+        database.len().div_ceil(step())
+    );
     assert!(met["E0703"] > 100, "{met:?}");
     let head = fs::read(folder.join("head")).expect("it is there");
     let met = damage(&folder, "head", flips(&head, 1), &sound, None);
@@ -98,7 +107,13 @@ fn every_flipped_byte_is_refused_or_harmless() {
     assert!(!met.contains_key("same"), "{met:?}");
     // With the chain unchecked, a changed record goes through.
     let broken = Some(Rule::Chain);
-    let met = damage(&folder, "state.db", flips(&database, step()), &sound, broken);
+    let met = damage(
+        &folder,
+        "state.db",
+        flips(&database, step()),
+        &sound,
+        broken,
+    );
     assert!(met.is_err(), "{met:?}");
 }
 
@@ -111,7 +126,10 @@ fn every_prefix_is_refused() {
         let whole = fs::read(folder.join(name)).expect("it is there");
         let met = damage(&folder, name, prefixes(&whole, step), &sound, None);
         let met = met.unwrap_or_else(|why| panic!("{why}"));
-        println!("{name}, cut at every {step}th of {} bytes: {met:?}", whole.len());
+        println!(
+            "{name}, cut at every {step}th of {} bytes: {met:?}",
+            whole.len()
+        );
         assert!(!met.contains_key("same"), "{met:?}");
     }
 }
@@ -125,7 +143,9 @@ fn a_cut_log_is_told_as_lost_records() {
     let mut store = Store::open(&folder).expect("sound");
     store.lock(&holder()).expect("free");
     for operation in 2..6 {
-        store.commit(vec![begin(operation), crate::support::end(operation)]).expect("locked");
+        store
+            .commit(vec![begin(operation), crate::support::end(operation)])
+            .expect("locked");
     }
     let sound = store.replayed().clone();
     // A kill leaves the log: copied here while the store is open, put in place once it is closed.

@@ -41,7 +41,10 @@ fn what_is_written_is_read_back() {
     assert_eq!(*key, Value::Secret(Secret::new(MARKER)));
     assert_eq!(again.snapshot().open.len(), 2);
     assert_eq!(again.operations()[0].actions.len(), 3);
-    assert_eq!(code_of(Store::create(&folder, "credit", "default")), "E0713");
+    assert_eq!(
+        code_of(Store::create(&folder, "credit", "default")),
+        "E0713"
+    );
 }
 
 #[test]
@@ -49,7 +52,13 @@ fn files_are_for_their_owner_alone() {
     let (_parent, folder) = place();
     let mut store = filled(&folder).expect("an empty folder");
     store.lock(&holder()).expect("free");
-    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    let mode = |path: &Path| {
+        fs::metadata(path)
+            .expect("it is there")
+            .permissions()
+            .mode()
+            & 0o777
+    };
     assert_eq!(mode(&folder), 0o700);
     for entry in fs::read_dir(&folder).expect("a folder") {
         let path = entry.expect("readable").path();
@@ -144,7 +153,10 @@ fn a_contradiction_stops_work_and_is_shown() {
     assert_eq!(code_of(Store::open(&folder)), "E0710");
     let mut shown = Store::open_unchecked(&folder).expect("it can be read");
     assert_eq!(shown.snapshot().open.len(), 3);
-    assert_eq!(shown.lock(&holder()).map_err(|fault| fault.code), Err("E0710"));
+    assert_eq!(
+        shown.lock(&holder()).map_err(|fault| fault.code),
+        Err("E0710")
+    );
     // With the rule broken, work would go on.
     let mut careless = Store::open_with(&folder, Some(Rule::Integrity)).expect("not checked");
     assert!(careless.lock(&holder()).is_ok());
@@ -156,16 +168,25 @@ fn an_illegal_record_is_never_written() {
     let mut store = filled(&folder).expect("an empty folder");
     store.lock(&holder()).expect("free");
     let outcome = action(1, 0, "made", ActionEvent::Cancelled);
-    assert_eq!(store.stage(outcome).map_err(|fault| fault.code), Err("E0710"));
+    assert_eq!(
+        store.stage(outcome).map_err(|fault| fault.code),
+        Err("E0710")
+    );
     drop(store);
     assert_eq!(code_of(Store::open(&folder)), "fine");
 }
 
 /// Whether the marker is in any file of the folder.
 fn leaks(folder: &Path) -> bool {
-    let files = fs::read_dir(folder).expect("a folder").filter_map(Result::ok);
+    let files = fs::read_dir(folder)
+        .expect("a folder")
+        .filter_map(Result::ok);
     let mut contents = files.filter_map(|entry| fs::read(entry.path()).ok());
-    contents.any(|bytes| bytes.windows(MARKER.len()).any(|part| part == MARKER.as_bytes()))
+    contents.any(|bytes| {
+        bytes
+            .windows(MARKER.len())
+            .any(|part| part == MARKER.as_bytes())
+    })
 }
 
 #[test]
@@ -178,14 +199,19 @@ fn secrets_are_sealed() {
     drop(store);
     let store = Store::open(&folder).expect("sound");
     let made = &store.snapshot().resources[&address("made")];
-    assert_eq!(made.resource.properties["key"], Value::Secret(Secret::new(MARKER)));
+    assert_eq!(
+        made.resource.properties["key"],
+        Value::Secret(Secret::new(MARKER))
+    );
     drop(store);
     // With the rule broken, the same look finds the marker.
     let mut careless = Store::open_with(&folder, Some(Rule::Sealing)).expect("sound");
     careless.lock(&holder()).expect("free");
     let lineage = careless.snapshot().lineage.clone();
     let event = ActionEvent::Started(Box::new(started(&lineage, "leak", 1)));
-    careless.commit(vec![begin(2), action(2, 0, "leak", event)]).expect("locked");
+    careless
+        .commit(vec![begin(2), action(2, 0, "leak", event)])
+        .expect("locked");
     assert!(leaks(&folder));
 }
 
@@ -199,7 +225,9 @@ fn another_key_opens_nothing() {
     let shown = Store::open_unchecked(&folder).expect("it can be read");
     let made = &shown.snapshot().resources[&address("made")];
     assert!(matches!(made.resource.properties["key"], Value::Unknown(_)));
-    mlinfra_seal::SealKey::generate().write_new(&key).expect("a free name");
+    mlinfra_seal::SealKey::generate()
+        .write_new(&key)
+        .expect("a free name");
     assert_eq!(code_of(Store::open(&folder)), "E0711");
 }
 
