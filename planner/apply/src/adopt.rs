@@ -1,9 +1,13 @@
 //! What earlier operations left running: followed where it is still wanted, cancelled where not.
 
-use mlinfra_api::{Fault, Request, Resource};
-use mlinfra_state::{Call, Replayed, Rule};
+use mlinfra_api::{Address, Fault, Request, Resource, Verb};
+use mlinfra_state::{ActionState, Call, Replayed, Rule};
 
-use crate::flight::Flight;
+use crate::event::{Event, without_secrets};
+use crate::executor::{Node, Run, Status};
+use crate::finish::finish;
+use crate::flight::{End, Flight};
+use crate::hands::Ask;
 use crate::options::{ApplyFault, Providers};
 
 /// The request of an open call, made again from its intent.
@@ -69,4 +73,92 @@ pub(crate) fn stuck_fault(reason: &str) -> Fault {
         format!("nobody can tell whether the call took effect: {reason}"),
     )
     .with_help("look whether the thing exists; it is left alone until that is decided")
+}
+
+impl Run<'_, '_> {
+    /// Follows what earlier operations left running where it is still wanted; asks the rest to stop.
+    pub(crate) fn take_over(&mut self) -> Result<(), ApplyFault> {
+        let calls: Vec<Call> = self
+            .engine
+            .store
+            .replayed()
+            .calls
+            .values()
+            .cloned()
+            .collect();
+        for call in calls {
+            let replayed = self.engine.store.replayed();
+            let broken = self.engine.options.broken;
+            let mut flight = flight_of(replayed, &call, self.providers, broken)?;
+            if flight.state != ActionState::Running {
+                continue;
+            }
+            let address = flight.address.clone();
+            let first = self
+                .nodes
+                .iter()
+                .position(|node| node.action.address == address);
+            match first.filter(|number| self.is_wanted(*number, &call)) {
+                Some(number) => {
+                    self.engine.tell(Event::Accepted { address });
+                    let id = self.engine.follow(flight, Ask::Poll);
+                    self.nodes[number].status = Status::Flying;
+                    self.ready.remove(&number);
+                    self.pilots.insert(id, number);
+                }
+                None => {
+                    flight.cancelled = true;
+                    let id = self.engine.follow(flight, Ask::Cancel);
+                    self.in_the_way.insert(address, id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an action is what an open call does already.
+    fn is_wanted(&self, number: usize, call: &Call) -> bool {
+        let action = self.nodes[number].action;
+        if action.verb != call.started.verb {
+            return false;
+        }
+        if action.verb == Verb::Delete {
+            let target = self.target(action).map(|state| state.incarnation);
+            return target == call.started.prior;
+        }
+        let recorded = |address: &Address| self.engine.recorded(address);
+        let sent = &call.started.resource;
+        is_same(&action.resource, sent)
+            || finish(&action.resource, &recorded).is_ok_and(|wanted| is_same(&wanted, sent))
+    }
+
+    /// What stood in the way of an address has ended.
+    pub(crate) fn on_cancelled(&mut self, flight: &Flight, end: &End) {
+        let address = flight.address.clone();
+        match end {
+            End::Silent => {
+                self.summary.left.push(address);
+                return;
+            }
+            End::Done(outputs) => self.engine.tell(Event::Done {
+                address: address.clone(),
+                verb: flight.request.verb,
+                outputs: without_secrets(outputs),
+            }),
+            _ => self.engine.tell(Event::Cancelled {
+                address: address.clone(),
+            }),
+        }
+        self.in_the_way.remove(&address);
+        if !matches!(end, End::Done(_)) {
+            return;
+        }
+        // It finished first. What was planned for the address did not reckon with that, unless it
+        // only deletes what stands there.
+        let here = |node: &Node<'_>| node.action.address == address;
+        let first = self.nodes.iter().position(here);
+        if let Some(number) = first.filter(|n| self.nodes[*n].action.verb != Verb::Delete) {
+            self.nodes[number].overtaken = true;
+        }
+    }
 }

@@ -32,6 +32,7 @@ pub(crate) struct Engine<'a> {
     pub(crate) moved: bool,
     pub(crate) log: Option<EventLog>,
     hands: Hands,
+    interrupt: Interrupt,
     events: &'a (dyn Fn(Event) + Sync),
     next_flight: u64,
     timers: BTreeSet<(Duration, u64)>,
@@ -79,6 +80,7 @@ impl<'a> Engine<'a> {
             moved: false,
             log: None,
             hands,
+            interrupt: Interrupt::new(),
             events,
             next_flight: 0,
             timers: BTreeSet::new(),
@@ -223,6 +225,7 @@ impl<'a> Engine<'a> {
         interrupt: &Interrupt,
         may_free_lock: bool,
     ) -> Result<Vec<Landing>, StateFault> {
+        self.interrupt = interrupt.clone();
         self.settle()?;
         if may_free_lock {
             self.free_lock_if_quiet()?;
@@ -479,7 +482,7 @@ impl<'a> Engine<'a> {
         loop {
             match self.store.lock(&self.options.holder) {
                 Ok(()) => break,
-                Err(fault) if fault.busy => {
+                Err(fault) if fault.busy && !self.interrupt.is_final() => {
                     std::thread::sleep(Duration::from_millis(LOOK_MILLISECONDS));
                 }
                 Err(fault) => return Err(fault),

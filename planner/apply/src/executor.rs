@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mlinfra_api::{Address, Fault, Recovery, Request, ResourceState, Token, Verb};
-use mlinfra_plan::{Action, Answer, Plan, Question};
+use mlinfra_plan::{Action, Plan};
 use mlinfra_state::{
-    ActionEvent, ActionState, Call, Lock, OperationEvent, Record, Rule, Started, Store,
-    operation_name,
+    ActionEvent, ActionState, Lock, OperationEvent, Record, Rule, Started, Store, operation_name,
 };
 
-use crate::adopt::{flight_of, is_same, no_provider, stuck_fault};
+use crate::adopt::{no_provider, stuck_fault};
 use crate::engine::{Engine, Landing, digest_of};
 use crate::event::{BlockReason, Event, without_secrets};
+use crate::facts;
 use crate::finish::finish;
 use crate::flight::{End, Flight};
-use crate::hands::{Ask, Facts};
+use crate::hands::Facts;
 use crate::interrupt::Interrupt;
 use crate::log::EventLog;
 use crate::options::{ApplyFault, Options, Providers, Summary};
@@ -126,36 +126,36 @@ fn has_running(store: &Store) -> bool {
 }
 
 /// An operation under way.
-struct Run<'a, 'e> {
-    engine: Engine<'e>,
-    providers: &'a Providers,
-    interrupt: &'a Interrupt,
-    nodes: Vec<Node<'a>>,
-    ready: BTreeSet<usize>,
+pub(crate) struct Run<'a, 'e> {
+    pub(crate) engine: Engine<'e>,
+    pub(crate) providers: &'a Providers,
+    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) nodes: Vec<Node<'a>>,
+    pub(crate) ready: BTreeSet<usize>,
     /// Which action a flight is for; none for one that is only cancelled.
-    pilots: BTreeMap<u64, usize>,
+    pub(crate) pilots: BTreeMap<u64, usize>,
     /// Which action asks its facts again.
     rechecks: BTreeMap<u64, usize>,
     /// Calls of earlier operations that must end first, by address.
-    in_the_way: BTreeMap<Address, u64>,
+    pub(crate) in_the_way: BTreeMap<Address, u64>,
     facts: BTreeMap<Address, Facts>,
-    summary: Summary,
+    pub(crate) summary: Summary,
     stopping: bool,
 }
 
-struct Node<'a> {
-    action: &'a Action,
+pub(crate) struct Node<'a> {
+    pub(crate) action: &'a Action,
     waits: usize,
     dependents: Vec<usize>,
-    status: Status,
+    pub(crate) status: Status,
     starts: u32,
     rechecked: bool,
     /// A call that stood in the way finished before it could be cancelled.
-    overtaken: bool,
+    pub(crate) overtaken: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
+pub(crate) enum Status {
     Pending,
     Rechecking,
     Flying,
@@ -192,7 +192,7 @@ impl<'a, 'e> Run<'a, 'e> {
             ..Summary::default()
         };
         Run {
-            facts: facts_by_address(plan),
+            facts: facts::facts_by_address(plan),
             engine,
             providers,
             interrupt,
@@ -204,62 +204,6 @@ impl<'a, 'e> Run<'a, 'e> {
             summary,
             stopping: false,
         }
-    }
-
-    /// Follows what earlier operations left running where it is still wanted; asks the rest to stop.
-    fn take_over(&mut self) -> Result<(), ApplyFault> {
-        let calls: Vec<Call> = self
-            .engine
-            .store
-            .replayed()
-            .calls
-            .values()
-            .cloned()
-            .collect();
-        for call in calls {
-            let replayed = self.engine.store.replayed();
-            let broken = self.engine.options.broken;
-            let mut flight = flight_of(replayed, &call, self.providers, broken)?;
-            if flight.state != ActionState::Running {
-                continue;
-            }
-            let address = flight.address.clone();
-            let first = self
-                .nodes
-                .iter()
-                .position(|node| node.action.address == address);
-            match first.filter(|number| self.is_wanted(*number, &call)) {
-                Some(number) => {
-                    self.engine.tell(Event::Accepted { address });
-                    let id = self.engine.follow(flight, Ask::Poll);
-                    self.nodes[number].status = Status::Flying;
-                    self.ready.remove(&number);
-                    self.pilots.insert(id, number);
-                }
-                None => {
-                    flight.cancelled = true;
-                    let id = self.engine.follow(flight, Ask::Cancel);
-                    self.in_the_way.insert(address, id);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether an action is what an open call does already.
-    fn is_wanted(&self, number: usize, call: &Call) -> bool {
-        let action = self.nodes[number].action;
-        if action.verb != call.started.verb {
-            return false;
-        }
-        if action.verb == Verb::Delete {
-            let target = self.target(action).map(|state| state.incarnation);
-            return target == call.started.prior;
-        }
-        let recorded = |address: &Address| self.engine.recorded(address);
-        let sent = &call.started.resource;
-        is_same(&action.resource, sent)
-            || finish(&action.resource, &recorded).is_ok_and(|wanted| is_same(&wanted, sent))
     }
 
     fn go(&mut self) -> Result<(), ApplyFault> {
@@ -384,7 +328,7 @@ impl<'a, 'e> Run<'a, 'e> {
     }
 
     /// What a call replaces, changes or deletes.
-    fn target(&self, action: &Action) -> Option<&ResourceState> {
+    pub(crate) fn target(&self, action: &Action) -> Option<&ResourceState> {
         let replayed = self.engine.store.replayed();
         match action.deposed {
             Some(incarnation) => replayed.prior(&action.address, Some(incarnation)),
@@ -473,13 +417,8 @@ impl<'a, 'e> Run<'a, 'e> {
             self.ready.insert(number);
             return Ok(());
         };
-        let question = facts.and_then(|facts| facts.get(index).map(|(asked, _)| asked.clone()));
-        let message = match question {
-            Some(Question::File { path }) => format!("the file `{path}` changed since the plan"),
-            Some(Question::Port { port, .. }) => format!("port {port} was taken since the plan"),
-            Some(Question::Host { .. }) => "the host changed since the plan".into(),
-            _ => "what is there changed since the plan".into(),
-        };
+        let fact = facts.as_ref().and_then(|facts| facts.get(index));
+        let message = facts::changed(fact.map(|(question, _)| question));
         let code = "E0717".to_owned();
         self.block(number, BlockReason::Changed { code, message })
     }
@@ -512,36 +451,6 @@ impl<'a, 'e> Run<'a, 'e> {
                 self.nodes[number].status = Status::Over;
                 self.block_dependents(number)
             }
-        }
-    }
-
-    /// What stood in the way of an address has ended.
-    fn on_cancelled(&mut self, flight: &Flight, end: &End) {
-        let address = flight.address.clone();
-        match end {
-            End::Silent => {
-                self.summary.left.push(address);
-                return;
-            }
-            End::Done(outputs) => self.engine.tell(Event::Done {
-                address: address.clone(),
-                verb: flight.request.verb,
-                outputs: without_secrets(outputs),
-            }),
-            _ => self.engine.tell(Event::Cancelled {
-                address: address.clone(),
-            }),
-        }
-        self.in_the_way.remove(&address);
-        if !matches!(end, End::Done(_)) {
-            return;
-        }
-        // It finished first. What was planned for the address did not reckon with that, unless it
-        // only deletes what stands there.
-        let here = |node: &Node<'_>| node.action.address == address;
-        let first = self.nodes.iter().position(here);
-        if let Some(number) = first.filter(|n| self.nodes[*n].action.verb != Verb::Delete) {
-            self.nodes[number].overtaken = true;
         }
     }
 
@@ -659,36 +568,4 @@ impl<'a, 'e> Run<'a, 'e> {
         self.engine.store.compact_if_long()?;
         Ok(self.summary)
     }
-}
-
-/// The facts that an action rests on, by its address. A file counts for every action that names it.
-fn facts_by_address(plan: &Plan) -> BTreeMap<Address, Facts> {
-    let mut facts: BTreeMap<Address, Vec<(Question, Answer)>> = BTreeMap::new();
-    let mut files: BTreeMap<&str, &(Question, Answer)> = BTreeMap::new();
-    for fact in &plan.facts {
-        match &fact.0 {
-            Question::Resource { state } => {
-                let address = state.resource.address.clone();
-                facts.entry(address).or_default().push(fact.clone());
-            }
-            Question::Port { address, .. } | Question::Host { address, .. } => {
-                facts.entry(address.clone()).or_default().push(fact.clone());
-            }
-            Question::File { path } => {
-                files.insert(path, fact);
-            }
-        }
-    }
-    for action in plan.actions.iter().filter(|_| !files.is_empty()) {
-        for value in action.resource.properties.values() {
-            if let Some(fact) = value.as_text().and_then(|text| files.get(text)) {
-                let of_action = facts.entry(action.address.clone()).or_default();
-                of_action.push((*fact).clone());
-            }
-        }
-    }
-    facts
-        .into_iter()
-        .map(|(address, facts)| (address, Arc::new(facts)))
-        .collect()
 }

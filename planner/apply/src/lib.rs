@@ -8,6 +8,7 @@ mod attach;
 mod engine;
 mod event;
 mod executor;
+mod facts;
 mod finish;
 mod flight;
 mod hands;

@@ -164,85 +164,89 @@ fn decide_steps(
     out: &mut Decisions,
 ) {
     let mut demanded: BTreeMap<Address, Address> = BTreeMap::new();
-    let mut runs: BTreeMap<Address, Vec<Reason>> = BTreeMap::new();
-    let by_address: BTreeMap<&Address, &Resource> =
-        steps.iter().map(|step| (&step.address, *step)).collect();
+    let mut runs: BTreeMap<Address, Decision> = BTreeMap::new();
+    let known: BTreeSet<&Address> = steps.iter().map(|step| &step.address).collect();
     for step in readers_first(steps) {
-        let recorded = snapshot.resources.get(&step.address);
-        let open = snapshot.open.get(&step.address);
-        let store_goes = store_address(step).is_some_and(|store| {
-            out.changes.get(&store).is_some_and(|decision| {
-                !matches!(decision.kind, ChangeKind::Update | ChangeKind::Reuse)
-            })
-        });
-        let observation = if store_goes {
-            Observation::Absent
-        } else {
-            observe(step)
+        let reader = demanded.get(&step.address);
+        let observation = match store_goes(step, out) {
+            true => Observation::Absent,
+            false => observe(step),
         };
-        let same = recorded.filter(|state| state.resource.identity == step.identity);
-        let mut reasons = match (&observation, same.is_some()) {
-            (Observation::Unseen { reason }, _) => {
-                out.unseen.push((step.address.clone(), reason.clone()));
-                continue;
-            }
-            (Observation::Present { .. }, true) => continue,
-            (Observation::Present { .. }, false) => {
-                let reasons = change_reasons(recorded, step);
+        match step_decision(snapshot, step, &observation, reader) {
+            Ok(None) => {}
+            Err(reason) => out.unseen.push((step.address.clone(), reason)),
+            Ok(Some((kind, reasons))) => {
+                if kind == ChangeKind::Run {
+                    for input in step_inputs(step).filter(|input| known.contains(input)) {
+                        demanded
+                            .entry(input)
+                            .or_insert_with(|| step.address.clone());
+                    }
+                }
                 let decision = Decision {
-                    kind: ChangeKind::Reuse,
+                    kind,
                     reasons,
                     resource: (*step).clone(),
                 };
-                out.changes.insert(step.address.clone(), decision);
-                continue;
+                runs.insert(step.address.clone(), decision);
             }
-            (_, false) => change_reasons(recorded, step),
-            (Observation::Unwell { reason }, true) => {
-                vec![Reason::Drift {
-                    reason: reason.clone(),
-                }]
-            }
-            (Observation::Absent, true) if step.needed => {
-                vec![Reason::Drift {
-                    reason: "its result is gone".into(),
-                }]
-            }
-            (Observation::Absent, true) => Vec::new(),
-        };
-        let reader = demanded.get(&step.address);
-        if !step.needed && reader.is_none() {
-            continue;
         }
-        if reasons.is_empty() {
-            reasons.extend(reader.map(|r| Reason::NeededBy { address: r.clone() }));
-        }
-        if let Some(open) = open.filter(|open| open.resource.identity == step.identity) {
-            reasons.insert(
-                0,
-                Reason::Interrupted {
-                    operation: open.operation.clone(),
-                },
-            );
-        }
-        for input in step_inputs(step).filter(|input| by_address.contains_key(input)) {
-            demanded
-                .entry(input)
-                .or_insert_with(|| step.address.clone());
-        }
-        runs.insert(step.address.clone(), reasons);
     }
-    for (address, reasons) in runs {
-        let resource = by_address[&address].clone();
-        out.changes.insert(
-            address,
-            Decision {
-                kind: ChangeKind::Run,
-                reasons,
-                resource,
+    out.changes.extend(runs);
+}
+
+/// Whether the store of a step's result is made anew, and the result with it.
+fn store_goes(step: &Resource, out: &Decisions) -> bool {
+    store_address(step).is_some_and(|store| {
+        out.changes.get(&store).is_some_and(|decision| {
+            !matches!(decision.kind, ChangeKind::Update | ChangeKind::Reuse)
+        })
+    })
+}
+
+/// What happens to one step; `reader` is a step that runs and needs its result. An error is why it
+/// can't be looked at.
+fn step_decision(
+    snapshot: &Snapshot,
+    step: &Resource,
+    observation: &Observation,
+    reader: Option<&Address>,
+) -> Result<Option<(ChangeKind, Vec<Reason>)>, String> {
+    let recorded = snapshot.resources.get(&step.address);
+    let is_recorded = recorded.is_some_and(|state| state.resource.identity == step.identity);
+    let mut reasons = match (observation, is_recorded) {
+        (Observation::Unseen { reason }, _) => return Err(reason.clone()),
+        (Observation::Present { .. }, true) => return Ok(None),
+        (Observation::Present { .. }, false) => {
+            return Ok(Some((ChangeKind::Reuse, change_reasons(recorded, step))));
+        }
+        (_, false) => change_reasons(recorded, step),
+        (Observation::Unwell { reason }, true) => vec![Reason::Drift {
+            reason: reason.clone(),
+        }],
+        (Observation::Absent, true) if step.needed => vec![Reason::Drift {
+            reason: "its result is gone".into(),
+        }],
+        (Observation::Absent, true) => Vec::new(),
+    };
+    if !step.needed && reader.is_none() {
+        return Ok(None);
+    }
+    if reasons.is_empty() {
+        reasons.extend(reader.map(|address| Reason::NeededBy {
+            address: address.clone(),
+        }));
+    }
+    let open = snapshot.open.get(&step.address);
+    if let Some(open) = open.filter(|open| open.resource.identity == step.identity) {
+        reasons.insert(
+            0,
+            Reason::Interrupted {
+                operation: open.operation.clone(),
             },
         );
     }
+    Ok(Some((ChangeKind::Run, reasons)))
 }
 
 fn change_reasons(recorded: Option<&ResourceState>, step: &Resource) -> Vec<Reason> {

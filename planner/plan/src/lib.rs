@@ -97,11 +97,17 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     plan.actions = order::actions(inputs.snapshot, &decided.changes);
     plan.changes = shown(&inputs, &decided.changes);
     // What is kept is worth saying where something else runs.
-    let runs = plan.changes.iter().any(|change| change.kind == ChangeKind::Run);
+    let runs = plan
+        .changes
+        .iter()
+        .any(|change| change.kind == ChangeKind::Run);
     let kept = desired.resources.iter().filter(|resource| {
         resource.resource_type == step::STEP && !decided.changes.contains_key(&resource.address)
     });
-    plan.kept = kept.filter(|_| runs).map(|resource| resource.address.clone()).collect();
+    plan.kept = kept
+        .filter(|_| runs)
+        .map(|resource| resource.address.clone())
+        .collect();
     plan.facts = facts(&inputs, &plan);
     Outcome::Planned(Box::new(plan))
 }
@@ -112,9 +118,10 @@ fn is_ours(snapshot: &Snapshot, question: &Question) -> bool {
     };
     let recorded = snapshot.resources.values().map(|state| &state.resource);
     let open = snapshot.open.values().map(|open| &open.resource);
-    recorded.chain(open).any(|resource| {
-        matches!(desired::port_question(resource), Some(Question::Port { port: p, .. }) if p == *port)
-    })
+    recorded
+        .chain(open)
+        .filter_map(desired::port_question)
+        .any(|has| matches!(has, Question::Port { port: ours, .. } if ours == *port))
 }
 
 fn empty_plan(inputs: &Inputs<'_>) -> Plan {

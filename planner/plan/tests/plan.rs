@@ -29,7 +29,10 @@ impl World for Texts {
 }
 
 fn credit() -> String {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/credit/credit.mlinfra");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/credit/credit.mlinfra"
+    );
     std::fs::read_to_string(path).expect("the example is in the repository")
 }
 
@@ -72,10 +75,14 @@ impl Fake {
                     ("memory".into(), Value::Quantity(Quantity::bytes(24 << 30))),
                 ]),
             },
-            Question::Port { .. } => Answer::Port { free: self.port_free },
+            Question::Port { .. } => Answer::Port {
+                free: self.port_free,
+            },
             Question::Resource { state } => {
-                let present =
-                    Observation::Present { properties: BTreeMap::new(), outputs: BTreeMap::new() };
+                let present = Observation::Present {
+                    properties: BTreeMap::new(),
+                    outputs: BTreeMap::new(),
+                };
                 let observation = match &state.resource.identity {
                     _ if self.unwell.contains_key(&state.resource.address) => {
                         let reason = self.unwell[&state.resource.address].clone();
@@ -117,7 +124,10 @@ impl Fake {
     /// Carries a plan out, as a world without faults would.
     fn apply(&mut self, plan: &Plan, snapshot: &mut Snapshot) {
         for (number, action) in plan.actions.iter().enumerate() {
-            assert!(action.after.iter().all(|first| *first < number), "{action:?}");
+            assert!(
+                action.after.iter().all(|first| *first < number),
+                "{action:?}"
+            );
             let address = &action.address;
             if action.verb == Verb::Delete {
                 snapshot.resources.remove(address);
@@ -144,12 +154,21 @@ impl Fake {
 }
 
 fn kinds(plan: &Plan) -> BTreeMap<String, ChangeKind> {
-    plan.changes.iter().map(|change| (change.address.to_string(), change.kind)).collect()
+    plan.changes
+        .iter()
+        .map(|change| (change.address.to_string(), change.kind))
+        .collect()
 }
 
 fn reasons(plan: &Plan, address: &str) -> Vec<Reason> {
-    let change = plan.changes.iter().find(|change| change.address.to_string() == address);
-    change.unwrap_or_else(|| panic!("{address} does not change")).reasons.clone()
+    let change = plan
+        .changes
+        .iter()
+        .find(|change| change.address.to_string() == address);
+    change
+        .unwrap_or_else(|| panic!("{address} does not change"))
+        .reasons
+        .clone()
 }
 
 fn applied() -> (Fake, Snapshot) {
@@ -165,7 +184,11 @@ fn after_edit(before: &str, after: &str) -> Plan {
     let (world, snapshot) = applied();
     let text = credit();
     assert!(text.contains(before), "the example has no `{before}`");
-    world.plan(&program(&text.replace(before, after)), &snapshot, Goal::Apply)
+    world.plan(
+        &program(&text.replace(before, after)),
+        &snapshot,
+        Goal::Apply,
+    )
 }
 
 #[test]
@@ -190,10 +213,19 @@ fn the_same_input_gives_the_same_bytes() {
 fn other_epochs_run_the_model_and_what_follows_and_keep_the_data() {
     let plan = after_edit("epochs       = 30", "epochs       = 40");
     let kinds = kinds(&plan);
-    assert_eq!(kinds.get("risk/step.model"), Some(&ChangeKind::Run), "{kinds:?}");
+    assert_eq!(
+        kinds.get("risk/step.model"),
+        Some(&ChangeKind::Run),
+        "{kinds:?}"
+    );
     assert_eq!(kinds.get("risk/step.release"), Some(&ChangeKind::Run));
     assert_eq!(kinds.get("endpoint.score"), Some(&ChangeKind::Update));
-    for kept in ["dataset.applicants", "risk/step.clean", "risk/step.masked", "risk/step.parts"] {
+    for kept in [
+        "dataset.applicants",
+        "risk/step.clean",
+        "risk/step.masked",
+        "risk/step.parts",
+    ] {
         assert!(!kinds.contains_key(kept), "{kinds:?}");
     }
     let changed = Reason::Changed {
@@ -203,15 +235,19 @@ fn other_epochs_run_the_model_and_what_follows_and_keep_the_data() {
         replaces: false,
     };
     assert_eq!(reasons(&plan, "risk/step.model"), [changed]);
-    let follows =
-        Reason::Follows { address: "risk/step.release".parse().expect("it is an address") };
+    let follows = Reason::Follows {
+        address: "risk/step.release".parse().expect("it is an address"),
+    };
     assert_eq!(reasons(&plan, "endpoint.score"), [follows]);
 }
 
 #[test]
 fn another_port_changes_the_endpoint_alone() {
     let plan = after_edit("port     = 8080", "port     = 8081");
-    assert_eq!(kinds(&plan).into_keys().collect::<Vec<_>>(), ["endpoint.score"]);
+    assert_eq!(
+        kinds(&plan).into_keys().collect::<Vec<_>>(),
+        ["endpoint.score"]
+    );
 }
 
 #[test]
@@ -226,7 +262,12 @@ fn one_byte_of_the_data_runs_what_depends_on_it() {
     world.digest = "d2".into();
     let plan = world.plan(&program(&credit()), &snapshot, Goal::Apply);
     let kinds = kinds(&plan);
-    for run in ["dataset.applicants", "risk/step.clean", "risk/step.parts", "risk/step.model"] {
+    for run in [
+        "dataset.applicants",
+        "risk/step.clean",
+        "risk/step.parts",
+        "risk/step.model",
+    ] {
         assert_eq!(kinds.get(run), Some(&ChangeKind::Run), "{kinds:?}");
     }
     assert!(!kinds.contains_key("storage.lake"));
@@ -237,7 +278,11 @@ fn a_result_that_is_needed_is_drift_when_it_is_gone_and_an_intermediate_is_not()
     let (mut world, snapshot) = applied();
     let key = |address: &str| {
         let address: Address = address.parse().expect("it is an address");
-        snapshot.resources[&address].resource.identity.clone().expect("a step has a key")
+        snapshot.resources[&address]
+            .resource
+            .identity
+            .clone()
+            .expect("a step has a key")
     };
     world.artifacts.remove(&key("risk/step.masked"));
     let plan = world.plan(&program(&credit()), &snapshot, Goal::Apply);
@@ -245,8 +290,14 @@ fn a_result_that_is_needed_is_drift_when_it_is_gone_and_an_intermediate_is_not()
 
     world.artifacts.remove(&key("risk/step.model"));
     let plan = world.plan(&program(&credit()), &snapshot, Goal::Apply);
-    assert_eq!(kinds(&plan).into_keys().collect::<Vec<_>>(), ["risk/step.model"]);
-    assert!(matches!(reasons(&plan, "risk/step.model")[0], Reason::Drift { .. }));
+    assert_eq!(
+        kinds(&plan).into_keys().collect::<Vec<_>>(),
+        ["risk/step.model"]
+    );
+    assert!(matches!(
+        reasons(&plan, "risk/step.model")[0],
+        Reason::Drift { .. }
+    ));
 }
 
 #[test]
@@ -256,18 +307,31 @@ fn setting_back_reuses_what_is_there() {
     let plan = world.plan(&other, &snapshot, Goal::Apply);
     world.apply(&plan, &mut snapshot);
     let back = world.plan(&program(&credit()), &snapshot, Goal::Apply);
-    assert!(!kinds(&back).values().any(|kind| *kind == ChangeKind::Run), "{:#?}", back.changes);
+    assert!(
+        !kinds(&back).values().any(|kind| *kind == ChangeKind::Run),
+        "{:#?}",
+        back.changes
+    );
     world.apply(&back, &mut snapshot);
-    assert!(world.plan(&program(&credit()), &snapshot, Goal::Apply).is_empty());
+    assert!(
+        world
+            .plan(&program(&credit()), &snapshot, Goal::Apply)
+            .is_empty()
+    );
 }
 
 #[test]
 fn drift_is_mended_in_place() {
     let (mut world, snapshot) = applied();
     let agent: Address = "target.here".parse().expect("it is an address");
-    world.unwell.insert(agent, "the agent is not running".into());
+    world
+        .unwell
+        .insert(agent, "the agent is not running".into());
     let plan = world.plan(&program(&credit()), &snapshot, Goal::Apply);
-    assert_eq!(kinds(&plan), BTreeMap::from([("target.here".into(), ChangeKind::Update)]));
+    assert_eq!(
+        kinds(&plan),
+        BTreeMap::from([("target.here".into(), ChangeKind::Update)])
+    );
 }
 
 #[test]

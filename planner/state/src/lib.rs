@@ -4,6 +4,7 @@
 //! records add up to, [`store`] how they are kept.
 
 mod crash_point;
+mod create;
 mod disk;
 mod fault;
 pub mod format;
@@ -16,6 +17,7 @@ pub mod replay;
 mod rules;
 mod secret;
 pub mod store;
+mod verify;
 
 pub use disk::Memory;
 pub use fault::StateFault;

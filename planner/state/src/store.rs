@@ -1,29 +1,31 @@
 //! A state, open: read, checked, locked, and written in groups.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mlinfra_api::{Digest, Snapshot, Token};
+use mlinfra_api::{Snapshot, Token};
 use mlinfra_seal::SealKey;
 
-use crate::disk::{Content, DATABASE, Disk, HEAD, Link, Memory, Row};
-use crate::fault::{StateFault, changed, cut, not_written, unreadable};
-use crate::format::{self, FORMAT};
-use crate::integrity;
+use crate::disk::{DATABASE, Disk, Link, Memory, Row};
+use crate::fault::{StateFault, changed, not_written, unreadable};
+use crate::format;
 use crate::journal::Record;
 use crate::lock::Lock;
 use crate::operations::{Holder, OperationRecord};
-use crate::place::{self, Mark};
+use crate::place;
 use crate::replay::Replayed;
 use crate::rules::Rule;
 use crate::secret;
+use crate::verify::{
+    check_chain, check_head, integrity_fault, key_fault, link_of, refuse_copy, replay_all,
+};
 
 /// The file with the key that seals secrets, in the state folder.
-const KEY: &str = "secret.key";
-/// After so many records, a checkpoint takes their place at the end of an operation.
+pub(crate) const KEY: &str = "secret.key";
+/// After so many records, and so many more for each resource, a checkpoint takes their place at the
+/// end of an operation: its own cost then stays a small part of theirs.
 const RECORDS_BETWEEN_CHECKPOINTS: u64 = 4_000;
+const RECORDS_PER_RESOURCE: u64 = 3;
 
 /// A state, open. Reading needs no lock; [`Store::stage`] and [`Store::commit`] do.
 pub struct Store {
@@ -75,92 +77,6 @@ impl Drop for Held {
 }
 
 impl Store {
-    /// Whether this folder (`.mlinfra`) holds a state. What a creation left that was interrupted
-    /// before its first record is none.
-    pub fn exists(folder: &Path) -> bool {
-        if folder.join(HEAD).exists() {
-            return true;
-        }
-        if !folder.join(DATABASE).exists() {
-            return false;
-        }
-        let born = Disk::open(folder).and_then(|mut disk| match disk.has_tables()? {
-            true => Ok(!disk.read(0)?.rows.is_empty()),
-            false => Ok(false),
-        });
-        // What can't be read is not thrown away.
-        born.unwrap_or(true)
-    }
-
-    /// Makes an empty state in this folder, with a lineage and a key of its own.
-    ///
-    /// # Errors
-    /// E0713 if there is one; E0707, E0708 if the folder is no place for one.
-    pub fn create(folder: &Path, project: &str, environment: &str) -> Result<Store, StateFault> {
-        place::make(folder)?;
-        place::refuse_network(folder)?;
-        place::refuse_read_only(folder)?;
-        if Store::exists(folder) {
-            return Err(StateFault::new("E0713", "there is a state here already")
-                .with_help("use it, or remove `.mlinfra` once nothing of it runs any more"));
-        }
-        for leftover in ["state.db", "state.db-wal", "state.db-shm"] {
-            drop(fs::remove_file(folder.join(leftover)));
-        }
-        let key_path = folder.join(KEY);
-        if !key_path.exists() {
-            SealKey::generate()
-                .write_new(&key_path)
-                .map_err(|e| key_fault(&e))?;
-        }
-        let mark = Mark::of(folder).map_err(|e| place::read_only(&e))?;
-        let disk = Disk::create(folder)?;
-        let key = Arc::new(SealKey::read(&key_path).map_err(|e| key_fault(&e))?);
-        Self::begin(disk, key, project, environment, &mark.to_text())?;
-        Store::open(folder)
-    }
-
-    /// Makes an empty state in memory, for tests: no lock file, no folder, no fsync.
-    ///
-    /// # Errors
-    /// None that a test expects.
-    pub fn create_in_memory(memory: &Memory, project: &str) -> Result<Store, StateFault> {
-        let disk = Disk::Memory(memory.clone());
-        Self::begin(disk, memory.key(), project, "test", "")?;
-        Store::open_in_memory(memory, None)
-    }
-
-    fn begin(
-        mut disk: Disk,
-        key: Arc<SealKey>,
-        project: &str,
-        environment: &str,
-        mark: &str,
-    ) -> Result<(), StateFault> {
-        let lineage = new_lineage(&key);
-        let record = Record::Created {
-            format: FORMAT,
-            lineage: lineage.clone(),
-            project: project.to_owned(),
-            environment: environment.to_owned(),
-        };
-        let body = serde_json::to_string(&record).expect("this record is plain texts");
-        let link = Link::default().then(&body);
-        let row = Row {
-            sequence: link.sequence,
-            body,
-            hash: link.hash,
-        };
-        let meta = [
-            ("format", FORMAT.to_string()),
-            ("lineage", lineage),
-            ("base", Link::default().to_text()),
-            ("folder", mark.to_owned()),
-        ];
-        disk.write(&[row], &meta, None)?;
-        disk.write_head(link)
-    }
-
     /// Opens and checks a state.
     ///
     /// # Errors
@@ -535,7 +451,9 @@ impl Store {
     /// # Errors
     /// E0712; E0710 if what was read back differs (nothing is dropped then).
     pub fn compact_if_long(&mut self) -> Result<(), StateFault> {
-        if self.records_since_checkpoint < RECORDS_BETWEEN_CHECKPOINTS {
+        let resources = self.snapshot().resources.len() as u64;
+        let enough = RECORDS_BETWEEN_CHECKPOINTS + RECORDS_PER_RESOURCE * resources;
+        if self.records_since_checkpoint < enough {
             return Ok(());
         }
         self.compact()
@@ -590,48 +508,6 @@ impl Store {
         }])
     }
 
-    /// Gives a copied state folder an identity of its own: a new lineage, and nothing recorded in
-    /// it, since all that was recorded belongs to the original. What was there is kept in
-    /// `forked-from-<lineage>`.
-    ///
-    /// # Errors
-    /// E0701 if it can't be read, E0707 if it can't be written.
-    pub fn fork(folder: &Path) -> Result<Store, StateFault> {
-        place::refuse_read_only(folder)?;
-        let old = Store::open_unchecked(folder)?;
-        let Replayed {
-            project,
-            environment,
-            snapshot,
-            ..
-        } = old.replayed.clone();
-        drop(old);
-        let short: String = snapshot.lineage.chars().take(8).collect();
-        let aside = folder.join(format!("forked-from-{short}"));
-        place::make(&aside)?;
-        // The head goes first: from here on until the end, this is the rest of a creation.
-        for name in [HEAD, "state.db-wal", "state.db-shm", DATABASE] {
-            let from = folder.join(name);
-            if from.exists() {
-                fs::rename(&from, aside.join(name)).map_err(|e| place::read_only(&e))?;
-            }
-        }
-        Store::create(folder, &project, &environment)
-    }
-
-    /// Says that a state folder was moved, not copied: the original is gone.
-    ///
-    /// # Errors
-    /// E0701, E0707.
-    pub fn rehome(folder: &Path) -> Result<Store, StateFault> {
-        place::refuse_read_only(folder)?;
-        let mark = Mark::of(folder).map_err(|e| place::read_only(&e))?;
-        let mut disk = Disk::open(folder)?;
-        disk.write(&[], &[("folder", mark.to_text())], None)?;
-        drop(disk);
-        Store::open(folder)
-    }
-
     /// For tests: dies at a write.
     pub fn set_write_fault(&mut self, fault: Option<WriteFault>) {
         self.write_fault = fault;
@@ -659,112 +535,4 @@ impl Store {
             true => Err(not_written("an earlier write failed")),
         }
     }
-}
-
-/// 32 hex digits that no other state has: drawn from the system through a fresh key.
-fn new_lineage(key: &SealKey) -> String {
-    let fresh = SealKey::generate();
-    let drawn = mlinfra_seal::keyed_digest(&fresh, b"lineage");
-    let bound = mlinfra_seal::keyed_digest(key, drawn.as_bytes());
-    Digest::of(bound.as_bytes()).to_string()[..32].to_owned()
-}
-
-fn key_fault(fault: &impl std::fmt::Display) -> StateFault {
-    StateFault::new(
-        "E0711",
-        format!("the key that seals the secrets of this state can't be used: {fault}"),
-    )
-    .with_help("put back `.mlinfra/secret.key` (mode 0600) from where you keep a copy")
-}
-
-fn refuse_copy(folder: &Path, meta: &BTreeMap<String, String>) -> Result<(), StateFault> {
-    let made_in = meta.get("folder").and_then(|text| Mark::from_text(text));
-    let here = Mark::of(folder).ok();
-    match (made_in, here) {
-        (Some(made_in), Some(here)) if made_in.is_same(&here) => Ok(()),
-        _ => Err(StateFault::new(
-            "E0705",
-            "this state folder is a copy, or was moved: it was made in another folder",
-        )
-        .with_help(
-            "`mlinfra state fork` makes it a state of its own; all that it describes stays \
-             with the original",
-        )),
-    }
-}
-
-fn link_of(row: &Row) -> Link {
-    Link {
-        sequence: row.sequence,
-        hash: row.hash,
-    }
-}
-
-fn check_chain(base: Link, rows: &[Row]) -> Result<(), StateFault> {
-    let mut before = base;
-    for row in rows {
-        let wanted = before.then(&row.body);
-        if wanted != link_of(row) {
-            return Err(changed(wanted.sequence));
-        }
-        before = wanted;
-    }
-    Ok(())
-}
-
-fn check_head(head: Link, base: Link, rows: &[Row]) -> Result<(), StateFault> {
-    let last = rows.last().map(link_of).unwrap_or(base);
-    if head.sequence > last.sequence {
-        return Err(cut(head.sequence - last.sequence));
-    }
-    let there = std::iter::once(base).chain(rows.iter().map(link_of));
-    match there.into_iter().any(|link| link == head) {
-        true => Ok(()),
-        false => Err(changed(head.sequence)),
-    }
-}
-
-/// Replays rows, from the last checkpoint on, and returns how many came after it.
-fn replay_all(
-    replayed: &mut Replayed,
-    content: &Content,
-    key: Option<&SealKey>,
-    lineage: &str,
-    faults: &mut Vec<StateFault>,
-) -> u64 {
-    let is_checkpoint = |row: &Row| row.body.starts_with("{\"checkpoint\":");
-    let first = content.rows.iter().rposition(is_checkpoint).unwrap_or(0);
-    for row in &content.rows[first..] {
-        let mut record: Record = match serde_json::from_str(&row.body) {
-            Ok(record) => record,
-            Err(_) => {
-                faults.push(changed(row.sequence));
-                continue;
-            }
-        };
-        if !secret::open_record(&mut record, key, lineage) && key.is_some() {
-            faults.push(key_fault(&"it does not open what was sealed"));
-        }
-        if let Err(why) = replayed.add(&record) {
-            faults.push(broken_state(&why));
-        }
-    }
-    (content.rows.len() - first) as u64
-}
-
-fn integrity_fault(replayed: &Replayed) -> Option<StateFault> {
-    let found = integrity::check(replayed);
-    let first = found.first()?;
-    let more = match found.len() - 1 {
-        0 => String::new(),
-        more => format!(", and {more} more"),
-    };
-    Some(broken_state(&format!("{first}{more}")))
-}
-
-fn broken_state(why: &str) -> StateFault {
-    StateFault::new("E0710", format!("the state contradicts itself: {why}")).with_help(
-        "nothing was started; `mlinfra show` still shows it; put back `state.db` and `head` of \
-         the newest sound backup",
-    )
 }

@@ -122,7 +122,8 @@ impl fmt::Debug for Address {
 /// The text is no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not an address; one looks like `storage.lake`, `risk/step.model` or `pool.workers[\"eu-west-1\"]`"
+    "`{0}` is not an address; one looks like `storage.lake`, `risk/step.model` or \
+     `pool.workers[\"eu-west-1\"]`"
 )]
 pub struct NotAnAddress(pub String);
 

@@ -32,7 +32,8 @@ pub struct Request {
     pub token: Token,
     /// Of the state; every handle is marked with it, so that a copied state is recognised.
     pub lineage: String,
-    /// What shall be (for `Delete`: what was last applied). No reference to an output is left in it.
+    /// What shall be (for `Delete`: what was last applied). No reference to an output is left in
+    /// it.
     pub resource: Resource,
     /// What was last recorded at this address, if anything.
     pub prior: Option<ResourceState>,

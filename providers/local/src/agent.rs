@@ -64,7 +64,8 @@ impl Agent {
             return Err(Fault::refused(
                 "E0921",
                 format!(
-                    "the agent here is version {} and speaks protocol {}; this program speaks {PROTOCOL}",
+                    "the agent here is version {} and speaks protocol {}; this program speaks \
+                     {PROTOCOL}",
                     health.version, health.protocol
                 ),
             )
@@ -275,7 +276,10 @@ impl Agent {
         };
         let message = text("message").unwrap_or_else(|| format!("the agent answered {status}"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            return Err(Fault::Retry { message, after_milliseconds: RETRY_MILLISECONDS });
+            return Err(Fault::Retry {
+                message,
+                after_milliseconds: RETRY_MILLISECONDS,
+            });
         }
         Err(Fault::Refused {
             code,

@@ -163,10 +163,10 @@ pub(crate) fn call_operator(name: &'static str, operands: Vec<Typed>) -> Result<
         .ok_or_else(|| StepFault::unknown(format!("{name} does not work on these types")))
 }
 
-fn called(
-    arguments: Vec<Typed>,
-    call: &dyn Fn(Vec<(Expr, Kind)>) -> Option<(Expr, Kind)>,
-) -> Option<Typed> {
+/// From the arguments and their kinds to the call and its kind; none if it does not take them.
+type Build<'a> = dyn Fn(Vec<(Expr, Kind)>) -> Option<(Expr, Kind)> + 'a;
+
+fn called(arguments: Vec<Typed>, call: &Build<'_>) -> Option<Typed> {
     let nullable = arguments.iter().any(|argument| argument.nullable);
     let pairs = arguments
         .into_iter()

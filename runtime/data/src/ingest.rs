@@ -58,10 +58,7 @@ fn read_rows(
     let mut writer = TableWriter::new(table);
     let mut columns: Vec<Cells> = table.columns.iter().map(Cells::new).collect();
     let (mut rows, mut waiting) = (0, 0);
-    loop {
-        let Some((line, record)) = file.next()? else {
-            break;
-        };
+    while let Some((line, record)) = file.next()? {
         if record.len() != header.len() {
             return Err(ragged(&name, line, record.len(), header.len()));
         }

@@ -100,7 +100,7 @@ fn strata(
         .column_by_name(name)
         .ok_or_else(|| StepFault::unknown(format!("there is no column `{name}` to stratify by")))?;
     let encoded = RowConverter::new(vec![SortField::new(column.data_type().clone())])
-        .and_then(|converter| converter.convert_columns(&[column.clone()]))
+        .and_then(|converter| converter.convert_columns(std::slice::from_ref(column)))
         .map_err(|_| StepFault::engine(format!("the column `{name}` could not be encoded")))?;
     let mut strata: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
     for (index, key) in encoded.iter().enumerate() {

@@ -321,7 +321,7 @@ fn split_name(name: &str) -> Result<(Vec<&str>, &str), StepFault> {
             && !part.contains(|letter: char| letter.is_control() || letter == '\\')
     };
     let mut parts: Vec<&str> = name.split('/').collect();
-    if name.len() > NAME_BYTES_MAX || !parts.iter().all(|part| sound(part)) {
+    if name.len() > NAME_BYTES_MAX || !parts.iter().all(sound) {
         return Err(StepFault::new(
             codes::OBJECT_NAME,
             format!("{:?} can't be the name of an object", shortened(name)),

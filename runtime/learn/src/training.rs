@@ -188,7 +188,7 @@ fn is_due(task: &TrainTask, epoch: u32, since: Duration) -> bool {
     let last = keeps_checkpoints(task) && epoch == task.epochs;
     let by_epochs = task
         .checkpoint_every_epochs
-        .is_some_and(|every| epoch % every == 0);
+        .is_some_and(|every| epoch.is_multiple_of(every));
     let by_time = task
         .checkpoint_every_seconds
         .is_some_and(|every| since.as_secs() >= every);

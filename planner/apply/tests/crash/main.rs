@@ -5,5 +5,7 @@ mod adoption;
 mod basic;
 mod broken;
 mod every_write;
+mod limits;
+mod random;
 mod shapes;
 mod support;

@@ -1,0 +1,155 @@
+//! A state's beginnings: made new, forked from a copy, or at home in another folder.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use mlinfra_api::Digest;
+use mlinfra_seal::SealKey;
+
+use crate::disk::{DATABASE, Disk, HEAD, Link, Memory, Row};
+use crate::fault::StateFault;
+use crate::format::FORMAT;
+use crate::journal::Record;
+use crate::place::{self, Mark};
+use crate::replay::Replayed;
+use crate::store::{KEY, Store};
+use crate::verify::key_fault;
+
+impl Store {
+    /// Whether this folder (`.mlinfra`) holds a state. What a creation left that was interrupted
+    /// before its first record is none.
+    pub fn exists(folder: &Path) -> bool {
+        if folder.join(HEAD).exists() {
+            return true;
+        }
+        if !folder.join(DATABASE).exists() {
+            return false;
+        }
+        let born = Disk::open(folder).and_then(|mut disk| match disk.has_tables()? {
+            true => Ok(!disk.read(0)?.rows.is_empty()),
+            false => Ok(false),
+        });
+        // What can't be read is not thrown away.
+        born.unwrap_or(true)
+    }
+
+    /// Makes an empty state in this folder, with a lineage and a key of its own.
+    ///
+    /// # Errors
+    /// E0713 if there is one; E0707, E0708 if the folder is no place for one.
+    pub fn create(folder: &Path, project: &str, environment: &str) -> Result<Store, StateFault> {
+        place::make(folder)?;
+        place::refuse_network(folder)?;
+        place::refuse_read_only(folder)?;
+        if Store::exists(folder) {
+            return Err(StateFault::new("E0713", "there is a state here already")
+                .with_help("use it, or remove `.mlinfra` once nothing of it runs any more"));
+        }
+        for leftover in ["state.db", "state.db-wal", "state.db-shm"] {
+            drop(fs::remove_file(folder.join(leftover)));
+        }
+        let key_path = folder.join(KEY);
+        if !key_path.exists() {
+            SealKey::generate()
+                .write_new(&key_path)
+                .map_err(|e| key_fault(&e))?;
+        }
+        let mark = Mark::of(folder).map_err(|e| place::read_only(&e))?;
+        let disk = Disk::create(folder)?;
+        let key = Arc::new(SealKey::read(&key_path).map_err(|e| key_fault(&e))?);
+        Self::begin(disk, key, project, environment, &mark.to_text())?;
+        Store::open(folder)
+    }
+
+    /// Makes an empty state in memory, for tests: no lock file, no folder, no fsync.
+    ///
+    /// # Errors
+    /// None that a test expects.
+    pub fn create_in_memory(memory: &Memory, project: &str) -> Result<Store, StateFault> {
+        let disk = Disk::Memory(memory.clone());
+        Self::begin(disk, memory.key(), project, "test", "")?;
+        Store::open_in_memory(memory, None)
+    }
+
+    fn begin(
+        mut disk: Disk,
+        key: Arc<SealKey>,
+        project: &str,
+        environment: &str,
+        mark: &str,
+    ) -> Result<(), StateFault> {
+        let lineage = new_lineage(&key);
+        let record = Record::Created {
+            format: FORMAT,
+            lineage: lineage.clone(),
+            project: project.to_owned(),
+            environment: environment.to_owned(),
+        };
+        let body = serde_json::to_string(&record).expect("this record is plain texts");
+        let link = Link::default().then(&body);
+        let row = Row {
+            sequence: link.sequence,
+            body,
+            hash: link.hash,
+        };
+        let meta = [
+            ("format", FORMAT.to_string()),
+            ("lineage", lineage),
+            ("base", Link::default().to_text()),
+            ("folder", mark.to_owned()),
+        ];
+        disk.write(&[row], &meta, None)?;
+        disk.write_head(link)
+    }
+
+    /// Gives a copied state folder an identity of its own: a new lineage, and nothing recorded in
+    /// it, since all that was recorded belongs to the original. What was there is kept in
+    /// `forked-from-<lineage>`.
+    ///
+    /// # Errors
+    /// E0701 if it can't be read, E0707 if it can't be written.
+    pub fn fork(folder: &Path) -> Result<Store, StateFault> {
+        place::refuse_read_only(folder)?;
+        let old = Store::open_unchecked(folder)?;
+        let Replayed {
+            project,
+            environment,
+            snapshot,
+            ..
+        } = old.replayed().clone();
+        drop(old);
+        let short: String = snapshot.lineage.chars().take(8).collect();
+        let aside = folder.join(format!("forked-from-{short}"));
+        place::make(&aside)?;
+        // The head goes first: from here on until the end, this is the rest of a creation.
+        for name in [HEAD, "state.db-wal", "state.db-shm", DATABASE] {
+            let from = folder.join(name);
+            if from.exists() {
+                fs::rename(&from, aside.join(name)).map_err(|e| place::read_only(&e))?;
+            }
+        }
+        Store::create(folder, &project, &environment)
+    }
+
+    /// Says that a state folder was moved, not copied: the original is gone.
+    ///
+    /// # Errors
+    /// E0701, E0707.
+    pub fn rehome(folder: &Path) -> Result<Store, StateFault> {
+        place::refuse_read_only(folder)?;
+        let mark = Mark::of(folder).map_err(|e| place::read_only(&e))?;
+        let mut disk = Disk::open(folder)?;
+        disk.write(&[], &[("folder", mark.to_text())], None)?;
+        drop(disk);
+        Store::open(folder)
+    }
+}
+
+/// 32 hex digits that no other state has: drawn from the system through a fresh key.
+fn new_lineage(key: &SealKey) -> String {
+    let fresh = SealKey::generate();
+    let drawn = mlinfra_seal::keyed_digest(&fresh, b"lineage");
+    let bound = mlinfra_seal::keyed_digest(key, drawn.as_bytes());
+    Digest::of(bound.as_bytes()).to_string()[..32].to_owned()
+}
