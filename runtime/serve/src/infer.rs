@@ -63,7 +63,10 @@ pub(crate) fn metadata(name: &str, version: &str, schema: &RequestSchema) -> Val
             },
         })
     };
-    let output = |(name, datatype): &(&str, &str)| json!({"name": name, "datatype": datatype, "shape": [-1]});
+    let output = |(name, datatype): &(&str, &str)| {
+        let shape = [-1];
+        json!({"name": name, "datatype": datatype, "shape": shape})
+    };
     json!({
         "name": name,
         "versions": [version],

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mlinfra_api::Value;
-use mlinfra_apply::{Event, Interrupt, Options, Schedule, Summary, apply, attach, recover};
+use mlinfra_apply::{Event, Interrupt, Options, Schedule, Summary, Timings, apply, attach, recover};
 use mlinfra_sim::Settings;
 use mlinfra_state::{OperationState, Store};
 
@@ -21,7 +21,7 @@ fn leave_accepted(world: &World, store: &mut Store, desired: &Desired) -> Summar
     let plan = plan(desired, store.snapshot());
     let interrupt = Interrupt::new();
     let press = |event: Event| {
-        if matches!(event, Event::Accepted { .. }) {
+        if matches!(event, Event::Accepted { .. }) && !interrupt.is_raised() {
             interrupt.raise();
         }
     };
@@ -126,6 +126,10 @@ fn a_teammate_gets_the_lock_while_long_work_runs() {
     let mut store = Store::create(&state, "test", "default").expect("an empty folder");
     let patient = Options {
         free_lock_after: Some(Duration::from_millis(30)),
+        timings: Timings {
+            poll_last: Duration::from_millis(15),
+            ..options(1, None).timings
+        },
         schedule: Schedule::Threads,
         ..options(1, None)
     };

@@ -212,7 +212,7 @@ fn ctrl_c_takes_back_what_was_only_intended() {
     let planned = plan(&desired, store.snapshot());
     let interrupt = Interrupt::new();
     let press = |event: Event| {
-        if matches!(event, Event::Done { .. }) {
+        if matches!(event, Event::Done { .. }) && !interrupt.is_raised() {
             interrupt.raise();
         }
     };
