@@ -5,6 +5,7 @@
 mod bad_input;
 mod crash;
 mod example;
+mod readme;
 mod secrets;
 mod support;
 mod survival;
