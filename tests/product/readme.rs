@@ -17,7 +17,9 @@ fn its_spec_is_clean_inside_the_example() {
     let project = Project::credit();
     let spec = project.read("credit.mlinfra");
     let (before, rest) = spec.split_once("pipeline risk").expect("it has a pipeline");
-    let (_, rest) = rest.split_once("endpoint score").expect("it has an endpoint");
+    let (_, rest) = rest
+        .split_once("endpoint score")
+        .expect("it has an endpoint");
     let (_, after) = rest.split_once("\n}\n").expect("the endpoint ends");
     project.write("credit.mlinfra", format!("{before}{shown}{after}"));
     project.run(&["check"]).exits(0);
@@ -31,6 +33,9 @@ fn a_project_of_ones_own_applies_and_goes() {
     project.run(&["init", "churn"]).exits(0);
     project.edit("churn/main.mlinfra", "8090", &project.port.to_string());
     project.run(&["apply", "-y", "churn"]).exits(0).says("curl");
-    project.run(&["apply", "-y", "churn"]).exits(0).says("no changes");
+    project
+        .run(&["apply", "-y", "churn"])
+        .exits(0)
+        .says("no changes");
     project.run(&["destroy", "-y", "--data", "churn"]).exits(0);
 }

@@ -22,11 +22,19 @@ fn main() {
         "{:>8} {:>8} {:>8} {:>10} {:>10} {:>7} {:>8} {:>12}",
         "shape", "size", "parallel", "bound s", "apply s", "ratio", "writes", "open again"
     );
+    // `cargo bench … -- wide 10000` measures that alone.
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
     let sizes: &[(usize, &[usize])] = &[(1_000, &[10, 100]), (10_000, &[10, 100])];
     for (size, parallels) in sizes {
         for parallel in *parallels {
             for (shape, depth) in [("wide", 1), ("layers", 10), ("chain", 100)] {
-                measure(shape, *size, depth, *parallel, fsync);
+                let words = [shape.to_owned(), size.to_string(), parallel.to_string()];
+                if wanted.iter().all(|word| words.contains(word)) {
+                    measure(shape, *size, depth, *parallel, fsync);
+                }
             }
         }
     }

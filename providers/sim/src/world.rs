@@ -1,6 +1,6 @@
 //! What exists in the simulated cloud, and what its calls do to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mlinfra_api::{
     Address, Begun, Digest, Fault, Found, Listed, Observation, Progress, Recovery, Request,
@@ -33,6 +33,8 @@ pub(crate) struct World {
     ticks: u64,
     made: u64,
     things: BTreeMap<String, Thing>,
+    /// The handles of what stands at each address and is not deposed.
+    standing: BTreeMap<Address, BTreeSet<String>>,
     calls: BTreeMap<Token, Landed>,
     late: Vec<(u64, Request, u32)>,
 }
@@ -44,8 +46,6 @@ struct Thing {
     token: Token,
     properties: BTreeMap<String, Value>,
     unseen_reads: u32,
-    /// A newer thing was made at its address on purpose.
-    deposed: bool,
 }
 
 #[derive(Clone)]
@@ -163,7 +163,7 @@ impl World {
             }
             Verb::Delete => {
                 let handle = prior.unwrap_or_default();
-                self.things.remove(&handle);
+                self.remove(&handle);
                 handle
             }
         };
@@ -190,25 +190,36 @@ impl World {
             true => format!("{}-{}", address.file_name(), request.token),
             false => format!("thing-{}", self.made),
         };
-        if let Some(prior) = prior.and_then(|prior| self.things.get_mut(prior)) {
-            prior.deposed = true;
+        let standing = self.standing.entry(address.clone()).or_default();
+        if let Some(prior) = prior {
+            standing.remove(prior);
         }
-        let is_rival = |thing: &&Thing| {
-            !thing.deposed && thing.address == *address && thing.lineage == request.lineage
-        };
-        if self.things.values().any(|thing| is_rival(&thing)) {
+        let lineage = &request.lineage;
+        if standing
+            .iter()
+            .any(|other| self.things[other].lineage == *lineage)
+        {
             self.duplicates += 1;
         }
+        standing.insert(handle.clone());
         let thing = Thing {
             address: address.clone(),
             lineage: request.lineage.clone(),
             token: request.token.clone(),
             properties: normalised(&request.resource.properties),
             unseen_reads: unseen,
-            deposed: false,
         };
         self.things.insert(handle.clone(), thing);
         handle
+    }
+
+    fn remove(&mut self, handle: &str) {
+        let Some(thing) = self.things.remove(handle) else {
+            return;
+        };
+        if let Some(standing) = self.standing.get_mut(&thing.address) {
+            standing.remove(handle);
+        }
     }
 
     pub(crate) fn poll(&mut self, request: &Request) -> Result<Progress, Fault> {
@@ -234,7 +245,7 @@ impl World {
             }),
             End::Fails | End::Cancelled => {
                 if call.verb == Verb::Create {
-                    self.things.remove(&call.handle);
+                    self.remove(&call.handle);
                 }
                 let message = match call.end {
                     End::Cancelled => "it was cancelled",

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mlinfra_api::Value;
-use mlinfra_apply::{Event, Interrupt, Options, Schedule, Summary, Timings, apply, attach, recover};
+use mlinfra_apply::{
+    Event, Interrupt, Options, Schedule, Summary, Timings, apply, attach, recover,
+};
 use mlinfra_sim::Settings;
 use mlinfra_state::{OperationState, Store};
 
