@@ -46,7 +46,10 @@ pub(crate) fn actions(snapshot: &Snapshot, changes: &BTreeMap<Address, Decision>
         }
     }
     for (address, node) in &removes {
-        let dependents = snapshot.resources.values().map(|state| &state.resource);
+        // What was begun and never recorded stands on others all the same.
+        let recorded = snapshot.resources.values().map(|state| &state.resource);
+        let open = snapshot.open.values().map(|open| &open.resource);
+        let dependents = recorded.chain(open).filter(|r| r.address != *address);
         for dependent in dependents.filter(|r| r.depends_on.contains(address)) {
             if let Some(first) = removes.get(&dependent.address) {
                 graph.update_edge(*first, *node, ());

@@ -76,8 +76,12 @@ impl AdamW {
         let first_share = 1.0 - FIRST.powi(count);
         let second_share = 1.0 - SECOND.powi(count);
         for (name, gradient) in gradients {
-            let first = ((&self.first[name] * FIRST)? + (gradient * (1.0 - FIRST))?)?;
+            // A tensor keeps alive whatever it was computed from as long as that leads to a
+            // parameter: without cutting it here, the moments would hold every batch ever seen.
+            let gradient = &gradient.detach();
+            let first = ((&self.first[name] * FIRST)? + (gradient * (1.0 - FIRST))?)?.detach();
             let second = ((&self.second[name] * SECOND)? + (gradient.sqr()? * (1.0 - SECOND))?)?;
+            let second = second.detach();
             let spread = (second.affine(1.0 / second_share, 0.0)?.sqrt()? + EPSILON)?;
             let update = (first.affine(rate / first_share, 0.0)? / spread)?;
             let var = &network.parameters[name];

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use mlinfra_api::Digest;
-use mlinfra_learn::{Architecture, Model};
+use mlinfra_learn::{Architecture, Continue, Model, NoCheckpoints};
 
 use crate::support::{finish, mixed, mlp, task};
 
@@ -95,4 +95,35 @@ fn a_row_is_answered_alike_alone_and_in_any_batch() {
         let again = Model::from_bytes(&model.to_bytes()).unwrap();
         assert_eq!(again.predict(&data).unwrap(), together);
     }
+}
+
+/// Anonymous memory of this process, in bytes.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"))
+        .unwrap();
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    kibibytes * 1024
+}
+
+#[test]
+fn a_longer_training_takes_no_more_memory() {
+    let (data, features) = mixed(800, 5);
+    let mut task = task(&features, mlp());
+    task.batch_size = 32;
+    task.epochs = 200;
+    let mut after_some = 0;
+    let trained = mlinfra_learn::train(&task, &data, None, &mut NoCheckpoints, &mut |epoch| {
+        if epoch.epoch == 20 {
+            after_some = resident();
+        }
+        Continue::Go
+    });
+    trained.unwrap();
+    let grown = resident().saturating_sub(after_some);
+    // Other tests run beside this one, so there is room for them; 180 epochs of kept batches would
+    // be several times as much.
+    assert!(grown < 150 << 20, "{} MiB more", grown >> 20);
 }
