@@ -63,8 +63,13 @@ pub fn no_file(address: &Address, field: &str, path: &str, reason: &str) -> Plan
 
 /// A declared column is not in the file's header.
 pub fn no_column(address: &Address, path: &str, column: &str, header: &[String]) -> PlanFinding {
-    let near = header.iter().find(|name| name.eq_ignore_ascii_case(column));
+    let near = header
+        .iter()
+        .find(|name| name.trim().eq_ignore_ascii_case(column));
     let help = match near {
+        _ if is_separated_otherwise(header) => {
+            "its columns are not separated by `,`: save the file with commas".to_owned()
+        }
         Some(near) => format!("the file has a column `{near}`: write it so, or rename it there"),
         None => format!("the file's columns: {}", header.join(", ")),
     };
@@ -76,6 +81,11 @@ pub fn no_column(address: &Address, path: &str, column: &str, header: &[String])
         address,
         Some(column),
     )
+}
+
+/// Whether a header that was read with commas has another separator.
+pub(crate) fn is_separated_otherwise(header: &[String]) -> bool {
+    header.len() == 1 && header[0].contains([';', '\t', '|'])
 }
 
 /// A file is empty or no text.

@@ -170,17 +170,24 @@ impl<'a> Graph<'a> {
                 .push(finding::no_header(&block.address, path, bytes));
             return false;
         };
+        // Read as the step reads it: a byte order mark is no part of a name, a blank is.
+        let header = header.strip_prefix('\u{feff}').unwrap_or(header);
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .from_reader(header.as_bytes());
         let names: Vec<String> = match reader.records().next() {
-            Some(Ok(record)) => record.iter().map(|name| name.trim().to_owned()).collect(),
+            Some(Ok(record)) => record.iter().map(str::to_owned).collect(),
             _ => return true,
         };
         let missing = table
             .columns
             .iter()
-            .filter(|column| !names.contains(&column.name));
+            .filter(|column| !names.contains(&column.name))
+            // A file with another separator has one fault, not one for each column.
+            .take(match finding::is_separated_otherwise(&names) {
+                true => 1,
+                false => usize::MAX,
+            });
         let findings: Vec<_> = missing
             .map(|column| finding::no_column(&block.address, path, &column.name, &names))
             .collect();

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_api::{Address, Lower, Observation, Quantity, ResourceState, Snapshot, Value, Verb};
+use mlinfra_api::{
+    Address, Lower, Observation, OpenCall, Quantity, ResourceState, Snapshot, Token, Value, Verb,
+};
 use mlinfra_check::{Program, World, check};
 use mlinfra_local::LocalLower;
 use mlinfra_plan::{
@@ -362,4 +364,36 @@ fn a_missing_column_and_a_busy_port_are_findings() {
     let codes: Vec<&str> = plan.findings.iter().map(|f| f.code.as_str()).collect();
     assert_eq!(codes, ["E0905"]);
     assert!(plan.findings[0].busy);
+}
+
+#[test]
+fn what_was_begun_and_not_recorded_goes_before_what_it_stands_on() {
+    let (world, mut snapshot) = applied();
+    let model: Address = "risk/step.model".parse().expect("it is an address");
+    let state = snapshot.resources.remove(&model).expect("it was applied");
+    snapshot.open.insert(
+        model.clone(),
+        OpenCall {
+            token: Token::new("lineage", &model, 1),
+            verb: Verb::Create,
+            operation: "op-1".into(),
+            handle: Some("unit".into()),
+            resource: state.resource,
+        },
+    );
+    let plan = world.plan(&program(&credit()), &snapshot, Goal::Destroy);
+    let order: Vec<String> = plan.actions.iter().map(|a| a.address.to_string()).collect();
+    let place = |address: &str| order.iter().position(|a| a == address).expect("it goes");
+    assert!(place("risk/step.model") < place("pool.worker"));
+    assert!(place("risk/step.model") < place("storage.lake"));
+    assert!(place("pool.worker") < place("target.here"));
+}
+
+#[test]
+fn a_file_with_another_separator_has_one_fault() {
+    let mut world = Fake::new();
+    world.header = HEADER.replace(',', ";");
+    let plan = world.plan(&program(&credit()), &Snapshot::default(), Goal::Apply);
+    assert_eq!(plan.findings.len(), 1, "{:#?}", plan.findings);
+    assert!(plan.findings[0].help[0].contains("commas"));
 }
