@@ -1,10 +1,11 @@
 //! The command line's words: options for every command, and the list of commands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command;
+use crate::workspace::Workspace;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,6 +80,22 @@ pub(crate) struct SpecOption {
     pub(crate) spec: PathBuf,
 }
 
+impl SpecOption {
+    /// The spec and the command's own word. Where no spec was named and the word is a spec's file
+    /// or a folder with a spec or a state, it is the spec: `mlinfra log examples/credit`.
+    pub(crate) fn or<'a>(&self, word: Option<&'a str>) -> (PathBuf, Option<&'a str>) {
+        let is_spec = |word: &&str| {
+            let path = Path::new(word);
+            path.extension().is_some_and(|ending| ending == "mlinfra") && path.is_file()
+                || path.is_dir() && Workspace::find_state(path, &[]).is_ok()
+        };
+        match word.filter(|word| self.spec == Path::new(".") && is_spec(word)) {
+            Some(spec) => (PathBuf::from(spec), None),
+            None => (self.spec.clone(), word),
+        }
+    }
+}
+
 /// The commands, in the order in which a newcomer meets them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -111,6 +128,25 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// The command's own word.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Command::Init(_) => "init",
+            Command::Check(_) => "check",
+            Command::Fmt(_) => "fmt",
+            Command::Plan(_) => "plan",
+            Command::Apply(_) => "apply",
+            Command::Attach(_) => "attach",
+            Command::Show(_) => "show",
+            Command::Output(_) => "output",
+            Command::Log(_) => "log",
+            Command::Destroy(_) => "destroy",
+            Command::Explain(_) => "explain",
+            Command::State(_) => "state",
+            Command::Completions(_) => "completions",
+        }
+    }
+
     /// Whether the result is asked for as JSON.
     pub(crate) fn wants_json(&self) -> bool {
         match self {

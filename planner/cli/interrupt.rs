@@ -1,5 +1,8 @@
 //! Ctrl-C: the first one ends gently, the second one at once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use mlinfra_apply::Interrupt;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -11,10 +14,32 @@ ending: nothing new is started, calls under way are finished, accepted work goes
   once more to leave at once; the next `mlinfra apply` takes up what is left
 ";
 
+/// Ctrl-C as whoever asks a person needs it: while asking, nothing is under way that could end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watch {
+    /// Raised by Ctrl-C.
+    pub(crate) interrupt: Interrupt,
+    asking: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// Says that a person is asked now, or no longer: then Ctrl-C needs no word of ours.
+    pub(crate) fn set_asking(&self, asking: bool) {
+        self.asking.store(asking, Ordering::SeqCst);
+    }
+}
+
 /// Watches for Ctrl-C and for a polite request to end (SIGTERM), for as long as the program runs.
-pub(crate) fn watch(screen: &Screen) -> Result<Interrupt, Problem> {
+pub(crate) fn watch(screen: &Screen) -> Result<Watch, Problem> {
     let screen = screen.clone();
-    watch_and(move || screen.warn(FIRST))
+    let asking = Arc::new(AtomicBool::new(false));
+    let silent = asking.clone();
+    let interrupt = watch_and(move || {
+        if !silent.load(Ordering::SeqCst) {
+            screen.warn(FIRST);
+        }
+    })?;
+    Ok(Watch { interrupt, asking })
 }
 
 /// The same without a word: for whoever only looks on.

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     bug::install_hook();
     let arguments = Arguments::parse();
     let json = arguments.command.wants_json();
-    let screen = Screen::new(&arguments.global, json);
+    let screen = Screen::new(&arguments.global, arguments.command.name(), json);
     match command::run(arguments, &screen) {
         Ok(exit) => exit.into(),
         Err(Stop::Shown(exit)) => exit.into(),

@@ -7,11 +7,11 @@ use mlinfra_api::{Address, Provider, Token};
 use mlinfra_apply::{ApplyFault, Interrupt, Options, Providers, Summary};
 use mlinfra_plan::{Goal, Plan};
 use mlinfra_runtime_spec::{Bounds, CommandSpec, PROTOCOL, UnitSpec, Workload};
-use mlinfra_state::{Lock, operation_name};
+use mlinfra_state::{Lock, OperationRecord, operation_name};
 
-use crate::command::plan as plan_command;
+use crate::command::plan::{self as plan_command, Shown};
 use crate::facts::Facts;
-use crate::interrupt;
+use crate::interrupt::{self, Watch};
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session, Wanted};
 use crate::view::progress::Progress;
@@ -50,7 +50,7 @@ impl From<ApplyFault> for Problem {
 }
 
 impl Order<'_> {
-    fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self.goal {
             Goal::Apply => "apply",
             Goal::Destroy => "destroy",
@@ -58,7 +58,7 @@ impl Order<'_> {
     }
 
     /// What to type to do this again: `mlinfra apply examples/credit`.
-    fn again(&self) -> String {
+    pub(crate) fn again(&self) -> String {
         let program = ending::program();
         format!("{program} {}{}", self.word(), self.workspace.argument())
     }
@@ -109,9 +109,11 @@ pub(crate) fn plan_and_apply(
     mut session: Session,
     screen: &Screen,
 ) -> Result<Exit, Stop> {
-    let interrupt = interrupt::watch(screen)?;
-    let progress = Progress::new(screen);
-    let recovered = settle(order, &mut session, &progress, &interrupt, screen)?;
+    let watch = interrupt::watch(screen)?;
+    let progress = Progress::new(screen, &order.workspace.option());
+    let recovered = settle(order, &mut session, &progress, &watch.interrupt, screen)?;
+    // Nothing is redrawn while the plan is read and a person is asked.
+    progress.clear();
     let nothing = Sound::default();
     let sound = order.sound.unwrap_or(&nothing);
     let wanted = Wanted {
@@ -122,18 +124,29 @@ pub(crate) fn plan_and_apply(
     // What still runs from before is followed even if nothing else is to be done.
     let is_settled = plan.is_empty() && session.store.snapshot().open.is_empty();
     if is_settled && !plan.is_blocked() {
-        progress.clear();
-        let text = plan_command::nothing_to_do(&plan, recovered, screen);
+        let text = match order.goal {
+            Goal::Apply => plan_command::nothing_to_do(&plan, recovered, screen),
+            Goal::Destroy if screen.json => String::new(),
+            Goal::Destroy => "nothing to destroy\n".to_owned(),
+        };
         screen.print(&text);
         return finish_empty(order, &session, screen);
     }
-    if !screen.json {
-        plan_command::show(&plan, sound, Some(&session), None, screen);
+    if !screen.json || plan.is_blocked() {
+        let shown = Shown {
+            command: match order.goal {
+                Goal::Apply => "plan",
+                Goal::Destroy => "destroy",
+            },
+            plan: &plan,
+            sound,
+            workspace: order.workspace,
+            session: Some(&session),
+            next: None,
+        };
+        plan_command::show(&shown, screen);
     }
     if plan.is_blocked() {
-        if screen.json {
-            plan_command::show(&plan, sound, Some(&session), None, screen);
-        }
         return Ok(plan_command::exit(&plan));
     }
     let question = match order.goal {
@@ -144,13 +157,14 @@ pub(crate) fn plan_and_apply(
         question,
         order.yes,
         &format!("{} -y", order.again()),
+        &watch,
         screen,
     )?;
-    carry_out(order, &plan, &mut session, &progress, &interrupt, screen)
+    carry_out(order, &plan, &mut session, &progress, &watch, screen)
 }
 
 /// Takes the lock and settles what an earlier operation left open. True if there was something.
-fn settle(
+pub(crate) fn settle(
     order: &Order<'_>,
     session: &mut Session,
     progress: &Progress<'_>,
@@ -161,7 +175,7 @@ fn settle(
         .store
         .operations()
         .iter()
-        .filter(|o| !o.state.is_end())
+        .filter(|o| !o.state.is_end() && !session::lives(session, o.number))
     {
         let text = format!("{} by {} was not ended\n", operation.name(), operation.who);
         screen.tell(&text);
@@ -183,7 +197,7 @@ fn busy(order: &Order<'_>, session: &mut Session, problem: Problem) -> Problem {
     // What cannot be read again is only not told.
     drop(session.store.reload());
     let (program, option) = (ending::program(), order.workspace.option());
-    let running = session::under_way(session);
+    let running = session::under_way(session).map(OperationRecord::name);
     let watch = running.map(|name| format!("watch it: `{program} attach {name}{option}`"));
     let plan = format!(
         "plan anyway: `{program} plan{}`",
@@ -206,13 +220,13 @@ pub(crate) fn providers(session: &Session) -> Providers {
     [local].into_iter().collect()
 }
 
-/// Carries out a plan that was agreed to.
+/// Carries out a plan that was agreed to. The lock is held.
 pub(crate) fn carry_out(
     order: &Order<'_>,
     plan: &Plan,
     session: &mut Session,
     progress: &Progress<'_>,
-    interrupt: &Interrupt,
+    watch: &Watch,
     screen: &Screen,
 ) -> Result<Exit, Stop> {
     let number = session
@@ -236,7 +250,7 @@ pub(crate) fn carry_out(
         &providers,
         &options,
         &show,
-        interrupt,
+        &watch.interrupt,
     );
     progress.clear();
     let summary = summary.map_err(Problem::from)?;

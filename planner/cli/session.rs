@@ -6,11 +6,12 @@ use std::sync::Arc;
 use mlinfra_api::{Lower, Snapshot};
 use mlinfra_local::{Local, LocalLower};
 use mlinfra_plan::{Answers, Goal, Inputs, Outcome, Plan, ROUNDS_MAX};
-use mlinfra_state::{Holder, Lock, StateFault, Store};
+use mlinfra_state::{Holder, Lock, OperationRecord, StateFault, Store};
 
 use crate::facts::Facts;
+use crate::interrupt::Watch;
 use crate::problem::{Exit, Problem, Stop};
-use crate::view::Screen;
+use crate::view::{Screen, ending};
 use crate::workspace::{Sound, Workspace};
 use crate::world::reason;
 
@@ -51,7 +52,7 @@ impl Session {
             return Ok(session);
         }
         let folder = workspace.state_folder();
-        let project = project(sound);
+        let project = project(workspace, sound);
         Session::of(Store::create(&folder, &project, ENVIRONMENT)?, &folder)
     }
 
@@ -92,7 +93,11 @@ impl Session {
 pub(crate) fn nothing_applied(workspace: &Workspace) -> Problem {
     Problem::new(Exit::Failed, "E1006", "nothing was applied here yet")
         .detail(format!("there is no {}", workspace.shown(".mlinfra")))
-        .help("`mlinfra apply` makes what the spec says")
+        .help(format!(
+            "`{} apply{}` makes what the spec says",
+            ending::program(),
+            workspace.argument()
+        ))
 }
 
 /// `mlinfra-runtime`: beside this program, unless the environment names another.
@@ -108,24 +113,29 @@ pub(crate) fn runtime_program() -> PathBuf {
 }
 
 /// The project's name; a spec without one is called by its folder.
-pub(crate) fn project(sound: &Sound) -> String {
-    let block = sound.program.with_role("project").next();
-    block.map_or_else(
+pub(crate) fn project(workspace: &Workspace, sound: &Sound) -> String {
+    if let Some(block) = sound.program.with_role("project").next() {
+        return block.address.name().to_owned();
+    }
+    let folder = workspace.folder.canonicalize().ok();
+    let name = folder.as_deref().and_then(Path::file_name);
+    name.map_or_else(
         || "unnamed".to_owned(),
-        |block| block.address.name().to_owned(),
+        |name| name.to_string_lossy().into_owned(),
     )
 }
 
 /// The operation whose executor is alive, if there is one.
-pub(crate) fn under_way(session: &Session) -> Option<String> {
+pub(crate) fn under_way(session: &Session) -> Option<&OperationRecord> {
     let open = session.store.operations().iter().rev();
     let mut open = open.filter(|operation| !operation.state.is_end());
-    let lives = |number| {
-        let folder = session.store.operation_folder(number);
-        folder.is_some_and(|folder| Lock::executor_lives(&folder))
-    };
-    open.find(|operation| lives(operation.number))
-        .map(|operation| operation.name())
+    open.find(|operation| lives(session, operation.number))
+}
+
+/// Whether somebody carries this operation out now.
+pub(crate) fn lives(session: &Session, operation: u64) -> bool {
+    let folder = session.store.operation_folder(operation);
+    folder.is_some_and(|folder| Lock::executor_lives(&folder))
 }
 
 /// Who applies, for the lock and the log.
@@ -144,24 +154,31 @@ pub(crate) fn holder(operation: &str) -> Holder {
     }
 }
 
-/// Asks a person to agree; without one, `-y` must have agreed before.
-pub(crate) fn agree(question: &str, yes: bool, how: &str, screen: &Screen) -> Result<(), Stop> {
-    if yes {
+/// Fails where nobody can be asked and nobody agreed beforehand.
+pub(crate) fn can_agree(yes: bool, how: &str, screen: &Screen) -> Result<(), Problem> {
+    if yes || screen.can_ask() {
         return Ok(());
     }
-    if !screen.can_ask() {
-        return Err(Problem::usage("nobody is here to agree")
-            .detail("standard input or standard error is no terminal, or `--json` was given")
-            .help(format!("agree beforehand: `{how}`"))
-            .into());
+    Err(Problem::usage("nobody is here to agree")
+        .detail("standard input or standard error is no terminal, or `--json` was given")
+        .help(format!("agree beforehand: `{how}`")))
+}
+
+/// Asks a person to agree; without one, `-y` must have agreed before. No, or Ctrl-C, ends the
+/// command.
+pub(crate) fn agree(
+    question: &str,
+    yes: bool,
+    how: &str,
+    watch: &Watch,
+    screen: &Screen,
+) -> Result<(), Stop> {
+    can_agree(yes, how, screen)?;
+    if yes || screen.confirm(question, watch) {
+        return Ok(());
     }
-    match screen.confirm(question) {
-        true => Ok(()),
-        false => {
-            screen.tell("nothing was done\n");
-            Err(Stop::Shown(Exit::NotStarted))
-        }
-    }
+    screen.tell("nothing was done\n");
+    Err(Stop::Shown(Exit::Failed))
 }
 
 /// What is asked of the planner.

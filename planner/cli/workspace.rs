@@ -7,8 +7,12 @@ use mlinfra_check::{Checked, FileId, Program};
 
 use crate::problem::{Exit, Problem, Stop};
 use crate::view::diagnostic::{self, Finding, Sources};
+use crate::view::ending::quoted;
 use crate::view::{Screen, json};
 use crate::world::{Disk, parameters, reason};
+
+/// The root file of a folder with several specs.
+const ROOT: &str = "main.mlinfra";
 
 /// The spec that a command is about.
 #[derive(Clone, Debug)]
@@ -65,6 +69,32 @@ impl Workspace {
         Ok(found(folder, name))
     }
 
+    /// The same for commands that need the state alone: the spec may be gone, or be several.
+    pub(crate) fn find_state(given: &Path, parameters_given: &[String]) -> Result<Self, Problem> {
+        let missing = match Workspace::find(given, parameters_given) {
+            Ok(found) => return Ok(found),
+            Err(problem) => problem,
+        };
+        // Only what is called like a spec stands for the folder that it would lie in.
+        let is_spec = given.extension().is_some_and(|ending| ending == "mlinfra");
+        let folder = match (given.is_dir(), given.parent()) {
+            (true, _) => given,
+            (false, _) if !is_spec => return Err(missing),
+            (false, Some(parent)) if !parent.as_os_str().is_empty() => parent,
+            (false, _) => Path::new("."),
+        };
+        let found = Workspace {
+            given: given.to_owned(),
+            folder: folder.to_owned(),
+            root: ROOT.to_owned(),
+            parameters: parameters(parameters_given)?,
+        };
+        match found.state_folder().is_dir() {
+            true => Ok(found),
+            false => Err(missing),
+        }
+    }
+
     /// The folder that holds the state, which need not exist.
     pub(crate) fn state_folder(&self) -> PathBuf {
         self.folder.join(".mlinfra")
@@ -115,7 +145,7 @@ impl Workspace {
     pub(crate) fn argument(&self) -> String {
         match self.given == Path::new(".") {
             true => String::new(),
-            false => format!(" {}", self.given.display()),
+            false => format!(" {}", quoted(&self.given.to_string_lossy())),
         }
     }
 
@@ -123,7 +153,7 @@ impl Workspace {
     pub(crate) fn option(&self) -> String {
         match self.given == Path::new(".") {
             true => String::new(),
-            false => format!(" --spec {}", self.given.display()),
+            false => format!(" --spec {}", quoted(&self.given.to_string_lossy())),
         }
     }
 
@@ -175,8 +205,8 @@ fn root_in(folder: &Path) -> Result<String, Problem> {
     let mut names: Vec<String> = names.filter(|name| name.ends_with(".mlinfra")).collect();
     names.retain(|name| !name.starts_with('.'));
     names.sort();
-    if names.iter().any(|name| name == "main.mlinfra") {
-        return Ok("main.mlinfra".to_owned());
+    if names.iter().any(|name| name == ROOT) {
+        return Ok(ROOT.to_owned());
     }
     match names.len() {
         0 => Err(Problem::new(Exit::Usage, "E1001", "there is no spec here")

@@ -43,11 +43,15 @@ fn applies_serves_and_is_removed() {
         .exits(0)
         .says("(secret)");
 
+    let socket = project.socket();
     project.run(&["destroy", "-y"]).exits(1).says("E0907");
     project.run(&["destroy", "-y", "--data"]).exits(0);
     assert!(!project.answers());
     within(Duration::from_secs(5), "no process is left", || {
         project.processes().is_empty()
+    });
+    within(Duration::from_secs(5), "no socket is left", || {
+        !socket.exists()
     });
     let left = fs::read_dir(project.folder()).expect("the folder can be read");
     let mut left: Vec<String> = left
@@ -104,6 +108,11 @@ fn a_change_runs_what_depends_on_it_and_nothing_else() {
         !planned.iter().any(|change| change.contains("step.")),
         "{planned:?}"
     );
+    // Who owns it is for people: carried out or not, nothing runs again and the same one serves.
+    let process = project.endpoint_process();
+    project.run(&["apply", "-y"]).exits(0);
+    assert_eq!(project.endpoint_process(), process);
+    project.plan_is_empty();
 
     project.edit("german_credit.csv", "A11,6,A34", "A12,6,A34");
     let planned = project.planned();

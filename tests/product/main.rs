@@ -9,3 +9,4 @@ mod readme;
 mod secrets;
 mod support;
 mod survival;
+mod together;

@@ -229,6 +229,17 @@ impl Project {
         u32::try_from(process).expect("it is a process")
     }
 
+    /// The agent's socket.
+    #[track_caller]
+    pub(crate) fn socket(&self) -> PathBuf {
+        let line = fs::read(format!("/proc/{}/cmdline", self.agent_process()));
+        let line = String::from_utf8(line.expect("the agent runs")).expect("its words are text");
+        let mut words = line.split('\0').skip_while(|word| *word != "--socket");
+        let socket = PathBuf::from(words.nth(1).expect("it was told its socket"));
+        assert!(socket.exists(), "{}", socket.display());
+        socket
+    }
+
     /// Asks the endpoint about its own example and gives back status and body.
     #[track_caller]
     pub(crate) fn predict(&self) -> (u16, String) {

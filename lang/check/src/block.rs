@@ -259,7 +259,7 @@ impl<'t> Checker<'t> {
         None
     }
 
-    fn nodes_of_kind(&self, kind: &str) -> Vec<String> {
+    pub(crate) fn nodes_of_kind(&self, kind: &str) -> Vec<String> {
         let of_kind = |node: &&crate::scope::Declared<'_>| match &node.form {
             Form::Block(declared) => declared.name == kind,
             _ => false,
@@ -380,14 +380,22 @@ impl<'t> Checker<'t> {
                     let wish = self.wish(declared, path, *operator, value, env);
                     checked.wishes.extend(wish.map(|wish| (wish, item.span)));
                 }
-                Node::Column { name, .. } => {
+                Node::Column {
+                    name, column_type, ..
+                } => {
                     stray = true;
                     if !item.broken {
                         let text = format!("`{}` is given a type, not a value", name.text);
+                        let colon = Span {
+                            start: name.span.end,
+                            end: column_type.span.start,
+                            ..name.span
+                        };
                         self.report(
                             Diagnostic::error(code::ENTRY_OUT_OF_PLACE, name.span, text)
                                 .help("what types there are is declared with the kind")
-                                .help(format!("write `{} = value`", name.text)),
+                                .help(format!("write `{} = value`", name.text))
+                                .fix("`:` → `=`", colon, " = "),
                         );
                     }
                 }

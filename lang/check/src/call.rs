@@ -134,7 +134,7 @@ impl Checker<'_> {
                 payload.insert(parameter.name.clone(), value);
             }
         }
-        if failed {
+        if failed || !self.pay_parts(payload.values(), span) {
             return Term::error();
         }
         let value = Value::Case {
@@ -276,6 +276,10 @@ impl Checker<'_> {
             return Term::new(result, Value::Unknown(word));
         }
         let values: Vec<Value> = terms.into_iter().map(|term| term.value).collect();
+        let bytes = functions::text_bytes(&function.name, &values);
+        if !bytes.is_none_or(|bytes| self.pay_text(bytes, span)) {
+            return Term::error();
+        }
         match functions::apply(&function.name, &values) {
             Some(value) => match crate::fit::fit(&value, &type_of(&value), &result) {
                 Ok(value) => Term::new(result, value),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mlinfra_api::{Address, Reference, Value};
 
+use crate::budget::Budget;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::program::Block;
@@ -16,12 +17,6 @@ use crate::types::{Term, Type};
 /// How many declarations may wait for one another while one is evaluated. They are evaluated in
 /// the order in which they name one another, so this is reached only by what that order misses.
 const WAITING_DECLARATIONS_MAX: usize = 24;
-
-/// How many list elements one check may make.
-pub(crate) const ELEMENTS_MAX: u64 = 1_000_000;
-
-/// How many bytes a text may have.
-pub(crate) const TEXT_BYTES_MAX: usize = 1 << 20;
 
 /// A check under way.
 pub(crate) struct Checker<'t> {
@@ -35,8 +30,8 @@ pub(crate) struct Checker<'t> {
     pub(crate) blocks: Vec<Option<Block>>,
     /// What the user gave for each parameter, as an expression or as a text.
     pub(crate) given: BTreeMap<String, Given>,
-    /// How many list elements were made so far.
-    pub(crate) elements: u64,
+    /// What may still be spent on values.
+    pub(crate) budget: Budget,
     /// The places written on blocks, as far as they were asked for.
     pub(crate) places: HashMap<NodeId, Option<Address>>,
     errors: usize,
@@ -119,7 +114,7 @@ impl<'t> Checker<'t> {
             findings: Vec::new(),
             blocks: Vec::new(),
             given: BTreeMap::new(),
-            elements: 0,
+            budget: Budget::new(),
             places: HashMap::new(),
             errors: 0,
             states: Vec::new(),
@@ -176,7 +171,14 @@ impl<'t> Checker<'t> {
     /// Evaluates a declaration, once. `span` is what asks for it.
     pub(crate) fn evaluate(&mut self, id: NodeId, span: Span) -> Term {
         match self.states.get(id) {
-            Some(State::Done(term)) => return term.clone(),
+            Some(State::Done(term)) => {
+                let paid = self.budget.copy(&term.value);
+                if paid.is_ok() {
+                    return term.clone();
+                }
+                self.paid(paid, span);
+                return Term::error();
+            }
             Some(State::Running) => {
                 self.report_running(id, span);
                 return Term::error();

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use mlinfra_api::Value;
 
-use crate::check::{Checker, ELEMENTS_MAX, Env, Local};
+use crate::budget::VALUES_MAX;
+use crate::check::{Checker, Env, Local};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::fit::{unify, widen};
@@ -13,19 +14,6 @@ use crate::tree::{Arm, Body, Expr, Loop, Node, Pattern};
 use crate::types::{Term, Type, a};
 
 impl Checker<'_> {
-    /// Counts elements; false, with a finding, once there are too many.
-    fn count_elements(&mut self, count: usize, span: Span) -> bool {
-        self.elements = self.elements.saturating_add(count as u64);
-        if self.elements > ELEMENTS_MAX {
-            self.limit(
-                span,
-                &format!("more than {ELEMENTS_MAX} elements in all lists together"),
-            );
-            return false;
-        }
-        true
-    }
-
     pub(crate) fn eval_list(
         &mut self,
         elements: &[Expr],
@@ -33,15 +21,15 @@ impl Checker<'_> {
         expected: &Type,
         env: Env<'_>,
     ) -> Term {
-        if !self.count_elements(elements.len(), span) {
-            return Term::error();
-        }
         if let Type::List(inner) = expected.present() {
             let terms: Vec<Term> = elements
                 .iter()
                 .map(|element| self.value(element, inner, env))
                 .collect();
             if terms.iter().any(|term| term.term_type.is_error()) {
+                return Term::error();
+            }
+            if !self.pay_parts(terms.iter().map(|term| &term.value), span) {
                 return Term::error();
             }
             let first = terms
@@ -59,11 +47,11 @@ impl Checker<'_> {
             .iter()
             .map(|element| (self.eval(element, &inner, env), element.span));
         let terms: Vec<(Term, Span)> = terms.collect();
-        self.list_of(terms)
+        self.list_of(terms, span)
     }
 
     /// A list of these terms, if they have a type in common.
-    fn list_of(&mut self, terms: Vec<(Term, Span)>) -> Term {
+    fn list_of(&mut self, terms: Vec<(Term, Span)>, span: Span) -> Term {
         let mut common = Type::Any;
         for (term, span) in &terms {
             match unify(&common, &term.term_type) {
@@ -75,6 +63,9 @@ impl Checker<'_> {
             }
         }
         if terms.iter().any(|(term, _)| term.term_type.is_error()) {
+            return Term::error();
+        }
+        if !self.pay_parts(terms.iter().map(|(term, _)| &term.value), span) {
             return Term::error();
         }
         let values = terms
@@ -100,9 +91,6 @@ impl Checker<'_> {
         let Some(rounds) = self.rounds(&source, repeat) else {
             return Term::error();
         };
-        if !self.count_elements(rounds.len(), repeat.span) {
-            return Term::error();
-        }
         let mut terms = Vec::new();
         for round in &rounds {
             let first = repeat.names.first().map_or("", |name| name.text.as_str());
@@ -136,7 +124,7 @@ impl Checker<'_> {
                 terms.push((term, element.span));
             }
         }
-        self.list_of(terms)
+        self.list_of(terms, repeat.span)
     }
 
     /// What a loop's names stand for, round by round.
@@ -161,10 +149,10 @@ impl Checker<'_> {
             (Type::Range(_), Value::Range(low, high)) => {
                 let (low, high) = (low.as_int()?, high.as_int()?);
                 let count = high.checked_sub(low).map_or(u64::MAX, |d| d.max(-1) as u64);
-                if count >= ELEMENTS_MAX && low <= high {
+                if count >= VALUES_MAX && low <= high {
                     self.limit(
                         repeat.source.span,
-                        &format!("more than {ELEMENTS_MAX} rounds"),
+                        &format!("more than {VALUES_MAX} rounds"),
                     );
                     return None;
                 }
@@ -186,7 +174,13 @@ impl Checker<'_> {
         }
     }
 
-    pub(crate) fn eval_record(&mut self, body: &Body, expected: &Type, env: Env<'_>) -> Term {
+    pub(crate) fn eval_record(
+        &mut self,
+        body: &Body,
+        span: Span,
+        expected: &Type,
+        env: Env<'_>,
+    ) -> Term {
         let inner = match expected.present().bare() {
             Type::Map(inner) => (**inner).clone(),
             _ => Type::Any,
@@ -233,7 +227,7 @@ impl Checker<'_> {
                 failed = true;
             }
         }
-        if failed {
+        if failed || !self.pay_parts(entries.values(), span) {
             return Term::error();
         }
         Term::new(Type::Map(Arc::new(common)), Value::Record(entries))

@@ -294,6 +294,7 @@ fn cases(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) {
         };
         all.push(Case {
             name: name.to_owned(),
+            countries: words(item, "countries"),
             parameters: parameters(library, block, kinds),
             takes: words(item, "takes")
                 .iter()

@@ -1,11 +1,13 @@
 //! Evaluates expressions: each becomes a type and a value in one pass.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use mlinfra_api::Value;
 use rust_decimal::Decimal;
 
-use crate::check::{Checker, Env, TEXT_BYTES_MAX};
+use crate::budget::TEXT_BYTES_MAX;
+use crate::check::{Checker, Env};
 use crate::code;
 use crate::declare::unit_of;
 use crate::diagnostic::{Diagnostic, Span};
@@ -24,6 +26,9 @@ impl Checker<'_> {
 
     /// The expression as what it is; `expected` says what its bare words may be.
     pub(crate) fn eval(&mut self, expr: &Expr, expected: &Type, env: Env<'_>) -> Term {
+        if !self.pay_evaluation(expr.span) {
+            return Term::error();
+        }
         match &expr.kind {
             ExprKind::Bad => Term::error(),
             ExprKind::Name(name) => self.eval_name(name, expr.span, expected, env),
@@ -44,7 +49,7 @@ impl Checker<'_> {
                 repeat,
                 when,
             } => self.eval_comprehension(element, repeat, when.as_deref(), expected, env),
-            ExprKind::Record(body) => self.eval_record(body, expected, env),
+            ExprKind::Record(body) => self.eval_record(body, expr.span, expected, env),
             ExprKind::Call { callee, arguments } => {
                 self.eval_call(callee, arguments, expr.span, expected, env)
             }
@@ -92,7 +97,7 @@ impl Checker<'_> {
             return term;
         }
         if let Some(term) = env.local(name) {
-            return term.clone();
+            return self.copied(term, span);
         }
         if let Some(id) = env.scope.and_then(|scope| self.find(name, scope)) {
             return self.refer(id, span);
@@ -274,17 +279,21 @@ impl Checker<'_> {
         let mut text = String::new();
         let mut failed = false;
         for part in parts {
-            match part {
-                TextPart::Literal(literal) => text.push_str(literal),
-                TextPart::Hole(hole) => match self.eval_hole(hole, env) {
-                    Some(shown) => text.push_str(&shown),
-                    None => failed = true,
-                },
-            }
-            if text.len() > TEXT_BYTES_MAX {
+            let shown = match part {
+                TextPart::Literal(literal) => Some(Cow::Borrowed(literal.as_str())),
+                TextPart::Hole(hole) => self.eval_hole(hole, env).map(Cow::Owned),
+            };
+            let Some(shown) = shown else {
+                failed = true;
+                continue;
+            };
+            // Only what is new is paid for, but held against the limit with what is there.
+            let bytes = text.len() + shown.len();
+            if bytes > TEXT_BYTES_MAX || !self.pay_text(shown.len(), span) {
                 self.limit(span, &format!("a text of more than {TEXT_BYTES_MAX} bytes"));
                 return Term::error();
             }
+            text.push_str(&shown);
         }
         if failed {
             return Term::error();

@@ -153,6 +153,9 @@ pub(crate) fn unify(left: &Type, right: &Type) -> Option<Type> {
 
 /// A value of one of the unified types as one of the unified type.
 pub(crate) fn widen(term: Term, to: &Type) -> Term {
+    if term.term_type == *to {
+        return term;
+    }
     match fit(&term.value, &term.term_type, to) {
         Ok(value) => Term::new(to.clone(), value),
         Err(_) => term,
@@ -177,6 +180,9 @@ impl Checker<'_> {
     pub(crate) fn fitted(&mut self, term: Term, expected: &Type, span: Span) -> Term {
         if term.term_type.is_error() {
             return Term::error();
+        }
+        if matches!(expected, Type::Any | Type::Error) {
+            return term;
         }
         match fit(&term.value, &term.term_type, expected) {
             Ok(value) => {
@@ -262,11 +268,11 @@ impl Checker<'_> {
                 let text = format!(
                     "this is {found}, and {expected} belongs here",
                     found = a(found),
-                    expected = a(expected)
+                    expected = a(expected.present())
                 );
-                Diagnostic::error(code::TYPE_WRONG, span, text)
-                    .help("every field and argument says in its declaration what it takes")
-                    .help(format!("put {expected} here", expected = a(expected)))
+                let finding = Diagnostic::error(code::TYPE_WRONG, span, text)
+                    .help("every field and argument says in its declaration what it takes");
+                self.advised(finding, term, expected, span)
             }
         }
     }

@@ -39,6 +39,20 @@ pub(crate) fn apply(name: &str, values: &[Value]) -> Option<Value> {
     body(values)
 }
 
+/// How many bytes the text that the function gives has at most; none if it gives no text.
+pub(crate) fn text_bytes(name: &str, values: &[Value]) -> Option<usize> {
+    // A letter's other case has at most three times its bytes.
+    let length = |value: &Value| value.as_text().map_or(0, str::len);
+    match (name, values) {
+        ("lower" | "upper", [text]) => Some(length(text).saturating_mul(3)),
+        ("join", [Value::List(texts), separator]) => {
+            let gaps = length(separator).saturating_mul(texts.len().saturating_sub(1));
+            Some(texts.iter().map(length).fold(gaps, usize::saturating_add))
+        }
+        _ => None,
+    }
+}
+
 fn whole(count: usize) -> Option<Value> {
     i64::try_from(count).ok().map(Value::Int)
 }

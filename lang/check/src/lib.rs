@@ -5,7 +5,9 @@
 //! expressions, `block` and `step` hold what is written against what `schema` declares, `row`,
 //! `table` and `model` know what the steps of a pipeline do to columns.
 
+mod advice;
 mod block;
+mod budget;
 mod call;
 mod check;
 pub mod code;
@@ -26,6 +28,7 @@ mod order;
 mod parameter;
 pub mod program;
 mod quantity;
+mod residency;
 mod resolve;
 mod result;
 mod row;
@@ -90,6 +93,7 @@ pub fn check(world: &dyn World, root: &str) -> Checked {
     }
     check_parameters(&mut checker, &sources);
     check_once(&mut checker);
+    checker.check_residency();
     let program = assemble(&mut checker);
     checker.check_cycles(&program);
     let mut diagnostics = std::mem::take(&mut checker.findings);

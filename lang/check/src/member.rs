@@ -234,12 +234,14 @@ impl Checker<'_> {
         self.evaluate(id, name.span);
         let block = self.blocks[id].as_ref()?;
         let value = match &block.step {
-            Some(step) => step.settings.get(&name.text).cloned(),
-            None => block
-                .fields
-                .get(&name.text)
-                .map(|field| field.value.clone()),
+            Some(step) => step.settings.get(&name.text),
+            None => block.fields.get(&name.text).map(|field| &field.value),
         };
+        let paid = value.map_or(Ok(()), |value| self.budget.copy(value));
+        let value = value.filter(|_| paid.is_ok()).cloned();
+        if !self.paid(paid, name.span) {
+            return Some(Term::error());
+        }
         Some(match value {
             Some(value) => Term::new(field_type, value),
             None if field_type.may_be_absent() => Term::new(field_type, Value::None),

@@ -244,6 +244,24 @@ mod tests {
     }
 
     #[test]
+    fn every_region_names_its_countries() {
+        let Some(Type::Enum(regions)) = Library::standard().types.get("jurisdiction") else {
+            panic!("the regions are no type with cases");
+        };
+        for region in regions.cases() {
+            let distinct: BTreeSet<&String> = region.countries.iter().collect();
+            assert_eq!(distinct.len(), region.countries.len(), "{}", region.name);
+            let wanted = if region.name == "eu" { 27 } else { 1 };
+            assert_eq!(distinct.len(), wanted, "{}", region.name);
+            assert!(
+                distinct.iter().all(|country| country.len() == 2),
+                "{}",
+                region.name
+            );
+        }
+    }
+
+    #[test]
     fn words_of_one_name_space_do_not_meet() {
         let library = Library::standard();
         let mut words: BTreeMap<&str, usize> = BTreeMap::new();

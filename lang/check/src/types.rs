@@ -103,6 +103,8 @@ impl fmt::Debug for EnumType {
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) parameters: Vec<Parameter>,
+    /// As a region: the countries in it (ISO 3166-1, two letters).
+    pub(crate) countries: Vec<String>,
     /// As a masking: which columns it can be used on; all if empty.
     pub(crate) takes: Vec<ColumnBase>,
     /// As a masking: what it makes of the column.
@@ -225,6 +227,7 @@ impl Type {
     pub(crate) fn enumeration(names: impl IntoIterator<Item = String>) -> Type {
         let case = |name| Case {
             name,
+            countries: Vec::new(),
             parameters: Vec::new(),
             takes: Vec::new(),
             result: CaseResult::Same,

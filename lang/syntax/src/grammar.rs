@@ -352,6 +352,12 @@ fn field(p: &mut Parser, mark: Mark) {
 
 /// `name: type = default`
 fn column(p: &mut Parser, mark: Mark) {
+    let next = p.ahead(1);
+    let begins_value = set::LITERALS.has(next.kind) || next.kind == Kind::LeftBracket;
+    if begins_value && !next.first {
+        p.wrong_word("E0012", "a type follows `:`, a value follows `=`", "=");
+        return field(p, mark);
+    }
     p.bump();
     head::type_(p);
     head::value(p);

@@ -66,6 +66,12 @@ pub(crate) fn no_provider(name: &str) -> ApplyFault {
     )
 }
 
+/// The fault of a call that could not be told so far, for the screen.
+pub(crate) fn unsettled_fault(reason: &str) -> Fault {
+    Fault::failed("E0715", format!("not settled yet; apply again: {reason}"))
+        .with_help("the next apply asks again what became of the call before it does anything")
+}
+
 /// The fault of a call that can't be told, for the screen.
 pub(crate) fn stuck_fault(reason: &str) -> Fault {
     Fault::failed(
@@ -76,7 +82,8 @@ pub(crate) fn stuck_fault(reason: &str) -> Fault {
 }
 
 impl Run<'_, '_> {
-    /// Follows what earlier operations left running where it is still wanted; asks the rest to stop.
+    /// Follows what earlier operations left running where it is still wanted; asks the rest to
+    /// stop.
     pub(crate) fn take_over(&mut self) -> Result<(), ApplyFault> {
         let calls: Vec<Call> = self
             .engine

@@ -8,7 +8,7 @@ use mlinfra_state::{ActionState, Lock, OperationEvent, OperationState, Record, S
 use crate::adopt::flight_of;
 use crate::engine::{Engine, Landing};
 use crate::event::{Event, without_secrets};
-use crate::flight::End;
+use crate::flight::{End, Flight};
 use crate::hands::Ask;
 use crate::interrupt::Interrupt;
 use crate::log::{EventLog, read_events};
@@ -117,23 +117,15 @@ fn follow(
     };
     while !engine.flights.is_empty() && !interrupt.is_raised() {
         for landing in engine.pump(interrupt, false)? {
-            if let Landing::Ended { flight, end, .. } = landing {
-                let address = flight.address.clone();
-                let event = match end {
-                    End::Done(outputs) => Event::Done {
-                        address,
-                        verb: flight.request.verb,
-                        outputs: without_secrets(&outputs),
-                    },
-                    End::Failed(fault) => Event::Failed { address, fault },
-                    End::Cancelled => Event::Cancelled { address },
-                    End::Absent | End::Stuck(_) | End::Unresolved(_) | End::Silent => {
-                        summary.left.push(address);
-                        continue;
-                    }
-                };
-                note(&mut summary, &event);
-                engine.tell(event);
+            let Landing::Ended { flight, end, .. } = landing else {
+                continue;
+            };
+            match ended(&flight, end) {
+                Some(event) => {
+                    note(&mut summary, &event);
+                    engine.tell(event);
+                }
+                None => summary.left.push(flight.address.clone()),
             }
         }
     }
@@ -154,6 +146,21 @@ fn follow(
     }
     engine.settle()?;
     Ok(summary)
+}
+
+/// How followed work ended; none if it goes on without us.
+fn ended(flight: &Flight, end: End) -> Option<Event> {
+    let address = flight.address.clone();
+    match end {
+        End::Done(outputs) => Some(Event::Done {
+            address,
+            verb: flight.request.verb,
+            outputs: without_secrets(&outputs),
+        }),
+        End::Failed(fault) => Some(Event::Failed { address, fault }),
+        End::Cancelled => Some(Event::Cancelled { address }),
+        End::Absent | End::Stuck(_) | End::Unresolved(_) | End::Silent => None,
+    }
 }
 
 /// The end of an operation, by what its actions came to.

@@ -500,7 +500,8 @@ impl<'a> Engine<'a> {
     /// How a call ended, if somebody else recorded it while the lock was free.
     fn ended_by_another(&self, flight: &Flight) -> Option<End> {
         let replayed = self.store.replayed();
-        match replayed.action_state(flight.operation, flight.number) {
+        let key = (flight.operation, flight.number);
+        match replayed.action_state(key.0, key.1) {
             ActionState::Done => {
                 let outputs = replayed.snapshot.resources.get(&flight.address);
                 let outputs = outputs.map(|state| state.outputs.clone());
@@ -511,6 +512,15 @@ impl<'a> Engine<'a> {
                 Some(End::Failed(fault))
             }
             ActionState::Cancelled => Some(End::Cancelled),
+            // A person decided it.
+            _ if !replayed
+                .calls
+                .values()
+                .any(|one| (one.operation, one.number) == key) =>
+            {
+                let fault = mlinfra_api::Fault::failed("E0720", "somebody decided the call");
+                Some(End::Failed(fault))
+            }
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use mlinfra_state::{
     ActionEvent, ActionState, Lock, OperationEvent, Record, Rule, Started, Store, operation_name,
 };
 
-use crate::adopt::{no_provider, stuck_fault};
+use crate::adopt::{no_provider, stuck_fault, unsettled_fault};
 use crate::engine::{Engine, Landing, digest_of};
 use crate::event::{BlockReason, Event, without_secrets};
 use crate::facts;
@@ -436,7 +436,13 @@ impl<'a, 'e> Run<'a, 'e> {
                 Ok(())
             }
             End::Failed(fault) => self.fail(number, fault),
-            End::Stuck(reason) | End::Unresolved(reason) => self.fail(number, stuck_fault(&reason)),
+            End::Stuck(reason) => self.fail(number, stuck_fault(&reason)),
+            End::Unresolved(reason) => self.fail(number, unsettled_fault(&reason)),
+            // Somebody else recorded its end while the lock was free: nothing can follow that.
+            End::Absent | End::Cancelled if self.is_recorded_as_over(number) => {
+                let message = "another command cancelled it; apply again".to_owned();
+                self.block(number, BlockReason::Stopped { message })
+            }
             End::Absent | End::Cancelled if self.nodes[number].starts < STARTS_MAX => {
                 self.nodes[number].status = Status::Pending;
                 self.ready.insert(number);
@@ -452,6 +458,12 @@ impl<'a, 'e> Run<'a, 'e> {
                 self.block_dependents(number)
             }
         }
+    }
+
+    fn is_recorded_as_over(&self, number: usize) -> bool {
+        let replayed = self.engine.store.replayed();
+        let state = replayed.action_state(self.engine.operation, number as u64);
+        state.is_end()
     }
 
     fn complete(&mut self, number: usize) {
@@ -505,10 +517,12 @@ impl<'a, 'e> Run<'a, 'e> {
         self.ready.remove(&number);
         // One that was begun and proved absent is pending again, so it can be blocked as well.
         self.engine.take_lock_again()?;
-        let key = (self.engine.operation, number as u64);
-        let text = reason.to_string();
-        self.engine
-            .stage(key, &address, ActionEvent::Blocked { reason: text })?;
+        if !self.is_recorded_as_over(number) {
+            let key = (self.engine.operation, number as u64);
+            let reason = reason.to_string();
+            let event = ActionEvent::Blocked { reason };
+            self.engine.stage(key, &address, event)?;
+        }
         self.engine.tell(Event::Blocked {
             address: address.clone(),
             reason: reason.clone(),
@@ -556,7 +570,14 @@ impl<'a, 'e> Run<'a, 'e> {
             },
             false => OperationEvent::OnlyAcceptedLeft,
         };
-        self.engine.stage_operation(event)?;
+        let record = self
+            .engine
+            .store
+            .replayed()
+            .operation(self.engine.operation);
+        if record.is_some_and(|one| !one.state.is_end()) {
+            self.engine.stage_operation(event)?;
+        }
         self.engine.tell(Event::Ended {
             operation: operation_name(self.engine.operation),
             ok,

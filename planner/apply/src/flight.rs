@@ -179,7 +179,7 @@ impl Flight {
         match self.broken {
             Some(Rule::DoubtNotRetried) => return end(ActionEvent::ProvedAbsent, End::Absent),
             Some(Rule::DoubtNotDropped) => {
-                let fault = Fault::failed("E0000", "dropped");
+                let fault = Fault::failed("E0719", "dropped");
                 return end(ActionEvent::ProvedAbsent, End::Failed(fault));
             }
             _ => {}
@@ -189,7 +189,7 @@ impl Flight {
         self.doubt_since = Some(now);
         let trouble = || Why::Trouble("its answer was lost; asking whether it took effect".into());
         match self.recovery() {
-            Recovery::Idempotent { .. } if self.window_is_open => ask(Ask::Begin, now, trouble()),
+            _ if self.is_sent_again() => ask(Ask::Begin, now, trouble()),
             Recovery::Idempotent { .. } | Recovery::Named | Recovery::Discoverable { .. } => {
                 ask(Ask::Find, now, trouble())
             }
@@ -197,13 +197,16 @@ impl Flight {
         }
     }
 
+    /// Whether sending the same call again tells what became of it. For a deletion that is always
+    /// so, and looking is never: what is found is what should be gone.
+    fn is_sent_again(&self) -> bool {
+        let is_idempotent = || matches!(self.recovery(), Recovery::Idempotent { .. });
+        self.request.verb == Verb::Delete || (self.window_is_open && is_idempotent())
+    }
+
     fn recovery(&self) -> Recovery {
-        match self.request.verb {
-            Verb::Delete => Recovery::Idempotent {
-                window: Duration::MAX,
-            },
-            _ => self.provider.recovery(&self.request.resource.resource_type),
-        }
+        let resource_type = &self.request.resource.resource_type;
+        self.provider.recovery(resource_type)
     }
 
     fn stuck(&self, reason: &str) -> Reaction {
@@ -247,9 +250,9 @@ impl Flight {
                 let fault = Fault::Lost {
                     message: "its client panicked".into(),
                 };
-                let ask = match self.recovery() {
-                    Recovery::Idempotent { .. } if self.window_is_open => Ask::Begin,
-                    _ => Ask::Find,
+                let ask = match self.is_sent_again() {
+                    true => Ask::Begin,
+                    false => Ask::Find,
                 };
                 self.look_again(ask, &fault, now, timings)
             }

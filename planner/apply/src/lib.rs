@@ -1,7 +1,7 @@
-//! Plan → world, so that it may be killed at any instant: executor, recovery, cancellation, events.
+//! Plan → world, so that it may be killed at any instant: executor, recovery, cancelling, events.
 //!
-//! Reading order: [`apply`] is the whole; `flight` is one call from its intent to its end, `executor`
-//! the order in which calls are made, `hands` who makes them.
+//! Reading order: [`apply`] is the whole; `flight` is one call from its intent to its end,
+//! `executor` the order in which calls are made, `hands` who makes them.
 
 mod adopt;
 mod attach;

@@ -31,7 +31,7 @@ pub struct Options {
     /// Asks facts again just before the action that rests on them.
     pub recheck: Option<Arc<dyn Recheck>>,
     /// After so long with nothing but accepted work left, the lock is freed until some of it ends.
-    /// None: never.
+    /// None: it is held to the end, so that a second command is told who has it.
     pub free_lock_after: Option<Duration>,
     /// Whether to come back as soon as only accepted work is left that nothing waits for, and to
     /// leave it running: `--detach`.
@@ -163,7 +163,7 @@ impl Options {
             goal: Goal::Apply,
             now,
             recheck: None,
-            free_lock_after: Some(Duration::from_secs(2)),
+            free_lock_after: None,
             detach: false,
             schedule: Schedule::Threads,
             timings: Timings::default(),

@@ -1,4 +1,4 @@
-//! What is done first of all: calls whose executor is gone are looked into, and its operation closed.
+//! What is done first of all: calls whose executor is gone are looked into, its operation closed.
 
 use mlinfra_api::Address;
 use mlinfra_state::{
@@ -86,8 +86,7 @@ fn launch(engine: &mut Engine<'_>, providers: &Providers) -> Result<Vec<Landing>
             continue;
         }
         let mut flight = flight_of(replayed, &call, providers, engine.options.broken)?;
-        let same_host = operation.is_some_and(|one| one.who == engine.options.holder.who());
-        flight.window_is_open = same_host && window_is_open(engine.options, &flight, &call);
+        flight.window_is_open = window_is_open(engine.options, &flight, &call);
         match flight.state {
             ActionState::Running => drop(engine.follow(flight, Ask::Poll)),
             ActionState::Begun => {
@@ -107,7 +106,8 @@ fn launch(engine: &mut Engine<'_>, providers: &Providers) -> Result<Vec<Landing>
     Ok(landings)
 }
 
-/// Whether sending the call again is still safe, by this host's clock and with a wide margin.
+/// Whether sending the call again is still safe, by the clock alone and with a wide margin. Who
+/// began it does not count: a name of a user or a host may change, and is for people.
 fn window_is_open(options: &Options, flight: &Flight, call: &mlinfra_state::Call) -> bool {
     let request = &flight.request;
     let recovery = flight.provider.recovery(&request.resource.resource_type);

@@ -22,8 +22,11 @@ fn main() -> ExitCode {
         .replace("= 8080", &format!("= {port}"));
     std::fs::write(folder.path().join("credit.mlinfra"), spec).expect("it can be written");
     let data = "german_credit.csv";
-    std::fs::copy(root.join("examples/credit").join(data), folder.path().join(data))
-        .expect("the data is there");
+    std::fs::copy(
+        root.join("examples/credit").join(data),
+        folder.path().join(data),
+    )
+    .expect("the data is there");
     if !run(folder.path(), &["apply", "-y"], root) {
         println!("the first apply failed");
         return ExitCode::FAILURE;
@@ -31,7 +34,10 @@ fn main() -> ExitCode {
     let mut times: Vec<Duration> = (0..RUNS)
         .map(|_| {
             let began = Instant::now();
-            assert!(run(folder.path(), &["apply", "-y"], root), "an apply without changes failed");
+            assert!(
+                run(folder.path(), &["apply", "-y"], root),
+                "an apply without changes failed"
+            );
             began.elapsed()
         })
         .collect();

@@ -11,6 +11,7 @@ use crate::operate::{self, Order};
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session};
 use crate::view::Screen;
+use crate::view::ending::{self, quoted};
 use crate::view::progress::Progress;
 use crate::workspace::{Sound, Workspace};
 use crate::world::reason;
@@ -68,17 +69,11 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     }
     let workspace = Workspace::find(&arguments.target, &global.param)?;
     let sound = workspace.sound("apply", screen)?;
-    if !arguments.yes && !screen.can_ask() {
-        // Said before anything is looked at: nothing will be done in any case.
-        session::agree(
-            "",
-            false,
-            &format!("mlinfra apply -y{}", workspace.argument()),
-            screen,
-        )?;
-    }
+    let order = order(arguments, &workspace, Some(&sound));
+    // Said before anything is looked at: nothing will be done in any case.
+    session::can_agree(arguments.yes, &format!("{} -y", order.again()), screen)?;
     let session = Session::open_or_create(&workspace, &sound)?;
-    operate::plan_and_apply(&order(arguments, &workspace, Some(&sound)), session, screen)
+    operate::plan_and_apply(&order, session, screen)
 }
 
 fn order<'a>(
@@ -101,13 +96,13 @@ fn saved_plan(arguments: &Arguments, global: &Global, screen: &Screen) -> Result
     let plan = read(&arguments.target)?;
     let workspace = Workspace::find(&arguments.spec, &global.param)?;
     let mut session = Session::required(&workspace)?;
-    let shown = arguments.target.display();
-    session::agree(
-        &format!("Do what {shown} plans?"),
-        arguments.yes,
-        &format!("mlinfra apply -y {shown}"),
-        screen,
-    )?;
+    let shown = quoted(&arguments.target.to_string_lossy());
+    let how = format!(
+        "{} apply -y {shown}{}",
+        ending::program(),
+        workspace.option()
+    );
+    session::can_agree(arguments.yes, &how, screen)?;
     // The spec is wanted for its outputs alone; one with errors has none.
     let checked = workspace.check();
     let sources = workspace.sources(&checked);
@@ -115,10 +110,15 @@ fn saved_plan(arguments: &Arguments, global: &Global, screen: &Screen) -> Result
         program: checked.program,
         sources,
     });
-    let interrupt = interrupt::watch(screen)?;
-    let progress = Progress::new(screen);
+    let watch = interrupt::watch(screen)?;
+    let progress = Progress::new(screen, &workspace.option());
     let order = order(arguments, &workspace, sound.as_ref());
-    operate::carry_out(&order, &plan, &mut session, &progress, &interrupt, screen)
+    // From here on nobody else changes what the plan was made for.
+    operate::settle(&order, &mut session, &progress, &watch.interrupt, screen)?;
+    progress.clear();
+    let question = format!("Do what {shown} plans?");
+    session::agree(&question, arguments.yes, &how, &watch, screen)?;
+    operate::carry_out(&order, &plan, &mut session, &progress, &watch, screen)
 }
 
 fn read(file: &Path) -> Result<Plan, Problem> {

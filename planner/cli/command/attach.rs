@@ -11,7 +11,7 @@ use crate::operate;
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session};
 use crate::view::progress::Progress;
-use crate::view::{Screen, state};
+use crate::view::{Screen, ending, state};
 use crate::workspace::Workspace;
 
 const EXAMPLES: &str = "\
@@ -33,9 +33,10 @@ pub(crate) struct Arguments {
 
 /// Shows the operation's events from its beginning until it ends.
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = Workspace::find(&arguments.spec.spec, &[])?;
+    let (spec, asked) = arguments.spec.or(arguments.operation.as_deref());
+    let workspace = Workspace::find_state(&spec, &[])?;
     let mut session = Session::required(&workspace)?;
-    let number = match &arguments.operation {
+    let number = match asked {
         Some(name) => operation_number(name).ok_or_else(|| unknown(name))?,
         None => match session.store.operations().last() {
             Some(last) => last.number,
@@ -57,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         Some(false) => {}
     }
     let interrupt = interrupt::watch_quietly()?;
-    let progress = Progress::attached(screen);
+    let progress = Progress::attached(screen, &workspace.option());
     let show = |event| progress.show(&event);
     let providers = operate::providers(&session);
     let options = Options::new(session::holder("attach"), "mlinfra attach");
@@ -80,7 +81,11 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         return Err(
             Problem::new(Exit::Failed, "E1018", "nobody carries this operation on")
                 .detail(format!("{} was interrupted", operation_name(number)))
-                .help("`mlinfra apply` settles it and goes on; nothing is done twice")
+                .help(format!(
+                    "`{} apply{}` settles it and goes on; nothing is done twice",
+                    ending::program(),
+                    workspace.argument()
+                ))
                 .into(),
         );
     }

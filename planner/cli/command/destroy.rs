@@ -40,16 +40,8 @@ pub(crate) struct Arguments {
 
 /// Destroys by what the state knows: the spec may have errors or be another one by now.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = Workspace::find(&arguments.spec.spec, &global.param)?;
+    let workspace = Workspace::find_state(&arguments.spec.spec, &global.param)?;
     let session = Session::required(&workspace)?;
-    if !arguments.yes && !screen.can_ask() {
-        session::agree(
-            "",
-            false,
-            &format!("mlinfra destroy -y{}", workspace.argument()),
-            screen,
-        )?;
-    }
     let order = Order {
         workspace: &workspace,
         sound: None,
@@ -59,5 +51,6 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         detach: false,
         parallel: usize::from(arguments.parallel),
     };
+    session::can_agree(arguments.yes, &format!("{} -y", order.again()), screen)?;
     operate::plan_and_apply(&order, session, screen)
 }

@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::problem::{Exit, Problem, Stop};
 use crate::view::Screen;
+use crate::view::ending::{self, quoted};
 use crate::world::reason;
 
 const SPEC: &str = include_str!("starter.mlinfra");
@@ -69,10 +70,11 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
     ));
     let argument = match folder == Path::new(".") {
         true => String::new(),
-        false => format!(" {shown}"),
+        false => format!(" {}", quoted(&folder.to_string_lossy())),
     };
+    let program = ending::program();
     screen.print(&format!(
-        "  mlinfra plan{argument}\n  mlinfra apply{argument}\n"
+        "  {program} plan{argument}\n  {program} apply{argument}\n"
     ));
     Ok(Exit::Done)
 }

@@ -30,10 +30,11 @@ pub(crate) struct Arguments {
 
 /// Lists operations, or shows one.
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = Workspace::find(&arguments.spec.spec, &[])?;
+    let (spec, asked) = arguments.spec.or(arguments.operation.as_deref());
+    let workspace = Workspace::find_state(&spec, &[])?;
     let session = Session::open_unchecked(&workspace)?;
     let operations = session.store.operations();
-    let chosen = match &arguments.operation {
+    let chosen = match asked {
         None => operations,
         Some(name) => {
             let number = operation_number(name);
@@ -47,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         screen.print_json(&json::envelope("log", json!({ "operations": chosen })));
         return Ok(Exit::Done);
     }
-    match (&arguments.operation, chosen) {
+    match (asked, chosen) {
         (Some(_), [operation]) => screen.print(&state::operation(operation, screen)),
         _ => screen.print(&state::operations(chosen, screen)),
     }

@@ -37,12 +37,13 @@ pub(crate) struct Arguments {
 
 /// Prints one output bare, or all with their names.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = Workspace::find(&arguments.spec.spec, &global.param)?;
+    let (spec, asked) = arguments.spec.or(arguments.name.as_deref());
+    let workspace = Workspace::find_state(&spec, &global.param)?;
     let session = Session::required(&workspace)?;
     let snapshot = session.store.snapshot();
     let reveal = arguments.reveal;
     let declared = || workspace.check().program.outputs;
-    let Some(name) = &arguments.name else {
+    let Some(name) = asked else {
         let values = declared().into_iter();
         let values =
             values.map(|(name, output)| (name, mlinfra_plan::resolve(&output.value, snapshot)));

@@ -1,15 +1,19 @@
 //! `mlinfra plan`: what would be done, and why.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mlinfra_plan::{Goal, Plan};
+use mlinfra_state::{ActionState, OperationRecord};
 use serde_json::json;
 
 use crate::arguments::{Global, SpecArgument};
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session, Wanted};
 use crate::view::diagnostic::{self, Finding};
+use crate::view::ending::quoted;
+use crate::view::layout::counted;
 use crate::view::plan::Heading;
 use crate::view::{Screen, ending, json, plan as plan_view};
 use crate::workspace::{Sound, Workspace};
@@ -66,12 +70,24 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     }
     let (program, option) = (ending::program(), workspace.option());
     let next = match (&arguments.out, arguments.destroy) {
-        (Some(file), _) => format!("{program} apply {}{option}", file.display()),
+        (Some(file), _) => {
+            let file = quoted(&file.to_string_lossy());
+            format!("{program} apply {file}{option}")
+        }
         (None, true) => format!("{program} destroy{}", workspace.argument()),
         (None, false) => format!("{program} apply{}", workspace.argument()),
     };
-    let exit = show(&plan, &sound, session.as_ref(), Some(next), screen);
-    if let Some(name) = session.as_ref().and_then(session::under_way) {
+    let shown = Shown {
+        command: "plan",
+        plan: &plan,
+        sound: &sound,
+        workspace: &workspace,
+        session: session.as_ref(),
+        next: Some(next),
+    };
+    let exit = show(&shown, screen);
+    if let Some(operation) = session.as_ref().and_then(session::under_way) {
+        let name = operation.name();
         screen.tell(&format!(
             "\n{name} is under way: what it has not done yet is planned here once more\n\n  \
              {program} attach {name}{option}\n"
@@ -80,16 +96,32 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     Ok(exit)
 }
 
+/// A plan and what it was made from.
+pub(crate) struct Shown<'a> {
+    /// The command that shows it, for scripts.
+    pub(crate) command: &'a str,
+    /// The plan.
+    pub(crate) plan: &'a Plan,
+    /// The spec.
+    pub(crate) sound: &'a Sound,
+    /// Its folder.
+    pub(crate) workspace: &'a Workspace,
+    /// The state, if there is one.
+    pub(crate) session: Option<&'a Session>,
+    /// What to type to carry it out.
+    pub(crate) next: Option<String>,
+}
+
 /// Shows a plan and its findings, and says what they mean for the exit code.
-pub(crate) fn show(
-    plan: &Plan,
-    sound: &Sound,
-    session: Option<&Session>,
-    next: Option<String>,
-    screen: &Screen,
-) -> Exit {
+pub(crate) fn show(shown: &Shown<'_>, screen: &Screen) -> Exit {
+    let Shown {
+        plan,
+        sound,
+        session,
+        ..
+    } = *shown;
     if screen.json {
-        screen.print_json(&json::envelope("plan", json!({ "plan": plan })));
+        screen.print_json(&json::envelope(shown.command, json!({ "plan": plan })));
         return exit(plan);
     }
     let state = match session {
@@ -103,18 +135,20 @@ pub(crate) fn show(
     let targets: Vec<String> = targets
         .filter_map(|value| value.and_then(|value| value.as_case().map(str::to_owned)))
         .collect();
-    let known = session.map(|session| session.store.replayed().project.clone());
-    let mut parts = vec![known.unwrap_or_else(|| session::project(sound))];
+    let mut parts = vec![project_name(shown)];
     if !targets.is_empty() {
         parts.push(targets.join(", "));
     }
     let name = parts.join(&format!(" {} ", screen.sign("·")));
-    let next = next.filter(|_| !plan.is_blocked());
-    screen.print(&plan_view::plan(
-        plan,
-        &Heading { name, state, next },
-        screen,
-    ));
+    let next = shown.next.clone().filter(|_| !plan.is_blocked());
+    let live = session.and_then(session::under_way).map(at_it);
+    let heading = Heading {
+        name,
+        state,
+        live,
+        next,
+    };
+    screen.print(&plan_view::plan(plan, &heading, screen));
     if !plan.findings.is_empty() {
         let findings = plan.findings.iter();
         let findings: Vec<_> = findings
@@ -124,6 +158,31 @@ pub(crate) fn show(
         screen.print(&diagnostic::findings(&findings, &sound.sources, screen));
     }
     exit(plan)
+}
+
+/// The name in the state; of one that was made without a name, the spec's or the folder's.
+fn project_name(shown: &Shown<'_>) -> String {
+    let known = shown
+        .session
+        .map(|session| &session.store.replayed().project);
+    let known = known.filter(|name| !name.is_empty() && *name != "unnamed");
+    known.map_or_else(
+        || session::project(shown.workspace, shown.sound),
+        Clone::clone,
+    )
+}
+
+/// Who carries a running operation out, since when, and how far it is.
+fn at_it(operation: &OperationRecord) -> String {
+    let actions = operation.actions.values();
+    let done = actions.filter(|one| one.state == ActionState::Done).count();
+    format!(
+        "{} is at it: by {}, since {}, {} done so far",
+        operation.name(),
+        operation.who,
+        operation.started,
+        counted(done, "action")
+    )
 }
 
 /// What is said where nothing has to be done; nothing in JSON, where the result says it.
@@ -147,14 +206,27 @@ pub(crate) fn exit(plan: &Plan) -> Exit {
     }
 }
 
-/// Writes a plan to a file.
+/// Writes a plan to a file: all of it, or nothing.
 pub(crate) fn save(plan: &Plan, file: &Path) -> Result<(), Problem> {
     let text = serde_json::to_string_pretty(plan).expect("a plan has string keys alone");
-    std::fs::write(file, text + "\n").map_err(|error| {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(format!(".{}.part", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let written = write_through(&beside, &(text + "\n"))
+        .and_then(|()| std::fs::rename(&beside, file))
+        .inspect_err(|_| drop(std::fs::remove_file(&beside)));
+    written.map_err(|error| {
         Problem::new(Exit::NotStarted, "E1005", "a file can't be written").detail(format!(
             "{}: {}",
             file.display(),
             reason(error)
         ))
     })
+}
+
+/// Writes a new file and waits until the disk has it, so that its name never stands for half of it.
+fn write_through(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut open = std::fs::File::create(file)?;
+    open.write_all(text.as_bytes())?;
+    open.sync_all()
 }

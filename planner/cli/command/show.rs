@@ -35,7 +35,8 @@ pub(crate) struct Arguments {
 
 /// Shows the state beside the world. A state that fails its check is shown too, with what is wrong.
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = Workspace::find(&arguments.spec.spec, &[])?;
+    let (spec, asked) = arguments.spec.or(arguments.address.as_deref());
+    let workspace = Workspace::find_state(&spec, &[])?;
     let folder = workspace.state_folder();
     if !Store::exists(&folder) {
         return Err(session::nothing_applied(&workspace).into());
@@ -44,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
     let faults = session.store.faults().to_vec();
     let snapshot = session.store.snapshot();
     let health = session.local.agent_health();
-    let states: Vec<&ResourceState> = match &arguments.address {
+    let states: Vec<&ResourceState> = match asked {
         Some(name) => vec![names::resource(snapshot, name)?],
         None => snapshot.resources.values().collect(),
     };
@@ -66,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         });
         screen.print_json(&json::envelope("show", body));
     } else {
-        print(arguments, &session, &seen, health.as_ref(), screen);
+        print(asked.is_some(), &session, &seen, health.as_ref(), screen);
     }
     for fault in &faults {
         screen.warn(&format!("error[{}]: {}\n", fault.code, fault.message));
@@ -79,13 +80,13 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
 }
 
 fn print(
-    arguments: &Arguments,
+    is_one: bool,
     session: &Session,
     seen: &[Seen<'_>],
     health: Option<&AgentHealth>,
     screen: &Screen,
 ) {
-    if arguments.address.is_some() {
+    if is_one {
         seen.iter()
             .for_each(|one| screen.print(&view::one(one, screen)));
         return;
@@ -96,7 +97,7 @@ fn print(
             "running, process {}, version {}",
             health.process, health.version
         ),
-        None => "not running".to_owned(),
+        None => "not running: nothing restarts an endpoint that ends; apply starts it".to_owned(),
     };
     let rows = [
         (
@@ -115,6 +116,7 @@ fn print(
     if seen.is_empty() {
         screen.print("  nothing exists\n");
     }
+    screen.print(&view::unmade(session.store.operations(), snapshot, screen));
     for (address, call) in &snapshot.open {
         let verb = format!("{:?}", call.verb).to_lowercase();
         screen.print(&format!(
@@ -164,6 +166,10 @@ fn more(
             )),
         },
         "endpoint" => {
+            if health.is_none() {
+                let text = "whether one runs is not known: the agent is not running";
+                rows.push(row("replicas", text.to_owned()));
+            }
             for unit in session.local.unit_statuses(state).unwrap_or_default() {
                 let phase = format!("{:?}", unit.phase).to_lowercase();
                 let process = unit

@@ -4,9 +4,11 @@ use clap::{Args, Subcommand};
 use mlinfra_state::Store;
 
 use crate::arguments::SpecOption;
+use crate::interrupt;
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session};
 use crate::view::Screen;
+use crate::view::ending::{self, quoted};
 use crate::workspace::Workspace;
 
 const EXAMPLES: &str = "\
@@ -28,7 +30,7 @@ enum Action {
     /// Check every record of the journal, the chain of hashes and its head
     Verify(Plain),
     /// Give a copied state folder an identity of its own; nothing is recorded in it then
-    Fork(Plain),
+    Fork(Fork),
     /// Say that the state folder was moved: the original is gone
     Moved(Plain),
     /// Say that an undecided call took no effect
@@ -39,8 +41,19 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct Plain {
+    /// The folder, in place of `--spec`
+    folder: Option<String>,
     #[command(flatten)]
     spec: SpecOption,
+}
+
+#[derive(Debug, Args)]
+struct Fork {
+    #[command(flatten)]
+    plain: Plain,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -74,18 +87,9 @@ struct Adopt {
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> {
     match &arguments.action {
         Action::Verify(plain) => verify(plain, screen),
-        Action::Fork(plain) => {
-            let workspace = Workspace::find(&plain.spec.spec, &[])?;
-            let store = Store::fork(&workspace.state_folder()).map_err(Problem::from)?;
-            let lineage = &store.snapshot().lineage;
-            screen.print(&format!(
-                "this folder is a state of its own now, lineage {lineage}\n"
-            ));
-            screen.tell("  nothing is recorded in it; what was copied is kept beside it\n");
-            Ok(Exit::Done)
-        }
+        Action::Fork(asked) => fork(asked, screen),
         Action::Moved(plain) => {
-            let workspace = Workspace::find(&plain.spec.spec, &[])?;
+            let workspace = plain.workspace()?;
             let store = Store::rehome(&workspace.state_folder()).map_err(Problem::from)?;
             let count = store.snapshot().resources.len();
             screen.print(&format!(
@@ -103,8 +107,44 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
     }
 }
 
+impl Plain {
+    fn workspace(&self) -> Result<Workspace, Problem> {
+        let spec = self
+            .folder
+            .as_ref()
+            .map_or(self.spec.spec.clone(), Into::into);
+        let workspace = Workspace::find_state(&spec, &[])?;
+        match Store::exists(&workspace.state_folder()) {
+            true => Ok(workspace),
+            false => Err(session::nothing_applied(&workspace)),
+        }
+    }
+}
+
+/// Makes a copied state one of its own. What the original made stays the original's.
+fn fork(asked: &Fork, screen: &Screen) -> Result<Exit, Stop> {
+    let workspace = asked.plain.workspace()?;
+    let how = format!("{} state fork -y{}", ending::program(), workspace.option());
+    session::can_agree(asked.yes, &how, screen)?;
+    let watch = interrupt::watch(screen)?;
+    session::agree(
+        "Is this a copy? It will forget all that the original made, and never remove it.",
+        asked.yes,
+        &how,
+        &watch,
+        screen,
+    )?;
+    let store = Store::fork(&workspace.state_folder()).map_err(Problem::from)?;
+    let lineage = &store.snapshot().lineage;
+    screen.print(&format!(
+        "this folder is a state of its own now, lineage {lineage}\n"
+    ));
+    screen.tell("  nothing is recorded in it; what was copied is kept beside it\n");
+    Ok(Exit::Done)
+}
+
 fn verify(plain: &Plain, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = Workspace::find(&plain.spec.spec, &[])?;
+    let workspace = plain.workspace()?;
     let session = Session::open_unchecked(&workspace)?;
     let store = &session.store;
     for fault in store.faults() {
@@ -129,7 +169,7 @@ fn decide(
     agreed: &Agreed,
     screen: &Screen,
 ) -> Result<Exit, Stop> {
-    let workspace = Workspace::find(&agreed.spec.spec, &[])?;
+    let workspace = Workspace::find_state(&agreed.spec.spec, &[])?;
     let mut session = Session::required(&workspace)?;
     let open = &session.store.snapshot().open;
     let call = address.parse().ok().and_then(|address| open.get(&address));
@@ -148,7 +188,18 @@ fn decide(
         Some(handle) => format!("Is {address} really there, as `{handle}`?"),
         None => format!("Does nothing stand for {address}? Nothing here will ever remove it."),
     };
-    session::agree(&question, agreed.yes, "-y", screen)?;
+    let words = match &adopted {
+        Some(handle) => format!("adopt {} {}", quoted(address), quoted(handle)),
+        None => format!("forget {}", quoted(address)),
+    };
+    let how = format!(
+        "{} state {words} -y{}",
+        ending::program(),
+        workspace.option()
+    );
+    session::can_agree(agreed.yes, &how, screen)?;
+    let watch = interrupt::watch(screen)?;
+    session::agree(&question, agreed.yes, &how, &watch, screen)?;
     let holder = session::holder("state");
     session.store.lock(&holder).map_err(Problem::from)?;
     let decided = session.store.decide(&token, adopted, &holder.who());

@@ -22,7 +22,7 @@ pub(crate) fn envelope(command: &str, body: Value) -> Value {
 }
 
 /// Why a command could not do what was asked.
-pub(crate) fn problem(problem: &Problem) -> Value {
+pub(crate) fn problem(command: &str, problem: &Problem) -> Value {
     let error = json!({
         "code": problem.code,
         "title": problem.title,
@@ -30,7 +30,7 @@ pub(crate) fn problem(problem: &Problem) -> Value {
         "help": problem.help,
         "exit": problem.exit.number(),
     });
-    json!({ "format": FORMAT, "error": error })
+    envelope(command, json!({ "error": error }))
 }
 
 /// A finding of the checker.

@@ -11,8 +11,11 @@ pub(crate) mod state;
 pub(crate) mod theme;
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use crate::arguments::{Global, When};
+use crate::interrupt::Watch;
 use crate::problem::Problem;
 
 use layout::wrapped;
@@ -20,6 +23,8 @@ use theme::{Ink, Theme};
 
 /// Lines longer than this are hard to read, however wide the terminal is.
 const COLUMNS_MAX: usize = 100;
+/// While a person is asked, Ctrl-C is looked for this often.
+const LOOK_EVERY: Duration = Duration::from_millis(30);
 /// Where there is no terminal.
 const COLUMNS_DEFAULT: usize = 80;
 
@@ -36,6 +41,8 @@ pub(crate) struct Screen {
     pub(crate) unicode: bool,
     /// Whether only results and problems are shown.
     pub(crate) quiet: bool,
+    /// The command's name, for results in JSON.
+    pub(crate) command: &'static str,
     /// Whether results are JSON.
     pub(crate) json: bool,
     /// Whether standard error is a terminal where lines can be redrawn.
@@ -44,7 +51,7 @@ pub(crate) struct Screen {
 
 impl Screen {
     /// Looks at the streams and the options.
-    pub(crate) fn new(global: &Global, json: bool) -> Self {
+    pub(crate) fn new(global: &Global, command: &'static str, json: bool) -> Self {
         let variable = |name: &str| std::env::var(name).unwrap_or_default();
         let dumb = variable("TERM") == "dumb";
         let colour = |terminal: bool| match global.color {
@@ -59,6 +66,7 @@ impl Screen {
             width: columns(),
             unicode: !dumb && variable("TERM") != "linux",
             quiet: global.quiet,
+            command,
             json,
             live: error_terminal && !dumb && !json && !global.quiet,
         }
@@ -89,7 +97,7 @@ impl Screen {
     /// Shows why a command could not do what was asked.
     pub(crate) fn problem(&self, problem: &Problem) {
         if self.json {
-            self.print_json(&json::problem(problem));
+            self.print_json(&json::problem(self.command, problem));
             return;
         }
         let theme = self.error_theme;
@@ -109,15 +117,35 @@ impl Screen {
         self.warn(&out);
     }
 
-    /// Asks a question that is answered by `yes`; everything else is no.
-    pub(crate) fn confirm(&self, question: &str) -> bool {
+    /// Asks a question that is answered by `yes`; everything else is no, and so is Ctrl-C.
+    pub(crate) fn confirm(&self, question: &str, watch: &Watch) -> bool {
         write_to(
             &mut std::io::stderr().lock(),
             &format!("{question} [yes/no] "),
         );
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().read_line(&mut answer);
-        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+        // A read from a terminal goes on after a signal, so it waits elsewhere: whoever pressed
+        // Ctrl-C does not wait for it.
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            let read = std::io::stdin().lock().read_line(&mut answer);
+            drop(sender.send(read.map(|_| answer)));
+        });
+        watch.set_asking(true);
+        let answer = loop {
+            match receiver.recv_timeout(LOOK_EVERY) {
+                Ok(read) => break read.ok(),
+                Err(RecvTimeoutError::Disconnected) => break None,
+                Err(RecvTimeoutError::Timeout) if watch.interrupt.is_raised() => {
+                    self.warn("\n");
+                    break None;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        };
+        watch.set_asking(false);
+        let agreed = |answer: String| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
+        !watch.interrupt.is_raised() && answer.is_some_and(agreed)
     }
 
     /// Whether a person can be asked.

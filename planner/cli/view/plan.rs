@@ -22,6 +22,8 @@ pub(crate) struct Heading {
     pub(crate) name: String,
     /// `state 17`, or that there is none yet.
     pub(crate) state: String,
+    /// What there is to say of the operation that is under way.
+    pub(crate) live: Option<String>,
     /// What to type to carry it out.
     pub(crate) next: Option<String>,
 }
@@ -32,7 +34,7 @@ pub(crate) fn plan(plan: &Plan, heading: &Heading, screen: &Screen) -> String {
     let mut out = format!("{}{:>gap$}\n\n", heading.name, heading.state);
     let width = name_columns(plan);
     for change in &plan.changes {
-        out += &one(change, width, screen);
+        out += &one(change, width, heading, screen);
     }
     if !plan.kept.is_empty() && !plan.changes.is_empty() {
         let names: Vec<String> = plan.kept.iter().map(Address::to_string).collect();
@@ -61,7 +63,7 @@ fn name_columns(plan: &Plan) -> usize {
     longest.clamp(NAME_COLUMNS_MIN, NAME_COLUMNS_MAX)
 }
 
-fn one(change: &Change, width: usize, screen: &Screen) -> String {
+fn one(change: &Change, width: usize, heading: &Heading, screen: &Screen) -> String {
     let ink = match change.kind {
         ChangeKind::Create => Ink::Good,
         ChangeKind::Update => Ink::Warn,
@@ -75,7 +77,7 @@ fn one(change: &Change, width: usize, screen: &Screen) -> String {
     let name = padded(&change.address.to_string(), width);
     let first = format!("  {} {name}   ", screen.theme.paint(ink, sign));
     let rest = " ".repeat(width + 7);
-    let mut lines = said(change, screen);
+    let mut lines = said(change, heading, screen);
     let mut out = wrapped(&lines.remove(0), screen.width, &first, &rest);
     for line in lines {
         out += &wrapped(&line, screen.width, "      ", "        ");
@@ -84,7 +86,7 @@ fn one(change: &Change, width: usize, screen: &Screen) -> String {
 }
 
 /// What is said of a change: what it will be where it is new, otherwise why it happens.
-fn said(change: &Change, screen: &Screen) -> Vec<String> {
+fn said(change: &Change, heading: &Heading, screen: &Screen) -> Vec<String> {
     let plain = |reason: &Reason| matches!(reason, Reason::New | Reason::Destroyed);
     let is_new = change.reasons.iter().all(plain);
     let mut lines = Vec::new();
@@ -95,7 +97,7 @@ fn said(change: &Change, screen: &Screen) -> Vec<String> {
             .reasons
             .iter()
             .filter(|r| **r != Reason::New)
-            .map(|r| said_of(r, screen))
+            .map(|r| said_of(r, heading, screen))
             .collect();
         let more = reasons.len().saturating_sub(REASONS_MAX);
         let mut text = reasons[..reasons.len() - more].join("; ");
@@ -113,7 +115,7 @@ fn said(change: &Change, screen: &Screen) -> Vec<String> {
     lines
 }
 
-fn said_of(reason: &Reason, screen: &Screen) -> String {
+fn said_of(reason: &Reason, heading: &Heading, screen: &Screen) -> String {
     match reason {
         Reason::New => "new".to_owned(),
         Reason::Changed {
@@ -141,7 +143,11 @@ fn said_of(reason: &Reason, screen: &Screen) -> String {
         Reason::Drift { reason } => reason.clone(),
         Reason::Removed => "no longer in the spec".to_owned(),
         Reason::Destroyed => "destroyed".to_owned(),
-        Reason::Interrupted { operation } => format!("{operation} was interrupted in it"),
+        // Whoever is at work now has taken up what an earlier operation left.
+        Reason::Interrupted { operation } => match &heading.live {
+            Some(text) => text.clone(),
+            None => format!("{operation} was interrupted in it"),
+        },
         Reason::NeededBy { address } => {
             format!("its result is gone, and {address} needs it")
         }
@@ -185,7 +191,7 @@ pub(crate) fn counts(plan: &Plan) -> String {
             of(&[ChangeKind::CreateThenDelete, ChangeKind::DeleteThenCreate]),
             "to replace",
         ),
-        (of(&[ChangeKind::Reuse]), "to take from an earlier run"),
+        (of(&[ChangeKind::Reuse]), "to take from an earlier run (=)"),
         (of(&[ChangeKind::Delete]), "to destroy"),
     ];
     let parts = parts.iter().filter(|(count, _)| *count > 0);

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mlinfra_api::{Address, Fault, Value, Verb};
-use mlinfra_apply::{Event, Recovered};
+use mlinfra_apply::{BlockReason, Event, Recovered};
 use serde_json::json;
 
 use super::Screen;
+use super::ending;
 use super::json::FORMAT;
 use super::layout::{columns, padded, wrapped};
 use super::theme::Ink;
@@ -25,6 +26,8 @@ pub(crate) struct Progress<'a> {
     screen: &'a Screen,
     /// Whether it happens now: what is told again later took another time.
     is_now: bool,
+    /// What makes commands mean this spec: ` --spec examples/credit`.
+    option: String,
     inner: Mutex<Inner>,
 }
 
@@ -34,6 +37,8 @@ struct Inner {
     began: Instant,
     operation: Option<String>,
     attach_said: bool,
+    /// What could not be begun, one after the other, for one line.
+    blocked: Vec<(Address, BlockReason)>,
 }
 
 struct Running {
@@ -45,7 +50,7 @@ struct Running {
 
 impl<'a> Progress<'a> {
     /// Shows on standard error, JSON on standard output.
-    pub(crate) fn new(screen: &'a Screen) -> Self {
+    pub(crate) fn new(screen: &'a Screen, option: &str) -> Self {
         let target = match screen.live {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
@@ -53,19 +58,21 @@ impl<'a> Progress<'a> {
         Progress {
             screen,
             is_now: true,
+            option: option.to_owned(),
             inner: Mutex::new(Inner {
                 bars: MultiProgress::with_draw_target(target),
                 running: BTreeMap::new(),
                 began: Instant::now(),
                 operation: None,
                 attach_said: false,
+                blocked: Vec::new(),
             }),
         }
     }
 
     /// Shows an operation to somebody who has attached to it.
-    pub(crate) fn attached(screen: &'a Screen) -> Self {
-        let progress = Progress::new(screen);
+    pub(crate) fn attached(screen: &'a Screen, option: &str) -> Self {
+        let progress = Progress::new(screen, option);
         progress.inner().attach_said = true;
         progress
     }
@@ -74,7 +81,7 @@ impl<'a> Progress<'a> {
     pub(crate) fn again(screen: &'a Screen) -> Self {
         Progress {
             is_now: false,
-            ..Progress::new(screen)
+            ..Progress::new(screen, "")
         }
     }
 
@@ -100,6 +107,11 @@ impl<'a> Progress<'a> {
             return;
         }
         let mut inner = self.inner();
+        if let Event::Blocked { address, reason } = event {
+            inner.blocked.push((address.clone(), reason.clone()));
+            return;
+        }
+        self.say_blocked(&mut inner);
         match event {
             Event::OperationStarted { operation } => inner.operation = Some(operation.clone()),
             Event::Recovered { address, how } => {
@@ -140,11 +152,35 @@ impl<'a> Progress<'a> {
                 let line = self.line("-", Ink::Warn, address, "cancelled", Some(elapsed));
                 self.say(&inner, &line);
             }
-            Event::Blocked { address, reason } => {
-                let text = format!("blocked: {reason} [{}]", reason.code());
-                let line = self.line("!", Ink::Warn, address, &text, None);
-                inner.bars.suspend(|| self.screen.warn(&line));
-            }
+            Event::Blocked { .. } => {}
+        }
+    }
+
+    /// Says in one line what all waits for the same thing.
+    fn say_blocked(&self, inner: &mut Inner) {
+        let blocked = std::mem::take(&mut inner.blocked);
+        let alike = |(_, a): &(Address, BlockReason), (_, b): &(Address, BlockReason)| {
+            let upstream = |reason: &BlockReason| matches!(reason, BlockReason::Upstream { .. });
+            a == b || upstream(a) && upstream(b)
+        };
+        for group in blocked.chunk_by(alike) {
+            let line = match group {
+                [(address, reason)] => {
+                    let text = format!("blocked: {reason} [{}]", reason.code());
+                    self.line("!", Ink::Warn, address, &text, None)
+                }
+                [(first, reason), .., (last, _)] => {
+                    let sign = self.screen.error_theme.paint(Ink::Warn, "!");
+                    let text = format!(
+                        "{} not begun, as {reason}: {first} … {last} [{}]",
+                        group.len(),
+                        reason.code()
+                    );
+                    wrapped(&text, self.screen.width, &format!("{sign} "), "  ")
+                }
+                [] => continue,
+            };
+            inner.bars.suspend(|| self.screen.warn(&line));
         }
     }
 
@@ -215,7 +251,11 @@ impl<'a> Progress<'a> {
             inner.attach_said = true;
             self.say(
                 inner,
-                &format!("  attach from anywhere: mlinfra attach {operation}\n"),
+                &format!(
+                    "  attach from anywhere: {} attach {operation}{}\n",
+                    ending::program(),
+                    self.option
+                ),
             );
         }
     }
@@ -280,9 +320,14 @@ impl<'a> Progress<'a> {
         lines
     }
 
-    /// Takes the redrawn lines away.
+    /// Takes the redrawn lines away, for good: nothing is drawn until something new is told.
     pub(crate) fn clear(&self) {
-        let inner = self.inner();
+        let mut inner = self.inner();
+        self.say_blocked(&mut inner);
+        let running: Vec<Address> = inner.running.keys().cloned().collect();
+        for address in running {
+            self.finish(&mut inner, &address);
+        }
         drop(inner.bars.clear());
     }
 }
@@ -317,7 +362,7 @@ fn progress_text(note: &str, done: Option<(u64, u64)>, figures: &BTreeMap<String
 }
 
 /// What is worth a word of what a resource came to.
-fn told(outputs: &BTreeMap<String, Value>) -> String {
+pub(crate) fn told(outputs: &BTreeMap<String, Value>) -> String {
     let mut parts = Vec::new();
     for (name, value) in outputs {
         match (name.as_str(), value) {

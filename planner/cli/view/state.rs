@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use mlinfra_api::{Observation, ResourceState, Value};
-use mlinfra_state::{ActionState, OperationEvent, OperationRecord, OperationState, Store};
+use mlinfra_api::{Observation, ResourceState, Snapshot, Value};
+use mlinfra_state::{
+    ActionState, ActionSummary, OperationEvent, OperationRecord, OperationState, Store,
+};
 
 use super::Screen;
 use super::layout::{counted, cut, padded, wrapped};
+use super::progress::told;
 use super::theme::Ink;
 
 const NAME_COLUMNS_MAX: usize = 32;
@@ -57,8 +60,42 @@ pub(crate) fn list(seen: &[Seen<'_>], screen: &Screen) -> String {
             padded(&resource.address.to_string(), width)
         );
         let rest = " ".repeat(width + 13);
-        let text = reason.unwrap_or(&resource.summary);
-        out += &wrapped(text, screen.width, &first, &rest);
+        let mut text = reason.unwrap_or(&resource.summary).to_owned();
+        let figures = told(&one.state.outputs);
+        if reason.is_none() && !figures.is_empty() {
+            text += &format!("   {figures}");
+        }
+        out += &wrapped(&text, screen.width, &first, &rest);
+    }
+    out
+}
+
+/// What the newest operation was to make and did not, a line each.
+pub(crate) fn unmade(
+    operations: &[OperationRecord],
+    snapshot: &Snapshot,
+    screen: &Screen,
+) -> String {
+    let actions = operations.last().map(|last| &last.actions);
+    let actions: Vec<_> = actions.into_iter().flat_map(BTreeMap::values).collect();
+    let mut out = String::new();
+    let mut line = |word: &str, text: &str| {
+        let first = format!("  {} ", screen.theme.paint(Ink::Bad, &padded(word, 8)));
+        out += &wrapped(text, screen.width, &first, "           ");
+    };
+    for action in &actions {
+        if matches!(action.state, ActionState::Failed | ActionState::Stuck) {
+            let note = action.note.as_deref().unwrap_or_default();
+            line("failed", &format!("{}  {note}", action.address));
+        }
+    }
+    let is_missing = |action: &&&ActionSummary| {
+        action.state == ActionState::Blocked && !snapshot.resources.contains_key(&action.address)
+    };
+    let missing = actions.iter().filter(is_missing);
+    let missing: Vec<String> = missing.map(|action| action.address.to_string()).collect();
+    if !missing.is_empty() {
+        line("missing", &missing.join(", "));
     }
     out
 }

@@ -11,15 +11,30 @@ use crate::disk::{DATABASE, Disk, HEAD, Link, Memory, Row};
 use crate::fault::StateFault;
 use crate::format::FORMAT;
 use crate::journal::Record;
+use crate::lock::Lock;
 use crate::place::{self, Mark};
 use crate::replay::Replayed;
 use crate::store::{KEY, Store};
-use crate::verify::key_fault;
+use crate::verify::{COPIED, key_fault};
 
 impl Store {
     /// Whether this folder (`.mlinfra`) holds a state. What a creation left that was interrupted
     /// before its first record is none.
     pub fn exists(folder: &Path) -> bool {
+        if folder.join(HEAD).exists() {
+            return true;
+        }
+        if !folder.join(DATABASE).exists() {
+            return false;
+        }
+        // It may be being made right now. Without the lock it is looked at as it stands.
+        let lock = Lock::unless(folder, || folder.join(HEAD).exists());
+        let exists = Store::is_born(folder);
+        drop(lock);
+        exists
+    }
+
+    fn is_born(folder: &Path) -> bool {
         if folder.join(HEAD).exists() {
             return true;
         }
@@ -34,18 +49,33 @@ impl Store {
         born.unwrap_or(true)
     }
 
-    /// Makes an empty state in this folder, with a lineage and a key of its own.
+    /// Makes an empty state in this folder, with a lineage and a key of its own. Of several that
+    /// do so at once, one makes it and the others open what that one made.
     ///
     /// # Errors
-    /// E0713 if there is one; E0707, E0708 if the folder is no place for one.
+    /// E0713 if there is one of another project or environment; E0707, E0708 if the folder is no
+    /// place for one; E0709 if somebody has its lock; what [`Store::open`] refuses.
     pub fn create(folder: &Path, project: &str, environment: &str) -> Result<Store, StateFault> {
         place::make(folder)?;
         place::refuse_network(folder)?;
         place::refuse_read_only(folder)?;
-        if Store::exists(folder) {
+        let lock = Lock::unless(folder, || folder.join(HEAD).exists())?;
+        if lock.is_none() || Store::is_born(folder) {
+            let there = Store::open(folder)?;
+            let replayed = there.replayed();
+            if replayed.project == project && replayed.environment == environment {
+                return Ok(there);
+            }
             return Err(StateFault::new("E0713", "there is a state here already")
                 .with_help("use it, or remove `.mlinfra` once nothing of it runs any more"));
         }
+        let made = Store::make(folder, project, environment);
+        drop(lock);
+        made
+    }
+
+    /// Makes a state where there is none, under the lock.
+    fn make(folder: &Path, project: &str, environment: &str) -> Result<Store, StateFault> {
         for leftover in ["state.db", "state.db-wal", "state.db-shm"] {
             drop(fs::remove_file(folder.join(leftover)));
         }
@@ -105,13 +135,22 @@ impl Store {
 
     /// Gives a copied state folder an identity of its own: a new lineage, and nothing recorded in
     /// it, since all that was recorded belongs to the original. What was there is kept in
-    /// `forked-from-<lineage>`.
+    /// `forked-from-<lineage>`, and what its units were started from beside that, so that nothing
+    /// starts them from here.
     ///
     /// # Errors
-    /// E0701 if it can't be read, E0707 if it can't be written.
+    /// E0724 if it is not a copy, E0701 if it can't be read, E0707 if it can't be written, E0709 if
+    /// somebody has its lock.
     pub fn fork(folder: &Path) -> Result<Store, StateFault> {
-        place::refuse_read_only(folder)?;
+        let lock = Lock::bare(folder)?;
         let old = Store::open_unchecked(folder)?;
+        if !old.faults().iter().any(|fault| fault.code == COPIED) {
+            return Err(
+                StateFault::new("E0724", "this state folder is not a copy").with_help(
+                    "nothing was changed; fork in the folder that was copied from this one",
+                ),
+            );
+        }
         let Replayed {
             project,
             environment,
@@ -120,16 +159,20 @@ impl Store {
         } = old.replayed().clone();
         drop(old);
         let short: String = snapshot.lineage.chars().take(8).collect();
+        // First of all: until these are gone, an agent here would start the copied units.
+        for name in ["agent", "units", "operations"] {
+            let aside = folder.join(format!("forked-from-{short}-{name}"));
+            move_aside(&folder.join(name), &aside)?;
+        }
         let aside = folder.join(format!("forked-from-{short}"));
         place::make(&aside)?;
         // The head goes first: from here on until the end, this is the rest of a creation.
         for name in [HEAD, "state.db-wal", "state.db-shm", DATABASE] {
-            let from = folder.join(name);
-            if from.exists() {
-                fs::rename(&from, aside.join(name)).map_err(|e| place::read_only(&e))?;
-            }
+            move_aside(&folder.join(name), &aside.join(name))?;
         }
-        Store::create(folder, &project, &environment)
+        let made = Store::make(folder, &project, &environment);
+        drop(lock);
+        made
     }
 
     /// Says that a state folder was moved, not copied: the original is gone.
@@ -144,6 +187,23 @@ impl Store {
         drop(disk);
         Store::open(folder)
     }
+}
+
+/// Renames what is there. A name that an earlier fork took is left alone: the next one is used.
+fn move_aside(from: &Path, to: &Path) -> Result<(), StateFault> {
+    if !from.exists() {
+        return Ok(());
+    }
+    let mut free = to.to_owned();
+    let mut number = 1;
+    while free.exists() {
+        number += 1;
+        free.set_file_name(format!(
+            "{}-{number}",
+            to.file_name().unwrap_or_default().display()
+        ));
+    }
+    fs::rename(from, free).map_err(|e| place::read_only(&e))
 }
 
 /// 32 hex digits that no other state has: drawn from the system through a fresh key.

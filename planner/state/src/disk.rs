@@ -227,8 +227,19 @@ impl Disk {
         }
     }
 
+    /// Makes the head that was written last survive a power cut.
+    pub(crate) fn sync_folder(&self) -> Result<(), StateFault> {
+        match self {
+            Disk::Memory(_) => Ok(()),
+            Disk::Files { folder, .. } => {
+                sync(folder).map_err(|error| not_written(&error.to_string()))
+            }
+        }
+    }
+
     /// Writes the head: temporary file, fsync, rename. The folder itself is not synced: after a
-    /// power cut the head may be one write behind, which is legal.
+    /// power cut the head may be some writes behind, which is legal until their rows are dropped
+    /// ([`Disk::sync_folder`]).
     pub(crate) fn write_head(&self, link: Link) -> Result<(), StateFault> {
         match self {
             Disk::Memory(memory) => {
@@ -245,6 +256,10 @@ impl Disk {
             }
         }
     }
+}
+
+fn sync(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 fn write_synced(path: &Path, text: &str) -> std::io::Result<()> {

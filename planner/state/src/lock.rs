@@ -4,10 +4,16 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::fault::StateFault;
 use crate::operations::Holder;
 use crate::place;
+
+/// How often, and how far apart, a lock is tried for that others hold for an instant only.
+const TRIES: u32 = 200;
+const TRY_AGAIN: Duration = Duration::from_millis(10);
 
 /// A held lock. Dropping it frees it.
 #[derive(Debug)]
@@ -23,20 +29,50 @@ impl Lock {
     /// # Errors
     /// E0709 (busy) with the note's content if somebody has it; E0707 if it can't be made.
     pub(crate) fn take(folder: &Path, holder: &Holder) -> Result<Lock, StateFault> {
-        place::refuse_read_only(folder)?;
+        let mut lock = Lock::bare(folder)?;
         let note = folder.join("lock.json");
-        let file = open(&folder.join("lock")).map_err(|e| place::read_only(&e))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(busy(&note)),
-            Err(TryLockError::Error(error)) => return Err(place::read_only(&error)),
-        }
         let text = serde_json::to_string(holder).expect("a holder is plain texts");
         write_private(&note, &text).map_err(|e| place::read_only(&e))?;
-        Ok(Lock {
-            file,
-            note: Some(note),
-        })
+        lock.note = Some(note);
+        Ok(lock)
+    }
+
+    /// As [`Lock::take`], without a note: for what takes an instant.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn bare(folder: &Path) -> Result<Lock, StateFault> {
+        place::refuse_read_only(folder)?;
+        let file = open(&folder.join("lock")).map_err(|e| place::read_only(&e))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { file, note: None }),
+            Err(TryLockError::WouldBlock) => Err(busy(&folder.join("lock.json"))),
+            Err(TryLockError::Error(error)) => Err(place::read_only(&error)),
+        }
+    }
+
+    /// Takes the lock of a state folder as soon as it is free; none once `is_settled` says that
+    /// there is nothing left to wait for.
+    ///
+    /// # Errors
+    /// As [`Lock::bare`]; E0709 after two seconds.
+    pub(crate) fn unless(
+        folder: &Path,
+        is_settled: impl Fn() -> bool,
+    ) -> Result<Option<Lock>, StateFault> {
+        let mut tries = 0;
+        loop {
+            if is_settled() {
+                return Ok(None);
+            }
+            match Lock::bare(folder) {
+                Ok(lock) => return Ok(Some(lock)),
+                Err(fault) if fault.busy && tries < TRIES => {}
+                Err(fault) => return Err(fault),
+            }
+            tries += 1;
+            sleep(TRY_AGAIN);
+        }
     }
 
     /// Takes the lock that says "the executor of this operation lives".
@@ -46,19 +82,29 @@ impl Lock {
     pub fn of_executor(operation_folder: &Path) -> Result<Lock, StateFault> {
         place::make(operation_folder)?;
         let file = open(&operation_folder.join("executor")).map_err(|e| place::read_only(&e))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { file, note: None }),
-            Err(TryLockError::WouldBlock) => Err(busy(&operation_folder.join("none"))),
-            Err(TryLockError::Error(error)) => Err(place::read_only(&error)),
+        let mut tries = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock { file, note: None }),
+                // Somebody may only be looking whether it is held.
+                Err(TryLockError::WouldBlock) if tries < TRIES => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(busy(&operation_folder.join("none")));
+                }
+                Err(TryLockError::Error(error)) => return Err(place::read_only(&error)),
+            }
+            tries += 1;
+            sleep(TRY_AGAIN);
         }
     }
 
-    /// Whether the executor of the operation with this folder is alive.
+    /// Whether the executor of the operation with this folder is alive. Any number may ask at
+    /// once: they share the lock for that instant.
     pub fn executor_lives(operation_folder: &Path) -> bool {
         let Ok(file) = File::open(operation_folder.join("executor")) else {
             return false;
         };
-        matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 }
 

@@ -273,18 +273,24 @@ impl Store {
         self.held.is_some()
     }
 
-    /// Frees the lock. What was staged must be flushed before.
+    /// Frees the lock. What is staged still is written first: it happened. Does nothing if this
+    /// store does not have the lock.
     ///
     /// # Errors
-    /// E0712 if the head can't be written.
+    /// E0712 if it or the head can't be written; the lock is free all the same.
     pub fn unlock(&mut self) -> Result<(), StateFault> {
-        assert!(
-            self.staged.is_empty(),
-            "staged records are flushed before the lock is freed"
-        );
-        let anchored = if self.dead { Ok(()) } else { self.anchor() };
+        if self.held.is_none() {
+            return Ok(());
+        }
+        let written = match self.dead {
+            // Whoever wrote last was told so already.
+            true => Ok(()),
+            false => self.flush().and_then(|()| self.anchor()),
+        };
+        self.staged.clear();
+        self.staged_words.clear();
         self.held = None;
-        anchored
+        written
     }
 
     /// Reads what others wrote since.
@@ -484,6 +490,8 @@ impl Store {
                     .with_help("nothing was dropped; please report this"),
             );
         }
+        // A head from before the checkpoint would name a record that is gone.
+        self.disk.sync_folder()?;
         let base = ("base", before.to_text());
         self.write(&[], &[base], Some(before.sequence + 1))?;
         self.records_since_checkpoint = 0;

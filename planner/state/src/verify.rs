@@ -13,6 +13,9 @@ use crate::place::Mark;
 use crate::replay::Replayed;
 use crate::secret;
 
+/// The code of a folder that is not the one its state was made in.
+pub(crate) const COPIED: &str = "E0705";
+
 pub(crate) fn key_fault(fault: &impl std::fmt::Display) -> StateFault {
     StateFault::new(
         "E0711",
@@ -30,7 +33,7 @@ pub(crate) fn refuse_copy(
     match (made_in, here) {
         (Some(made_in), Some(here)) if made_in.is_same(&here) => Ok(()),
         _ => Err(StateFault::new(
-            "E0705",
+            COPIED,
             "this state folder is a copy, or was moved: it was made in another folder",
         )
         .with_help(

@@ -2,9 +2,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mlinfra_api::Fault;
@@ -27,7 +28,8 @@ pub(crate) struct Agent {
     state: PathBuf,
     lineage: String,
     runtime: PathBuf,
-    client: OnceLock<Client>,
+    /// The client for the socket that was used last.
+    client: Mutex<Option<(PathBuf, Client)>>,
 }
 
 impl Agent {
@@ -36,18 +38,35 @@ impl Agent {
             state: state.to_owned(),
             lineage: lineage.to_owned(),
             runtime: runtime.to_owned(),
-            client: OnceLock::new(),
+            client: Mutex::default(),
         }
     }
 
+    /// Where the agent listens. A living one has left its path in the state folder, since whoever
+    /// started it may have had another environment than we have; else it is ours to choose.
     pub(crate) fn socket(&self) -> PathBuf {
-        files::socket_path(&runtime_folder(), &self.lineage, &self.state)
+        match self.noted_socket() {
+            Some(noted) if UnixStream::connect(&noted).is_ok() => noted,
+            _ => files::socket_path(&runtime_folder(), &self.lineage, &self.state),
+        }
+    }
+
+    /// The path in the agent's note, if it is one for this state folder: a copied folder holds the
+    /// note of the agent of the original.
+    fn noted_socket(&self) -> Option<PathBuf> {
+        let noted = PathBuf::from(fs::read_to_string(self.socket_note()).ok()?);
+        let expected = files::socket_path(noted.parent()?, &self.lineage, &self.state);
+        (noted == expected).then_some(noted)
+    }
+
+    fn socket_note(&self) -> PathBuf {
+        files::agent_log(&self.state).with_file_name("socket")
     }
 
     /// What a living agent says of itself; none if there is none.
     pub(crate) fn health(&self) -> Option<AgentHealth> {
         // A socket that nobody listens on refuses at once.
-        std::os::unix::net::UnixStream::connect(self.socket()).ok()?;
+        UnixStream::connect(self.socket()).ok()?;
         self.request(reqwest::Method::GET, "/health", None::<&()>)
             .ok()?
             .json()
@@ -183,7 +202,9 @@ impl Agent {
 
     /// Ends every unit, then the agent. Done at once if there is none.
     pub(crate) fn stop(&self) -> Result<(), Fault> {
+        let socket = self.socket();
         if self.health().is_none() {
+            self.clear(&socket);
             return Ok(());
         }
         self.request(reqwest::Method::POST, "/stop", None::<&()>)?;
@@ -194,7 +215,20 @@ impl Agent {
             }
             std::thread::sleep(Duration::from_millis(POLL_MILLISECONDS));
         }
+        self.clear(&socket);
         Ok(())
+    }
+
+    /// Removes what is left of an agent that is gone. What can't be removed does no harm.
+    fn clear(&self, socket: &Path) {
+        let _ = fs::remove_file(self.socket_note());
+        let fallback = fallback_folder();
+        if socket.parent().and_then(Path::file_name) == fallback.file_name()
+            && let Some(folder) = socket.parent()
+        {
+            // It holds the sockets of other projects too: only an empty one goes.
+            let _ = fs::remove_dir(folder);
+        }
     }
 
     /// Puts a unit; the same one again is no change.
@@ -243,14 +277,19 @@ impl Agent {
         }
     }
 
-    fn client(&self) -> &Client {
-        self.client.get_or_init(|| {
-            Client::builder()
-                .unix_socket(self.socket())
-                .timeout(Duration::from_secs(REQUEST_SECONDS_MAX))
-                .build()
-                .expect("a client without TLS has nothing that can fail")
-        })
+    fn client(&self) -> Client {
+        let socket = self.socket();
+        let mut known = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = known.as_ref().filter(|(path, _)| *path == socket) {
+            return client.clone();
+        }
+        let client = Client::builder()
+            .unix_socket(socket.clone())
+            .timeout(Duration::from_secs(REQUEST_SECONDS_MAX))
+            .build()
+            .expect("a client without TLS has nothing that can fail");
+        *known = Some((socket, client.clone()));
+        client
     }
 
     fn request<T: serde::Serialize + ?Sized>(
@@ -320,6 +359,36 @@ fn runtime_folder() -> PathBuf {
     {
         return folder;
     }
+    fallback_folder()
+}
+
+fn fallback_folder() -> PathBuf {
     let user = rustix::process::getuid().as_raw();
     std::env::temp_dir().join(format!("mlinfra-{user}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_counts_for_its_own_folder_and_while_somebody_listens() {
+        let root = std::env::temp_dir().join(format!("mlinfra-note-{}", std::process::id()));
+        let agent = |name: &str| Agent::new(&root.join(name), "lineage", Path::new("/none"));
+        let (original, copy) = (agent("original"), agent("copy"));
+        let other = files::socket_path(&root, "lineage", &original.state);
+        for agent in [&original, &copy] {
+            let note = agent.socket_note();
+            fs::create_dir_all(note.parent().expect("a folder")).expect("made");
+            fs::write(note, other.to_str().expect("text")).expect("written");
+        }
+        assert_ne!(original.socket(), other);
+        let listener = std::os::unix::net::UnixListener::bind(&other).expect("bound");
+        assert_eq!(original.socket(), other);
+        assert_ne!(copy.socket(), other);
+        drop(listener);
+        original.clear(&other);
+        assert!(!original.socket_note().exists() && root.exists());
+        fs::remove_dir_all(&root).expect("removed");
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mlinfra_api::{Digest, Fault, Request, Resource, Secret, Value};
+use mlinfra_api::{Digest, Fault, Resource, Secret, Value};
 use mlinfra_runtime_spec::{
     ArtifactReference, EndpointSpec, PROTOCOL, RequestSchema, UnitPhase, UnitSpec, UnitStatus,
     Workload,
@@ -182,8 +182,12 @@ pub(crate) enum Serving {
     Failed(String),
 }
 
-/// Judges the replicas' statuses.
-pub(crate) fn judge(statuses: &[Option<UnitStatus>], release: &str) -> Serving {
+/// A fresh unit that died so often does not get ready: the agent gives up where it happens fast,
+/// and this where each attempt takes long.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// Judges the replicas' statuses. `fresh` units were made by this call.
+pub(crate) fn judge(statuses: &[Option<UnitStatus>], release: &str, fresh: bool) -> Serving {
     let mut waiting = None;
     for status in statuses {
         let Some(status) = status else {
@@ -196,13 +200,48 @@ pub(crate) fn judge(statuses: &[Option<UnitStatus>], release: &str) -> Serving {
             }
             UnitPhase::Ready if status.release.as_deref() == Some(release) => {}
             // A problem is about the release that was wanted then; ours may not be told yet.
-            _ if problem.is_some() && status.wanted.as_deref().is_none_or(|w| w == release) => {
+            UnitPhase::Ready | UnitPhase::Unready
+                if problem.is_some() && status.wanted.as_deref().is_none_or(|w| w == release) =>
+            {
+                return Serving::Failed(problem.unwrap_or_default());
+            }
+            // In every other phase a problem tells of a death that the agent is making up for.
+            _ if problem.is_some() && fresh && status.attempt > ATTEMPTS_MAX => {
                 return Serving::Failed(problem.unwrap_or_default());
             }
             phase => waiting = Some(format!("{phase:?}").to_lowercase()),
         }
     }
     waiting.map_or(Serving::Ready, Serving::Pending)
+}
+
+/// Whether a unit serves another release and nobody told it ours.
+pub(crate) fn is_untold(status: &UnitStatus, release: &str) -> bool {
+    status.phase == UnitPhase::Ready
+        && status.release.as_deref() != Some(release)
+        && status.wanted == status.release
+}
+
+/// Whether every unit is there and serves this release or was told to.
+pub(crate) fn all_told(statuses: &[Option<UnitStatus>], release: &str) -> bool {
+    let is_told = |status: &UnitStatus| {
+        // The last word counts; one that was told nothing yet serves what it says.
+        status.wanted.as_deref().or(status.release.as_deref()) == Some(release)
+    };
+    statuses
+        .iter()
+        .all(|status| status.as_ref().is_some_and(is_told))
+}
+
+/// What is wrong with a unit that shall serve this release, if anything is.
+pub(crate) fn unwell(status: &UnitStatus, release: &str) -> Option<String> {
+    if crate::is_dead(status.phase) {
+        let problem = status.problem.clone();
+        return Some(problem.unwrap_or_else(|| "its process does not stay up".into()));
+    }
+    let serves_another =
+        status.phase == UnitPhase::Ready && status.release.as_deref() != Some(release);
+    serves_another.then(|| "it serves another release than recorded".into())
 }
 
 fn exit_text(status: &UnitStatus) -> String {
@@ -212,13 +251,100 @@ fn exit_text(status: &UnitStatus) -> String {
     }
 }
 
-/// What the request asks the units to serve.
-pub(crate) fn release_of(request: &Request) -> String {
-    let model = request
-        .resource
-        .properties
-        .get("model")
-        .and_then(Value::as_record);
+/// The release that a resource serves.
+pub(crate) fn release_of(resource: &Resource) -> String {
+    let model = resource.properties.get("model").and_then(Value::as_record);
     let release = model.and_then(|model| model.get("release")?.as_text());
     release.unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(phase: UnitPhase, release: Option<&str>, wanted: Option<&str>) -> UnitStatus {
+        UnitStatus {
+            token: "t-0".into(),
+            phase,
+            process: None,
+            attempt: 2,
+            note: String::new(),
+            done: None,
+            figures: BTreeMap::new(),
+            release: release.map(str::to_owned),
+            wanted: wanted.map(str::to_owned),
+            problem: None,
+            exit: None,
+        }
+    }
+
+    fn with_problem(status: UnitStatus) -> UnitStatus {
+        UnitStatus {
+            problem: Some("why".into()),
+            ..status
+        }
+    }
+
+    /// `ready`, `failed` or what is waited for.
+    fn judged(statuses: &[Option<UnitStatus>], fresh: bool) -> String {
+        match judge(statuses, "b", fresh) {
+            Serving::Ready => "ready".into(),
+            Serving::Failed(_) => "failed".into(),
+            Serving::Pending(note) => format!("waits: {note}"),
+        }
+    }
+
+    #[test]
+    fn one_death_is_made_up_for_and_a_refused_release_is_not() {
+        use UnitPhase::{Backoff, CrashLoop, Loading, Ready, Starting, Stopped, Unready};
+        for phase in [Starting, Loading, Backoff] {
+            let died = with_problem(status(phase, None, None));
+            assert!(judged(&[Some(died.clone())], true).starts_with("waits"));
+            let often = UnitStatus { attempt: 6, ..died };
+            assert_eq!(judged(&[Some(often.clone())], true), "failed", "{phase:?}");
+            assert!(judged(&[Some(often)], false).starts_with("waits"));
+        }
+        for phase in [Unready, CrashLoop, Stopped] {
+            let refused = with_problem(status(phase, None, Some("b")));
+            assert_eq!(judged(&[Some(refused)], true), "failed", "{phase:?}");
+        }
+        let kept = with_problem(status(Ready, Some("a"), Some("b")));
+        assert_eq!(judged(&[Some(kept)], false), "failed");
+        let earlier = with_problem(status(Ready, Some("a"), Some("z")));
+        assert_eq!(judged(&[Some(earlier)], false), "waits: ready");
+    }
+
+    #[test]
+    fn all_replicas_must_serve_ours() {
+        let ours = || Some(status(UnitPhase::Ready, Some("b"), Some("b")));
+        let old = || Some(status(UnitPhase::Ready, Some("a"), Some("a")));
+        assert_eq!(judged(&[ours(), ours()], false), "ready");
+        assert_eq!(judged(&[ours(), old()], false), "waits: ready");
+        assert_eq!(judged(&[ours(), None], false), "failed");
+
+        assert!(all_told(&[ours(), ours()], "b"));
+        assert!(!all_told(&[ours(), old()], "b"));
+        assert!(!all_told(&[ours(), None], "b"));
+        // It serves ours and was told the old one since: the update was taken back.
+        let reverted = Some(status(UnitPhase::Ready, Some("b"), Some("a")));
+        assert!(!all_told(&[reverted], "b"));
+    }
+
+    #[test]
+    fn a_unit_that_was_put_back_is_told_again() {
+        let is_untold = |release, wanted| {
+            super::is_untold(&status(UnitPhase::Ready, Some(release), Some(wanted)), "b")
+        };
+        assert!(is_untold("a", "a"));
+        assert!(!is_untold("a", "b") && !is_untold("b", "b"));
+    }
+
+    #[test]
+    fn another_release_than_recorded_is_unwell() {
+        let serves = |release| unwell(&status(UnitPhase::Ready, Some(release), None), "b");
+        assert_eq!(serves("b"), None);
+        assert!(serves("a").is_some_and(|reason| reason.contains("another release")));
+        assert_eq!(unwell(&status(UnitPhase::Loading, None, None), "b"), None);
+        assert!(unwell(&status(UnitPhase::CrashLoop, None, None), "b").is_some());
+    }
 }

@@ -6,12 +6,14 @@ mod endpoint;
 mod host;
 mod kinds;
 mod lower;
+mod serving;
 mod step;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use mlinfra_api::{
@@ -19,13 +21,12 @@ use mlinfra_api::{
     ResourceState, Token, Value, Verb,
 };
 use mlinfra_runtime_spec::{
-    AgentHealth, ExitRecord, StoreReference, UnitPhase, UnitSpec, UnitStatus, files,
+    AgentHealth, ExitRecord, StoreReference, UnitPhase, UnitSpec, UnitStatus, Workload, files,
 };
 use mlinfra_seal::{SealKey, keyed_digest};
 
 use crate::agent::Agent;
 use crate::artifact::Presence;
-use crate::endpoint::Serving;
 
 pub use host::host_facts;
 pub use lower::LocalLower;
@@ -36,6 +37,8 @@ pub struct Local {
     lineage: String,
     key: SealKey,
     agent: Agent,
+    /// The updates that were cancelled: their polls end instead of telling the units again.
+    cancelled: Mutex<BTreeSet<Token>>,
 }
 
 impl Local {
@@ -47,6 +50,7 @@ impl Local {
             state: state.to_owned(),
             lineage: lineage.to_owned(),
             key,
+            cancelled: Mutex::default(),
         }
     }
 
@@ -90,6 +94,9 @@ impl Local {
             return removed(fs::remove_file(&path), "its file");
         }
         if !path.exists() {
+            if request.prior.is_some() {
+                return Err(key_gone(request));
+            }
             let folder = path.parent().expect("a key lies in a folder");
             make_folder(folder)?;
             SealKey::generate().write_new(&path).map_err(|error| {
@@ -142,12 +149,18 @@ impl Local {
         {
             make_folder(&store.folder)?;
         }
-        self.agent.put(&step::unit(&self.state, request)?)?;
+        let unit = step::unit(&self.state, request)?;
+        self.agent.ensure()?;
+        self.sweep_ended(request)?;
+        self.agent.put(&unit)?;
         Ok(Begun::Accepted { handle })
     }
 
     fn poll_step(&self, request: &Request, handle: &str) -> Result<Progress, Fault> {
-        let status = self.agent.unit(handle)?;
+        let status = match self.is_reachable(&request.resource, handle) {
+            true => self.agent.unit(handle)?,
+            false => None,
+        };
         let exit = status.as_ref().and_then(|status| status.exit.clone());
         match (&status, exit) {
             (_, Some(ExitRecord::Done { outputs })) => {
@@ -192,7 +205,7 @@ impl Local {
                 if let Some(epoch) = resumed_at.and_then(serde_json::Value::as_i64) {
                     outputs.insert("resumed_at".into(), Value::Int(epoch));
                 }
-                self.agent.delete(handle)?;
+                self.delete_units(&request.resource, handle)?;
                 Ok(Progress::Done { outputs })
             }
             Some(Presence::Broken(reason)) => Err(Fault::failed(
@@ -207,127 +220,67 @@ impl Local {
         }
     }
 
-    fn begin_endpoint(&self, request: &Request) -> Result<Begun, Fault> {
-        if request.verb == Verb::Delete {
-            let prior = request.prior.as_ref();
-            if let Some(prior) = prior {
-                self.delete_units(&prior.resource, &prior.handle)?;
-            }
-            // A call that was begun and never recorded has units of its own.
-            self.delete_units(&request.resource, request.token.0.as_str())?;
-            return Ok(Begun::Done {
-                handle: String::new(),
+    fn poll_known(&self, request: &Request, handle: &str) -> Result<Progress, Fault> {
+        match request.resource.resource_type.as_str() {
+            kinds::STEP => self.poll_step(request, handle),
+            kinds::ENDPOINT => self.poll_endpoint(request, handle),
+            _ => Ok(Progress::Done {
                 outputs: BTreeMap::new(),
-            });
+            }),
         }
-        self.agent.ensure()?;
-        let handle = match &request.prior {
-            Some(prior) if self.keeps_processes(request, prior)? => prior.handle.clone(),
-            Some(prior) => {
-                if same_port(&prior.resource, &request.resource) {
-                    self.delete_units(&prior.resource, &prior.handle)?;
-                }
-                request.token.to_string()
-            }
-            None => request.token.to_string(),
-        };
-        self.put_units(&request.resource, &handle)?;
-        Ok(Begun::Accepted { handle })
     }
 
-    /// Whether the change happens inside the processes that run: they are well, and nothing but
-    /// the release differs.
-    fn keeps_processes(&self, request: &Request, prior: &ResourceState) -> Result<bool, Fault> {
-        if !endpoint::only_release_differs(&prior.resource, &request.resource) {
-            return Ok(false);
-        }
-        for token in unit_tokens(&prior.resource, &prior.handle) {
-            match self.agent.unit(&token)? {
-                Some(status) if !is_dead(status.phase) => {}
-                _ => return Ok(false),
-            }
-        }
-        Ok(true)
-    }
-
-    fn put_units(&self, resource: &Resource, handle: &str) -> Result<(), Fault> {
-        let units = endpoint::units(&self.state, &self.lineage, &self.key, resource, handle)?;
-        units.iter().try_for_each(|unit| self.agent.put(unit))
+    /// Whether there is anything to ask for these units: an agent that runs, or a folder that one
+    /// would find. Without both, an agent started for the question would have nothing to say.
+    fn is_reachable(&self, resource: &Resource, handle: &str) -> bool {
+        let mut tokens = unit_tokens(resource, handle).into_iter();
+        tokens.any(|token| files::unit_folder(&self.state, &token).exists())
+            || self.agent.health().is_some()
     }
 
     fn delete_units(&self, resource: &Resource, handle: &str) -> Result<(), Fault> {
-        let tokens = unit_tokens(resource, handle);
-        let known = tokens
-            .iter()
-            .any(|token| files::unit_folder(&self.state, token).exists());
-        if !known && self.agent.health().is_none() {
+        if !self.is_reachable(resource, handle) {
             return Ok(());
         }
+        let tokens = unit_tokens(resource, handle);
         tokens.iter().try_for_each(|token| self.agent.delete(token))
     }
 
-    fn poll_endpoint(&self, request: &Request, handle: &str) -> Result<Progress, Fault> {
-        let tokens = unit_tokens(&request.resource, handle);
-        let statuses: Result<Vec<_>, Fault> =
-            tokens.iter().map(|token| self.agent.unit(token)).collect();
-        let prior = request.prior.as_ref();
-        match endpoint::judge(&statuses?, &endpoint::release_of(request)) {
-            Serving::Pending(note) => Ok(Progress::Pending {
-                note,
-                done: None,
-                figures: BTreeMap::new(),
-            }),
-            Serving::Ready => {
-                if let Some(prior) = prior.filter(|prior| prior.handle != handle) {
-                    self.delete_units(&prior.resource, &prior.handle)?;
-                }
-                let outputs = endpoint::outputs(&self.lineage, &self.key, &request.resource);
-                Ok(Progress::Done { outputs })
-            }
-            Serving::Failed(reason) => {
-                // The old release goes on; the unit must not come back with the new one.
-                match prior.filter(|prior| prior.handle == handle) {
-                    Some(prior) => self.put_units(&prior.resource, handle)?,
-                    None => self.delete_units(&request.resource, handle)?,
-                }
-                Err(
-                    Fault::failed("E0935", format!("the endpoint does not serve: {reason}"))
-                        .with_help("what served before goes on where it could; see `mlinfra show`"),
-                )
-            }
-        }
+    /// The units of this lineage whose folders are there.
+    fn known_units(&self, lineage: &str) -> Vec<UnitSpec> {
+        let Ok(folders) = fs::read_dir(self.state.join("units")) else {
+            return Vec::new();
+        };
+        let read = |folder: std::io::Result<fs::DirEntry>| {
+            let bytes = fs::read(folder.ok()?.path().join("unit.json")).ok()?;
+            serde_json::from_slice::<UnitSpec>(&bytes).ok()
+        };
+        let mut units: Vec<UnitSpec> = folders
+            .filter_map(read)
+            .filter(|unit| unit.lineage == lineage)
+            .collect();
+        units.sort_by(|one, other| one.token.cmp(&other.token));
+        units
     }
 
-    fn observe_endpoint(&self, state: &ResourceState) -> Observation {
-        let tokens = unit_tokens(&state.resource, &state.handle);
-        let agent_lives = self.agent.health().is_some();
-        for token in &tokens {
-            let reason = match agent_lives {
-                true => match self.agent.unit(token) {
-                    Ok(Some(status)) if is_dead(status.phase) => Some(
-                        status
-                            .problem
-                            .unwrap_or_else(|| "its process does not stay up".into()),
-                    ),
-                    Ok(Some(_)) => None,
-                    Ok(None) => Some("its process is gone".into()),
-                    Err(fault) => {
-                        return Observation::Unseen {
-                            reason: fault.to_string(),
-                        };
-                    }
-                },
-                false if holds_lock(&files::unit_folder(&self.state, token)) => None,
-                false => Some("its process is not running".into()),
-            };
-            if let Some(reason) = reason {
-                return Observation::Unwell { reason };
+    /// Removes what earlier calls for this step left: units that ended and whose end was told.
+    fn sweep_ended(&self, request: &Request) -> Result<(), Fault> {
+        let address = request.resource.address.to_string();
+        let is_earlier = |unit: &UnitSpec| {
+            unit.address == address
+                && unit.token != request.token.0
+                && matches!(unit.workload, Workload::Step(_))
+        };
+        for unit in self.known_units(&self.lineage) {
+            if !is_earlier(&unit) {
+                continue;
+            }
+            let status = self.agent.unit(&unit.token)?;
+            if status.is_some_and(|status| has_ended(status.phase)) {
+                self.agent.delete(&unit.token)?;
             }
         }
-        Observation::Present {
-            properties: BTreeMap::new(),
-            outputs: BTreeMap::new(),
-        }
+        Ok(())
     }
 }
 
@@ -378,41 +331,42 @@ impl Provider for Local {
     }
 
     fn poll(&self, request: &Request, handle: &str) -> Result<Progress, Fault> {
-        self.agent.ensure()?;
-        match request.resource.resource_type.as_str() {
-            kinds::STEP => self.poll_step(request, handle),
-            kinds::ENDPOINT => self.poll_endpoint(request, handle),
-            _ => Ok(Progress::Done {
-                outputs: BTreeMap::new(),
-            }),
+        if self.is_reachable(&request.resource, handle) {
+            self.agent.ensure()?;
         }
+        self.poll_known(request, handle)
     }
 
     fn cancel(&self, request: &Request, handle: &str) -> Result<(), Fault> {
+        if !self.is_reachable(&request.resource, handle) {
+            return Ok(());
+        }
         self.agent.ensure()?;
-        let tokens = unit_tokens(&request.resource, handle);
-        tokens.iter().try_for_each(|token| self.agent.cancel(token))
+        match request.prior.as_ref() {
+            Some(prior) if prior.handle == handle && is_endpoint(&request.resource) => {
+                self.cancel_update(request, prior)
+            }
+            _ => unit_tokens(&request.resource, handle)
+                .iter()
+                .try_for_each(|token| self.agent.cancel(token)),
+        }
     }
 
     fn find(&self, request: &Request) -> Result<Found, Fault> {
-        self.agent.ensure()?;
-        let prior = request.prior.as_ref().map(|prior| prior.handle.clone());
-        let wanted = endpoint::release_of(request);
-        for handle in [Some(request.token.to_string()), prior]
-            .into_iter()
-            .flatten()
-        {
-            let is_prior = handle != request.token.0;
-            let token = &unit_tokens(&request.resource, &handle)[0];
-            let Some(status) = self.agent.unit(token)? else {
-                continue;
-            };
-            // An update leaves its mark on the prior units only by the release they are told.
-            if !is_prior || status.release.as_deref() == Some(wanted.as_str()) {
-                return Ok(Found::Present { handle });
-            }
+        if request.verb == Verb::Delete {
+            // Whatever is left of it, deleting it again is what has to be done.
+            return Ok(Found::ProvedAbsent);
         }
-        Ok(Found::ProvedAbsent)
+        self.agent.ensure()?;
+        let own = request.token.to_string();
+        let statuses = self.statuses(&request.resource, &own)?;
+        if statuses.iter().all(Option::is_some) {
+            return Ok(Found::Present { handle: own });
+        }
+        match request.prior.as_ref() {
+            Some(prior) if is_endpoint(&request.resource) => self.find_update(request, prior),
+            _ => Ok(Found::ProvedAbsent),
+        }
     }
 
     fn observe(&self, state: &ResourceState) -> Result<Observation, Fault> {
@@ -449,26 +403,15 @@ impl Provider for Local {
     }
 
     fn list(&self, lineage: &str) -> Result<Vec<Listed>, Fault> {
-        let Ok(folders) = fs::read_dir(self.state.join("units")) else {
-            return Ok(Vec::new());
-        };
-        let mut listed: Vec<Listed> = folders
-            .filter_map(|folder| {
-                let bytes = fs::read(folder.ok()?.path().join("unit.json")).ok()?;
-                let unit: UnitSpec = serde_json::from_slice(&bytes).ok()?;
-                let address = unit
-                    .address
-                    .parse()
-                    .ok()
-                    .filter(|_| unit.lineage == lineage)?;
-                let handle = unit.token.split('-').next()?.to_owned();
-                Some(Listed {
-                    address,
-                    token: Token(handle.clone()),
-                    handle,
-                })
+        let listed = self.known_units(lineage).into_iter().filter_map(|unit| {
+            let handle = unit.token.split('-').next()?.to_owned();
+            Some(Listed {
+                address: unit.address.parse().ok()?,
+                token: Token(handle.clone()),
+                handle,
             })
-            .collect();
+        });
+        let mut listed: Vec<Listed> = listed.collect();
         listed.sort();
         listed.dedup();
         Ok(listed)
@@ -493,16 +436,16 @@ fn is_dead(phase: UnitPhase) -> bool {
     )
 }
 
-fn same_port(one: &Resource, other: &Resource) -> bool {
-    one.properties.get("port") == other.properties.get("port")
+/// Whether a job in this phase is over.
+fn has_ended(phase: UnitPhase) -> bool {
+    matches!(
+        phase,
+        UnitPhase::Exited | UnitPhase::Failed | UnitPhase::Cancelled
+    )
 }
 
-/// A unit is alive while it holds its lock.
-fn holds_lock(folder: &Path) -> bool {
-    match fs::File::open(folder.join("lock")) {
-        Ok(file) => matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)),
-        Err(_) => false,
-    }
+fn is_endpoint(resource: &Resource) -> bool {
+    resource.resource_type == kinds::ENDPOINT
 }
 
 fn observe_key(path: &Path, state: &ResourceState) -> Observation {
@@ -526,6 +469,21 @@ fn observe_key(path: &Path, state: &ResourceState) -> Observation {
             reason: error.to_string(),
         },
     }
+}
+
+/// A new key would open nothing that the old one sealed.
+fn key_gone(request: &Request) -> Fault {
+    Fault::refused(
+        "E0936",
+        format!(
+            "the file of `{}` is gone; a new key could not open what the old one sealed",
+            request.resource.address
+        ),
+    )
+    .with_help(
+        "put the file back from where you keep a copy; if its data may go, destroy with --data \
+         and apply anew",
+    )
 }
 
 /// Tells keys apart and says nothing of them.

@@ -87,7 +87,7 @@ fn agent(block: &Portable) -> Resource {
 fn key(block: &Portable) -> Resource {
     let rotation = field(block, "rotation");
     let summary = match &rotation {
-        Some(rotation) => format!("256-bit key, to be rotated every {rotation}"),
+        Some(_) => "256-bit key; rotation is recorded, not enforced".into(),
         None => "256-bit key".into(),
     };
     let properties = rotation
@@ -157,10 +157,9 @@ fn reservation(block: &Portable, host: &BTreeMap<String, Value>) -> Result<Resou
         ("memory", memory, Quantity::bytes(memory).to_string()),
     ] {
         if let Some(has) = has(name).filter(|has| *has < wanted) {
-            let has = if name == "memory" {
-                Quantity::bytes(has).to_string()
-            } else {
-                has.to_string()
+            let has = match name {
+                "memory" => rounded(&Value::Quantity(Quantity::bytes(has))),
+                _ => has.to_string(),
             };
             refusals.push(Refusal {
                 code: "E0913",

@@ -266,6 +266,16 @@ impl World {
 
     pub(crate) fn find(&mut self, request: &Request) -> Found {
         self.tick();
+        if request.verb == Verb::Delete {
+            // What is looked up is the thing, which is there for as long as it is not deleted.
+            let prior = request.prior.as_ref();
+            return match prior.filter(|prior| self.things.contains_key(&prior.handle)) {
+                Some(prior) => Found::Present {
+                    handle: prior.handle.clone(),
+                },
+                None => Found::ProvedAbsent,
+            };
+        }
         match self.calls.get_mut(&request.token) {
             Some(call) if call.unseen_finds > 0 => {
                 call.unseen_finds -= 1;

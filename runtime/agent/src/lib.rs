@@ -128,6 +128,8 @@ async fn serve(options: &Options, groups: Option<Delegated>) -> Result<(), Fault
         identity_of(&options.socket).map_err(|error| Fault::folder(&options.socket, &error))?;
     let listener = http::PrivateListener::new(listener)
         .map_err(|error| Fault::folder(&options.socket, &error))?;
+    let note = files::agent_log(&options.state).with_file_name("socket");
+    note_socket(&note, &options.socket).map_err(|error| Fault::folder(&note, &error))?;
     let (farewell, mut farewells) = mpsc::channel(4);
     let router = http::router(http::Context {
         registry: registry.clone(),
@@ -156,10 +158,19 @@ async fn serve(options: &Options, groups: Option<Delegated>) -> Result<(), Fault
     // Another agent may have bound the same path since, if the state folder was made anew.
     if identity_of(&options.socket).is_ok_and(|now| now == socket_identity) {
         let _ = std::fs::remove_file(&options.socket);
+        let _ = std::fs::remove_file(&note);
     }
     let _ = close.send(());
     let _ = tokio::time::timeout(ANSWERS_GRACE, server).await;
     Ok(())
+}
+
+/// Leaves word of where the agent listens, for callers whose environment would have them look
+/// elsewhere. Only the holder of the agent's lock writes it.
+fn note_socket(note: &Path, socket: &Path) -> std::io::Result<()> {
+    let new = note.with_extension("new");
+    std::fs::write(&new, socket.as_os_str().as_encoded_bytes())?;
+    std::fs::rename(&new, note)
 }
 
 async fn wait_for_farewell(

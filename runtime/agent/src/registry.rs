@@ -73,10 +73,26 @@ impl Registry {
             closed: std::sync::atomic::AtomicBool::new(false),
         }));
         let entries = fs::read_dir(&units).map_err(|error| Fault::folder(&units, &error))?;
-        for entry in entries.flatten() {
-            registry.find(&entry);
+        let foreign = entries
+            .flatten()
+            .filter(|entry| registry.is_foreign(entry))
+            .count();
+        if foreign > 0 {
+            tracing::warn!(foreign, "units of another state are left alone");
         }
         Ok(registry)
+    }
+
+    /// Goes on with the unit in this folder, unless it is foreign: a state folder that was copied
+    /// holds units that the agent of the original keeps, and nothing in them is about us.
+    fn is_foreign(&self, entry: &fs::DirEntry) -> bool {
+        let folder = UnitFolder::new(entry.path());
+        let spec = folder.spec().ok().flatten();
+        let is_foreign = spec.is_some_and(|spec| spec.lineage != self.0.lineage);
+        if !is_foreign {
+            self.find(entry);
+        }
+        is_foreign
     }
 
     fn find(&self, entry: &fs::DirEntry) {
@@ -352,7 +368,10 @@ impl Unit {
         status.process = view.process;
         status.attempt = view.attempt;
         status.exit = view.exit;
-        status.problem = view.problem.or(status.problem);
+        if status.phase != UnitPhase::Ready {
+            // A unit that is ready has outlived what the keeper noted of its last death.
+            status.problem = view.problem.or(status.problem);
+        }
         status
     }
 }

@@ -25,12 +25,10 @@ pub mod tables;
 pub mod unit;
 
 pub use agent::{AgentError, LogChunk};
-pub use artifact::{
-    ArtifactReference, Manifest, ObjectEntry, STORE_KEY_LABEL, StoreReference,
-};
+pub use artifact::{ArtifactReference, Manifest, ObjectEntry, STORE_KEY_LABEL, StoreReference};
 pub use operations::{OPERATIONS, operation_version};
-pub use tables::StepTables;
 pub use request::{RequestField, RequestSchema};
+pub use tables::StepTables;
 pub use unit::{
     AgentHealth, Bounds, CommandSpec, EndpointSpec, ExitRecord, RowStep, ServingRecipe, StepInput,
     StepSpec, UnitPhase, UnitSpec, UnitStatus, Workload,

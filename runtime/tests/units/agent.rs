@@ -151,6 +151,41 @@ fn two_agents_never_serve_one_state_folder() {
 }
 
 #[test]
+fn units_of_another_state_are_left_alone() {
+    let mut bed = Bed::with_script(READY);
+    bed.signal_agent("TERM");
+    let copied = UnitSpec {
+        lineage: "ffffffffffffffffffffffffffffffff".to_owned(),
+        ..endpoint("copied", "a")
+    };
+    fs::create_dir_all(bed.unit("copied").path()).expect("folder");
+    let body = serde_json::to_vec(&copied).expect("serialised");
+    fs::write(bed.unit("copied").file("unit.json"), &body).expect("written");
+    let said = r#"{"token":"copied","phase":"ready","process":1,"attempt":1}"#;
+    fs::write(bed.unit("copied").file("status.json"), said).expect("written");
+    bed.start_agent();
+    bed.add(&endpoint("own", "a"));
+    bed.wait_for_phase("own", UnitPhase::Ready);
+
+    assert!(bed.status("copied").is_none());
+    assert!(!bed.unit("copied").file("attempts.json").exists());
+    let kept = fs::read(bed.unit("copied").file("unit.json"));
+    assert_eq!(kept.expect("still there"), body);
+}
+
+#[test]
+fn the_agent_leaves_word_of_its_socket() {
+    let mut bed = Bed::new();
+    let note = bed.state().join("agent/socket");
+    let said = eventually("the note is written", || fs::read_to_string(&note).ok());
+    assert_eq!(said, bed.socket().to_string_lossy());
+    let mode = fs::metadata(&note).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    bed.signal_agent("TERM");
+    assert!(!note.exists());
+}
+
+#[test]
 fn an_agent_that_was_killed_is_followed_by_one_that_adopts() {
     let mut bed = Bed::new();
     bed.add(&job("long", "sleep 1000"));

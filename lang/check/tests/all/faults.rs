@@ -14,6 +14,10 @@ fn credit_with(changes: &[(&str, &str)]) -> String {
 
 /// A text of the example, what stands instead, and the code and the text of the one finding.
 const ONE_FAULT: &[(&str, &str, &str, &str)] = &[
+    ("country = \"DE\"", "country = \"US\"", "E0506", "\"US\""),
+    ("country = \"DE\"", "", "E0507", "here"),
+    ("capacity   = 2 GiB", "capacity: 2GiB", "E0012", ":"),
+    ("class      = ssd", "class: ssd", "E0108", "class"),
     ("capacity   = 2 GiB", "capcity = 2 GiB", "E0202", "capcity"),
     ("capacity   = 2 GiB", "capacity = 2 h", "E0304", "2 h"),
     ("capacity   = 2 GiB", "capacity = 2", "E0305", "2"),
@@ -321,4 +325,92 @@ fn a_label_that_may_be_missing_is_refused() {
         "{:?}",
         findings(&checked)
     );
+}
+
+/// A change, and the last help of its one finding, with the text that its edit puts there.
+const ADVICE: &[(&str, &str, &str, Option<&str>)] = &[
+    (
+        "8080",
+        "\"8080\"",
+        "write it without quotes: `8080`",
+        Some("8080"),
+    ),
+    (
+        "8080",
+        "\"http\"",
+        "write a whole number, without quotes",
+        None,
+    ),
+    (
+        "= api_key",
+        "= \"open\"",
+        "write it without quotes: `open`",
+        Some("open"),
+    ),
+    (
+        "= api_key",
+        "= 3",
+        "write one of `api_key` and `open`",
+        None,
+    ),
+    (
+        "every(5 epochs)",
+        "5 epochs",
+        "write `every(5 epochs)`",
+        None,
+    ),
+    (
+        "mlp(hidden = [32, 16])",
+        "3",
+        "write one of `linear` and `mlp([16])`",
+        None,
+    ),
+    (
+        "keep     = lake",
+        "keep = vault",
+        "name a `storage`: `lake`",
+        None,
+    ),
+    (
+        "gate = report",
+        "gate = model",
+        "name a step that gives a report: `risk.report`",
+        None,
+    ),
+    (
+        "parts.test)",
+        "parts)",
+        "name one behind a point: `train` and `test`",
+        None,
+    ),
+    (
+        "= risk.release",
+        "= risk.model",
+        "name a step that registers a model: `risk.release`",
+        None,
+    ),
+];
+
+#[test]
+fn what_does_not_fit_is_told_what_would() {
+    for (from, to, help, edit) in ADVICE {
+        let checked = check_text(&credit_with(&[(from, to)]));
+        let [finding] = checked.diagnostics.as_slice() else {
+            panic!("{to}: {:?}", findings(&checked));
+        };
+        assert_eq!(finding.code.0, "E0301", "{to}");
+        assert_eq!(finding.help.last().map(String::as_str), Some(*help), "{to}");
+        let found = finding.fix.as_ref().map(|fix| fix.edits[0].text.as_str());
+        assert_eq!(found, *edit, "{to}");
+    }
+}
+
+#[test]
+fn a_project_that_names_no_region_allows_every_country() {
+    for (from, to) in [("residency = [eu]", ""), ("[eu]", "[eu, us]")] {
+        let text = credit_with(&[(from, to), ("country = \"DE\"", "country = \"US\"")]);
+        assert_eq!(findings(&check_text(&text)), Vec::<String>::new(), "{to}");
+    }
+    let unsaid = check_text(&credit_with(&[("country = \"DE\"", "")]));
+    assert!(!unsaid.has_errors());
 }

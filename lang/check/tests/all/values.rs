@@ -175,3 +175,67 @@ fn steps_may_be_written_in_any_order() {
     text.push_str("}\ndataset people {\n  from = file(\"p.csv\")\n  columns { age : int }\n}\n");
     assert_eq!(findings(&check_text(&text)), Vec::<String>::new());
 }
+
+/// What is found in sixty declarations that each hold the one before twice. It takes a fraction of
+/// a second where nothing else runs; without a limit it would never end.
+fn doubled(first: &str, next: &str) -> Vec<String> {
+    let mut text = format!("project demo {{}}\nlet a0 = {first}\n");
+    for index in 1..=60 {
+        let next = next.replace('#', &format!("a{}", index - 1));
+        text.push_str(&format!("let a{index} = {next}\n"));
+    }
+    text.push_str("output it = a60\n");
+    let start = std::time::Instant::now();
+    let found = findings(&check_text(&text));
+    let took = start.elapsed();
+    assert!(took.as_secs() < 10, "{next}: {took:?}");
+    found
+}
+
+#[test]
+fn what_doubles_with_every_line_reaches_a_limit_soon() {
+    for (first, next) in [
+        ("[1]", "[#, #]"),
+        ("{ x = 1 }", "{ x = #, y = # }"),
+        ("\"ab\"", "join([#, #], \"-\")"),
+        ("\"ab\"", "\"${#}${#}\""),
+        ("\"ab\"", "upper(\"${#}${#}\")"),
+        ("[1]", "[# for x in 1..2]"),
+        ("[1]", "if 1 < 2 then [#, #] else [#]"),
+        ("[1]", "match 1 { 1 => [#, #], _ => [#] }"),
+    ] {
+        let found = doubled(first, next);
+        assert_eq!(found.len(), 1, "{next}: {found:?}");
+        assert!(found[0].starts_with("E0322"), "{next}: {found:?}");
+    }
+}
+
+#[test]
+fn what_only_repeats_is_limited_too() {
+    let long = "x".repeat(100_000);
+    let many = "let many = [x for x in 1..200_000]\n".to_owned();
+    let deep: String = (1..200)
+        .map(|index| format!("let d{index} = [d{}]\n", index - 1))
+        .collect();
+    for (declarations, name) in [
+        (
+            format!("let it = [\"{long}\" for x in 1..100_000]\n"),
+            "text",
+        ),
+        (
+            format!("{many}let it = [count(many) for x in 1..10_000]\n"),
+            "copies",
+        ),
+        (format!("let d0 = 1\n{deep}"), "depth"),
+        (
+            format!("let it = [1{} for x in 1..400_000]\n", " + 1".repeat(40)),
+            "evaluations",
+        ),
+    ] {
+        let start = std::time::Instant::now();
+        let found = findings(&check_text(&format!("project demo {{}}\n{declarations}")));
+        assert!(start.elapsed().as_secs() < 20, "{name}");
+        let limited = found.len() == 1 && found[0].starts_with("E0322");
+        assert!(limited, "{name}: {found:?}");
+    }
+}

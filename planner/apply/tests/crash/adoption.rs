@@ -180,3 +180,83 @@ fn a_teammate_gets_the_lock_while_long_work_runs() {
     assert_eq!(store.operations()[0].state, OperationState::Ended);
     world.check(&desired, &store).expect("all is there");
 }
+
+/// Another command takes the work over while the lock is free: it cancels it, or a person decides
+/// it. Whoever freed the lock ends with words, and the state stays sound.
+#[test]
+fn taken_over_while_the_lock_was_free() {
+    for decided in [false, true] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let state = folder.path().join(".mlinfra");
+        let world = World::new(Settings::default());
+        let mut store = Store::create(&state, "test", "default").expect("an empty folder");
+        let patient = Options {
+            free_lock_after: Some(Duration::from_millis(20)),
+            timings: Timings {
+                poll_last: Duration::from_millis(15),
+                ..options(1, None).timings
+            },
+            schedule: Schedule::Threads,
+            ..options(1, None)
+        };
+        let desired = training(100);
+        let mut other = training(2);
+        let changed = other.get_mut(&address(0)).expect("it is wanted");
+        let region = ("region".to_owned(), Value::text("US"));
+        changed.properties.extend([region]);
+        let planned = plan(&desired, store.snapshot());
+        let freed = AtomicBool::new(false);
+        let hear = |event: Event| {
+            if matches!(event, Event::OnlyAcceptedLeft { .. }) {
+                freed.store(true, Ordering::SeqCst);
+            }
+        };
+        let summary = std::thread::scope(|scope| {
+            let (options, providers) = (&patient, &world.providers);
+            let (store, hear, planned) = (&mut store, &hear, &planned);
+            let interrupt = Interrupt::new();
+            let applying =
+                scope.spawn(move || apply(store, planned, providers, options, hear, &interrupt));
+            while !freed.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let mut teammate = Store::open(&state).expect("sound");
+            while teammate.lock(&holder()).is_err() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if decided {
+                let open = teammate.snapshot().open[&address(0)].clone();
+                let cancelled = teammate.decide(&open.token, open.handle, "ada@here");
+                cancelled.expect("it is open");
+                teammate.unlock().expect("the disk has room");
+            } else {
+                let done =
+                    world.apply_once(&mut teammate, &other, &crate::support::options(2, None));
+                assert!(done.expect("it has the lock").1.is_ok());
+            }
+            applying.join().expect("no panic")
+        });
+        let summary = summary.expect("it starts");
+        assert!(!summary.is_ok() && summary.done.is_empty(), "{summary:?}");
+        assert!(!store.is_locked());
+        drop(store);
+        let mut store = Store::open(&state).expect("sound");
+        assert_eq!(store.operations()[0].state, OperationState::Ended);
+        if !decided {
+            world
+                .check(&other, &store)
+                .expect("what the teammate wanted");
+            let again = world.apply_once(&mut store, &other, &options(3, None));
+            assert_eq!(again.expect("it has the lock").0, 0);
+        }
+    }
+}
+
+/// The lock is held to the end unless one asks for something else.
+#[test]
+fn by_default_a_second_command_is_told_who_is_at_work() {
+    assert_eq!(
+        Options::new(holder(), "mlinfra apply").free_lock_after,
+        None
+    );
+}

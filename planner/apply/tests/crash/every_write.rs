@@ -9,7 +9,7 @@ use mlinfra_sim::{Settings, SimFault};
 use mlinfra_state::{Rule, WriteFault};
 
 use crate::shapes::{self, Shape};
-use crate::support::{Desired, World, node, options};
+use crate::support::{Desired, World, node, options, renamed};
 
 /// One life: what exists, what is wanted, what goes wrong and when.
 #[derive(Clone)]
@@ -24,6 +24,8 @@ pub(crate) struct Case {
     /// What is wanted once it is over.
     pub(crate) target: Desired,
     pub(crate) seed: u64,
+    /// Whoever recovers has another name than whoever was killed.
+    pub(crate) renamed: bool,
 }
 
 /// What a life came to.
@@ -68,6 +70,10 @@ pub(crate) fn live(case: &Case, broken: Option<Rule>) -> Result<Lived, String> {
         killed_at: store.last_write().to_vec(),
     };
     drop(store);
+    let options = match case.renamed {
+        true => renamed(&options),
+        false => options,
+    };
     if case.second.is_some() {
         let mut store = world.open(broken)?;
         store.set_write_fault(case.second);
@@ -155,6 +161,7 @@ fn kill_at_every_write(
                     let case = Case {
                         crash: Some(WriteFault { at, written }),
                         second: depth.twice.then_some(second),
+                        renamed: (at as usize + turn + index) % 4 < 2,
                         target: if nothing {
                             Desired::new()
                         } else {
@@ -190,8 +197,8 @@ fn told(case: &Case, why: &str) -> String {
     let gone = case.target.is_empty();
     format!(
         "{why}\n  graph {graph:?}\n  fault {fault:?}, crash {crash:?}, second {second:?}, \
-         changed {changed}, then nothing wanted {gone}, seed {}",
-        case.seed
+         changed {changed}, then nothing wanted {gone}, renamed {}, seed {}",
+        case.renamed, case.seed
     )
 }
 
@@ -238,6 +245,7 @@ fn one_shape(
         second: None,
         target: desired.clone(),
         seed: turn as u64 + 1,
+        renamed: false,
     };
     kill_at_every_write(&making, depth, turn, broken, coverage)?;
     if shape.len() > 4 {

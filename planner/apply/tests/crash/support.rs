@@ -76,14 +76,11 @@ pub(crate) fn plan(desired: &Desired, snapshot: &Snapshot) -> Plan {
             Some(_) if !replace => Verb::Update,
             _ => Verb::Create,
         };
-        let needs = resource.depends_on.iter();
-        let after = needs
-            .filter_map(|need| numbers.get(need))
-            .copied()
-            .collect();
+        let numbered = |need: &Address| numbers.get(need).copied();
+        let after = resource.depends_on.iter().filter_map(numbered).collect();
         numbers.insert(address.clone(), actions.len());
         if let Some(state) = standing.filter(|_| replace) {
-            old.push((state, actions.len()));
+            old.push(state);
         }
         actions.push(Action {
             address,
@@ -94,21 +91,28 @@ pub(crate) fn plan(desired: &Desired, snapshot: &Snapshot) -> Plan {
             deposes: replace,
         });
     }
+    let all: BTreeSet<usize> = (0..actions.len()).collect();
+    for state in old.into_iter().chain(&snapshot.deposed) {
+        actions.push(removal(state, Some(state.incarnation), all.clone()));
+    }
+    remove_unwanted(desired, snapshot, &mut actions);
+    Plan {
+        format: PLAN_FORMAT,
+        project: "test".into(),
+        lineage: snapshot.lineage.clone(),
+        serial: snapshot.serial,
+        actions,
+        changes: Vec::new(),
+        kept: Vec::new(),
+        findings: Vec::new(),
+        notices: Vec::new(),
+        facts: Vec::new(),
+    }
+}
+
+/// Deletes what is recorded and not wanted, what needs others before those.
+fn remove_unwanted(desired: &Desired, snapshot: &Snapshot, actions: &mut Vec<Action>) {
     let all = 0..actions.len();
-    for (state, _) in old {
-        actions.push(removal(
-            state,
-            Some(state.incarnation),
-            all.clone().collect(),
-        ));
-    }
-    for state in &snapshot.deposed {
-        actions.push(removal(
-            state,
-            Some(state.incarnation),
-            all.clone().collect(),
-        ));
-    }
     let mut gone: Vec<&ResourceState> = snapshot
         .resources
         .values()
@@ -133,18 +137,6 @@ pub(crate) fn plan(desired: &Desired, snapshot: &Snapshot) -> Plan {
         after.extend(all.clone());
         deleted.insert(state.resource.address.clone(), actions.len());
         actions.push(removal(state, None, after));
-    }
-    Plan {
-        format: PLAN_FORMAT,
-        project: "test".into(),
-        lineage: snapshot.lineage.clone(),
-        serial: snapshot.serial,
-        actions,
-        changes: Vec::new(),
-        kept: Vec::new(),
-        findings: Vec::new(),
-        notices: Vec::new(),
-        facts: Vec::new(),
     }
 }
 
@@ -183,6 +175,19 @@ pub(crate) fn holder() -> Holder {
         host: "here".into(),
         operation: "apply".into(),
         since: "2026-01-01T00:00:00Z".into(),
+    }
+}
+
+/// The same options under another name, as after a host was renamed.
+pub(crate) fn renamed(options: &Options) -> Options {
+    let holder = Holder {
+        user: "grace".into(),
+        host: "there".into(),
+        ..holder()
+    };
+    Options {
+        holder,
+        ..options.clone()
     }
 }
 

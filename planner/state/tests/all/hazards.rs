@@ -23,8 +23,13 @@ fn code_of(opened: Result<Store, mlinfra_state::StateFault>) -> &'static str {
 fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).expect("a new folder");
     for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("readable");
-        fs::copy(entry.path(), to.join(entry.file_name())).expect("a plain file");
+        let (path, to) = entry
+            .map(|one| (one.path(), to.join(one.file_name())))
+            .expect("readable");
+        match path.is_dir() {
+            true => copy(&path, &to),
+            false => drop(fs::copy(path, to).expect("a plain file")),
+        }
     }
 }
 
@@ -41,10 +46,10 @@ fn what_is_written_is_read_back() {
     assert_eq!(*key, Value::Secret(Secret::new(MARKER)));
     assert_eq!(again.snapshot().open.len(), 2);
     assert_eq!(again.operations()[0].actions.len(), 3);
-    assert_eq!(
-        code_of(Store::create(&folder, "credit", "default")),
-        "E0713"
-    );
+    assert_eq!(code_of(Store::create(&folder, "other", "default")), "E0713");
+    // Whoever comes second to the same creation opens what the first made.
+    let second = Store::create(&folder, "credit", "default").expect("the same");
+    assert_eq!(second.replayed(), store.replayed());
 }
 
 #[test]
@@ -72,6 +77,13 @@ fn a_copy_is_recognised_and_forked() {
     let store = filled(&folder).expect("an empty folder");
     let lineage = store.snapshot().lineage.clone();
     drop(store);
+    for (name, file) in [("units", "spec.json"), ("agent", "agent.log")] {
+        fs::create_dir_all(folder.join(name)).expect("ours");
+        fs::write(folder.join(name).join(file), "started from").expect("ours");
+    }
+    // The original is no copy, and stays as it is.
+    assert_eq!(code_of(Store::fork(&folder)), "E0724");
+    assert_eq!(code_of(Store::open(&folder)), "fine");
     let copied = parent.path().join("copy");
     copy(&folder, &copied);
     assert_eq!(code_of(Store::open(&copied)), "E0705");
@@ -79,7 +91,16 @@ fn a_copy_is_recognised_and_forked() {
     assert_eq!(shown.snapshot().resources.len(), 1);
     assert_eq!(shown.faults()[0].code, "E0705");
     drop(shown);
-    let forked = Store::fork(&copied).expect("it can be written");
+    let mut busy = Store::open_unchecked(&folder).expect("it can be read");
+    busy.lock(&holder()).expect("free");
+    let forked = Store::fork(&copied).expect("the original's lock is another");
+    drop(busy);
+    for name in ["units", "agent"] {
+        assert!(!copied.join(name).exists());
+        let aside = format!("forked-from-{}-{name}", &lineage[..8]);
+        assert!(copied.join(aside).is_dir());
+    }
+    assert_eq!(code_of(Store::fork(&copied)), "E0724");
     assert_ne!(forked.snapshot().lineage, lineage);
     assert!(forked.snapshot().resources.is_empty());
     drop(forked);

@@ -4,3 +4,4 @@ mod compaction;
 mod corruption;
 mod hazards;
 mod support;
+mod together;

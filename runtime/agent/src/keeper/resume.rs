@@ -53,6 +53,8 @@ impl Keeper {
         let stopped = self.folder.file("killed.json").exists();
         if held {
             self.machine = Machine::Service(service::State::Loading);
+            // The last agent may have written another release and ended before it said so.
+            self.hang_up = true;
             if stopped && exit.is_some() {
                 self.asked(Command::Cancel);
             }

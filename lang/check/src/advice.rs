@@ -1,0 +1,212 @@
+//! What would fit where something else stands: the part of a finding that says what to write.
+
+use mlinfra_api::{Dimension, Value};
+
+use crate::check::Checker;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::schema::{KindValue, ResultRule};
+use crate::scope::{Form, list};
+use crate::tree::ExprKind;
+use crate::types::{Case, Term, Type};
+
+/// How many names an advice lists.
+const NAMES_MAX: usize = 8;
+
+impl Checker<'_> {
+    /// The finding with what to write instead of the term, as precisely as the types tell.
+    pub(crate) fn advised(
+        &self,
+        finding: Diagnostic,
+        term: &Term,
+        expected: &Type,
+        span: Span,
+    ) -> Diagnostic {
+        if let Value::String(text) = &term.value
+            && let Some(bare) = without_quotes(text, expected)
+        {
+            return finding
+                .help(format!("write it without quotes: `{bare}`"))
+                .fix(format!("\"{text}\" → {bare}"), span, bare);
+        }
+        if let (Type::Parts(parts), Type::AnyTable | Type::LikeOf(_) | Type::FitsOf(_)) =
+            (&term.term_type, expected.present())
+        {
+            let names: Vec<&str> = parts.parts.iter().map(|(name, _)| name.as_str()).collect();
+            if !names.is_empty() {
+                return finding.help(format!("name one of its parts: {}", list(&names)));
+            }
+        }
+        finding.help(self.wanted(expected))
+    }
+
+    /// What to write for a value of this type.
+    fn wanted(&self, expected: &Type) -> String {
+        match expected {
+            Type::Optional(inner) | Type::Secret(inner) => self.wanted(inner),
+            Type::Checked(checked) => self.wanted(&checked.base),
+            Type::Bool => "write `true` or `false`".to_owned(),
+            Type::Int => "write a whole number, without quotes".to_owned(),
+            Type::Decimal | Type::Float => "write a number, without quotes".to_owned(),
+            Type::String | Type::Category => "write a text in quotes".to_owned(),
+            Type::Date => "write a date: `2030-12-31`".to_owned(),
+            Type::Quantity(dimension) => self.unit_advice(dimension),
+            Type::Enum(enumeration) => {
+                let cases = enumeration.cases().iter().take(NAMES_MAX);
+                let shapes: Vec<String> = cases.map(|case| self.shape(case, 0)).collect();
+                let shapes: Vec<&str> = shapes.iter().map(String::as_str).collect();
+                match shapes.as_slice() {
+                    [only] => format!("write `{only}`"),
+                    all => format!("write one of {}", list(all)),
+                }
+            }
+            Type::Block(kind) => {
+                let names = self.nodes_of_kind(kind);
+                named(&names, &format!("a `{kind}`"))
+            }
+            Type::AnyRelease | Type::Release(_) => {
+                let releases = |rule: &ResultRule| matches!(rule, ResultRule::Release { .. });
+                named(
+                    &self.steps_giving(releases),
+                    "a step that registers a model",
+                )
+            }
+            Type::AnyWeights | Type::Weights(_) => {
+                let fits = |rule: &ResultRule| matches!(rule, ResultRule::Weights { .. });
+                named(&self.steps_giving(fits), "a step that fits a model")
+            }
+            Type::Opaque(name) => {
+                let gives =
+                    |rule: &ResultRule| matches!(rule, ResultRule::Opaque(of) if **of == **name);
+                named(
+                    &self.steps_giving(gives),
+                    &format!("a step that gives a {name}"),
+                )
+            }
+            Type::AnyTable | Type::Table(_) | Type::LikeOf(_) | Type::FitsOf(_) => {
+                "name a dataset, or a step whose result is a table".to_owned()
+            }
+            Type::Column(..) | Type::ColumnOf(..) => "name a column of the table".to_owned(),
+            other => format!("write `{}`", self.example(other, 0)),
+        }
+    }
+
+    /// A case as it is written, with an example for each parameter that it needs.
+    fn shape(&self, case: &Case, depth: usize) -> String {
+        let needed = (case.parameters.iter())
+            .filter(|one| one.default.is_none() && !one.parameter_type.may_be_absent());
+        let examples: Vec<String> = needed
+            .map(|one| self.example(&one.parameter_type, depth + 1))
+            .collect();
+        if examples.is_empty() {
+            return case.name.clone();
+        }
+        format!("{}({})", case.name, examples.join(", "))
+    }
+
+    /// A value of this type as it could be written.
+    fn example(&self, of: &Type, depth: usize) -> String {
+        // A type may hold itself.
+        if depth > 4 {
+            return "…".to_owned();
+        }
+        match of {
+            Type::Optional(inner) | Type::Secret(inner) => self.example(inner, depth + 1),
+            Type::Checked(checked) => self.example(&checked.base, depth + 1),
+            Type::Union(members) => members
+                .first()
+                .map_or_else(|| "…".to_owned(), |first| self.example(first, depth + 1)),
+            Type::Bool => "true".to_owned(),
+            Type::Int => "16".to_owned(),
+            Type::Decimal | Type::Float => "0.5".to_owned(),
+            Type::String | Type::Category => "\"…\"".to_owned(),
+            Type::Date => "2030-12-31".to_owned(),
+            Type::Quantity(dimension) => self.example_amount(dimension),
+            Type::List(inner) => format!("[{}]", self.example(inner, depth + 1)),
+            Type::Map(inner) => format!("{{ name = {} }}", self.example(inner, depth + 1)),
+            Type::Range(inner) => {
+                let end = self.example(inner, depth + 1);
+                format!("{end}..{end}")
+            }
+            Type::Enum(enumeration) => (enumeration.cases().first())
+                .map_or_else(|| "…".to_owned(), |case| self.shape(case, depth + 1)),
+            Type::Block(kind) => {
+                (self.nodes_of_kind(kind).into_iter().next()).unwrap_or_else(|| kind.to_string())
+            }
+            _ => "…".to_owned(),
+        }
+    }
+
+    /// Five of a unit of this dimension, one with a plural if there is one.
+    fn example_amount(&self, dimension: &Dimension) -> String {
+        let units = || {
+            (self.library.units.iter())
+                .filter(|(_, unit)| unit.dimension == *dimension)
+                .map(|(name, _)| name.as_str())
+        };
+        let has_singular = |name: &&str| {
+            name.strip_suffix('s')
+                .is_some_and(|one| units().any(|other| other == one))
+        };
+        match units().find(has_singular).or_else(|| units().next()) {
+            Some(unit) => format!("5 {unit}"),
+            None => "…".to_owned(),
+        }
+    }
+
+    /// The steps whose operation gives such a result, as they are named from outside.
+    fn steps_giving(&self, wanted: impl Fn(&ResultRule) -> bool) -> Vec<String> {
+        let gives = |node: &&crate::scope::Declared<'_>| {
+            let Form::Block(kind) = &node.form else {
+                return false;
+            };
+            let Some(ExprKind::Call { callee, .. }) = node
+                .block
+                .and_then(|block| block.value.as_ref())
+                .map(|value| &value.kind)
+            else {
+                return false;
+            };
+            matches!(kind.value, KindValue::Operation)
+                && (callee.as_name())
+                    .and_then(|name| self.library.operations.get(name))
+                    .is_some_and(|operation| wanted(&operation.result))
+        };
+        let name = |node: &crate::scope::Declared<'_>| match node.parent {
+            Some(parent) => format!("{}.{}", self.nodes[parent].name.text, node.name.text),
+            None => node.name.text.clone(),
+        };
+        self.nodes.iter().filter(gives).map(name).collect()
+    }
+}
+
+/// An advice to name one of these, or what they are if there are none.
+fn named(names: &[String], what: &str) -> String {
+    let shown: Vec<&str> = names.iter().take(NAMES_MAX).map(String::as_str).collect();
+    match shown.as_slice() {
+        [] => format!("declare {what}, and name it here"),
+        shown => format!("name {what}: {}", list(shown)),
+    }
+}
+
+/// The text as it stands for a value of this type once its quotes are gone, if it does.
+fn without_quotes(text: &str, expected: &Type) -> Option<String> {
+    match expected {
+        Type::Optional(inner) | Type::Secret(inner) => without_quotes(text, inner),
+        Type::Checked(checked) => without_quotes(text, &checked.base),
+        Type::Int => text.parse::<i64>().is_ok().then(|| text.to_owned()),
+        Type::Decimal | Type::Float => {
+            let number = text.parse::<rust_decimal::Decimal>();
+            number.is_ok().then(|| text.to_owned())
+        }
+        Type::Bool => matches!(text, "true" | "false").then(|| text.to_owned()),
+        Type::Enum(enumeration) => {
+            let case = enumeration.case(text)?;
+            let bare = case
+                .parameters
+                .iter()
+                .all(|one| one.default.is_some() || one.parameter_type.may_be_absent());
+            bare.then(|| text.to_owned())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,96 @@
+//! Holds the countries of all targets against where the project lets data be.
+
+use mlinfra_api::Value;
+
+use crate::check::Checker;
+use crate::code;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::schema::Library;
+use crate::scope::{NodeId, list};
+use crate::tree::ExprKind;
+use crate::types::{Case, Type};
+
+impl Checker<'_> {
+    /// Reports each target that stands outside of the project's `residency`, and warns of each
+    /// that does not say where it stands. Without a `residency`, everywhere is allowed.
+    pub(crate) fn check_residency(&mut self) {
+        let Some((regions, written)) = self.residency() else {
+            return;
+        };
+        let names: Vec<&str> = regions.iter().map(|case| case.name.as_str()).collect();
+        for id in 0..self.nodes.len() {
+            let Some(block) = self.blocks[id].as_ref() else {
+                continue;
+            };
+            if block.role.as_deref() != Some("target") {
+                continue;
+            }
+            let Some(Value::Case { arguments, .. }) = &block.value else {
+                continue;
+            };
+            let finding = match arguments.get("country") {
+                Some(Value::String(country)) => {
+                    if regions.iter().any(|case| case.countries.contains(country)) {
+                        continue;
+                    }
+                    let text = format!("`{country}` is outside of {}", list(&names));
+                    Diagnostic::error(code::OUTSIDE_RESIDENCY, self.country_span(id), text)
+                        .also(written, "data may be here alone")
+                        .help("data would leave the regions that the project allows")
+                        .help("use a target in one of them, or add the region to `residency`")
+                }
+                None => Diagnostic::warning(
+                    code::COUNTRY_UNSAID,
+                    self.nodes[id].name.span,
+                    "nothing says in which country this is",
+                )
+                .also(written, "so this can't be judged")
+                .help("data may be outside of the regions that the project allows")
+                .help("say where it is: `country = \"DE\"`"),
+                Some(_) => continue,
+            };
+            self.report(finding);
+        }
+    }
+
+    /// The regions that the project names, and where; none if it names none.
+    fn residency(&self) -> Option<(Vec<&'static Case>, Span)> {
+        let library: &'static Library = self.library;
+        let project = (self.blocks.iter().flatten())
+            .find(|block| block.role.as_deref() == Some("project"))?;
+        let field = project.fields.get("residency")?;
+        let declared = library.kinds.get(&project.kind)?.fields.get("residency")?;
+        let Type::List(region) = &declared.field_type else {
+            return None;
+        };
+        let Type::Enum(known) = &**region else {
+            return None;
+        };
+        let named: Vec<&str> = (field.value.as_list()?.iter())
+            .filter_map(Value::as_case)
+            .collect();
+        let regions: Vec<&'static Case> = known
+            .cases()
+            .iter()
+            .filter(|case| named.contains(&case.name.as_str()))
+            .collect();
+        (!regions.is_empty()).then_some((regions, field.span))
+    }
+
+    /// Where a target's country is written, as near as the text tells.
+    fn country_span(&self, id: NodeId) -> Span {
+        let node = &self.nodes[id];
+        let Some(value) = node.block.and_then(|block| block.value.as_ref()) else {
+            return node.name.span;
+        };
+        let ExprKind::Call { arguments, .. } = &value.kind else {
+            return value.span;
+        };
+        let named = |name: &str| name == "country";
+        let argument = arguments
+            .iter()
+            .find(|argument| argument.name.as_ref().is_some_and(|name| named(&name.text)))
+            .or_else(|| arguments.iter().find(|argument| argument.name.is_none()));
+        argument.map_or(value.span, |argument| argument.value.span)
+    }
+}
