@@ -47,7 +47,11 @@ impl Bed {
     pub(crate) fn with_script(script: &str) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         let program = folder.path().join("unit.sh");
-        fs::write(&program, format!("#!/bin/sh\ncd \"$1\"\n{script}\n")).expect("script");
+        // Under `nohup` SIGHUP is ignored, and a shell can't trap what was ignored when it began.
+        let listen = "[ -n \"$LISTENS\" ] || \
+                      LISTENS=1 exec env --default-signal=HUP sh \"$0\" \"$@\"";
+        let text = format!("#!/bin/sh\n{listen}\ncd \"$1\"\n{script}\n");
+        fs::write(&program, text).expect("script");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("mode");
         let mut bed = Bed {
             folder,
