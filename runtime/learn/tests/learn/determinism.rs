@@ -113,7 +113,7 @@ fn a_longer_training_takes_no_more_memory() {
     let (data, features) = mixed(800, 5);
     let mut task = task(&features, mlp());
     task.batch_size = 32;
-    task.epochs = 200;
+    task.epochs = 600;
     let mut after_some = 0;
     let trained = mlinfra_learn::train(&task, &data, None, &mut NoCheckpoints, &mut |epoch| {
         if epoch.epoch == 20 {
@@ -123,7 +123,7 @@ fn a_longer_training_takes_no_more_memory() {
     });
     trained.unwrap();
     let grown = resident().saturating_sub(after_some);
-    // Other tests run beside this one, so there is room for them; 180 epochs of kept batches would
-    // be several times as much.
-    assert!(grown < 150 << 20, "{} MiB more", grown >> 20);
+    // Other tests run beside this one, so there is room for them; 580 epochs of kept batches would
+    // be about twice as much.
+    assert!(grown < 400 << 20, "{} MiB more", grown >> 20);
 }
