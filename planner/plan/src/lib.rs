@@ -154,14 +154,13 @@ fn add_findings(
         if decision.resource.holds_data && !verb.is_empty() && !inputs.data_may_go {
             plan.findings.push(finding::holds_data(address, verb));
         }
-        let port = desired::port_question(&decision.resource);
-        let Some(Question::Port { host, port, .. }) = &port else {
+        let Some(question) = desired::port_question(&decision.resource) else {
             continue;
         };
-        let question = desired::port_question(&decision.resource).expect("it was one just now");
-        if inputs.answers.get(&question) == Some(&Answer::Port { free: false }) {
+        let is_taken = inputs.answers.get(&question) == Some(&Answer::Port { free: false });
+        if let (Question::Port { host, port, .. }, true) = (question, is_taken) {
             plan.findings
-                .push(finding::port_taken(address, host, *port));
+                .push(finding::port_taken(address, &host, port));
         }
     }
 }

@@ -235,7 +235,7 @@ impl<'a> Graph<'a> {
                 .iter()
                 .filter_map(|(name, argument)| Some((name.clone(), argument.table.clone()?)))
                 .collect(),
-            serving: fitted_here.map(|model| serving_recipe(self.program, model)),
+            serving: fitted_here.map(serving_recipe),
         }
     }
 
@@ -259,7 +259,7 @@ impl<'a> Graph<'a> {
         let model = self.program.block(address)?.step.as_ref()?.model.as_ref()?;
         let release = self.lowered.get(address)?;
         let trained = self.lowered.get(&model.trained_by)?;
-        let request = serving_recipe(self.program, model).request;
+        let request = serving_recipe(model).request;
         Some(Value::Record(BTreeMap::from([
             ("address".into(), Value::text(address.to_string())),
             ("release".into(), Value::text(release.identity.clone()?)),
