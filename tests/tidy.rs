@@ -299,7 +299,7 @@ const BANS: &[Ban] = &[
     ),
     (
         |file| !file.path.starts_with("runtime/"),
-        &["candle_core", "candle_nn", "datafusion::"],
+        &["candle_core", "datafusion::"],
         "only the runtime computes: ask it",
     ),
 ];
