@@ -50,7 +50,10 @@ use std::collections::BTreeMap;
 use check::{Checker, Given};
 pub use code::{Code, CodePage, codes};
 pub use diagnostic::{Diagnostic, Edit, FileId, Fix, Label, Severity, Span};
-pub use program::{Argument, Block, Field, ModelType, Output, Program, ReplayStep, Step};
+pub use program::{
+    Argument, Block, ColumnFlow, Field, Gate, ModelType, Output, PolicyFinding, PolicyStatus,
+    Program, ReplayStep, Step, TableFlow,
+};
 use scope::{Form, Place, Scope};
 pub use source::SourceFile;
 use source::{Sources, as_use};

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_api::{Address, TableType, Value, Wish};
+use mlinfra_api::{Address, ColumnType, Condition, Reference, TableType, Value, Wish};
 
-use crate::diagnostic::Span;
+use crate::diagnostic::{Fix, Span};
 
 /// A checked spec, blocks instantiated and flattened, in the order written (a nested block follows
 /// its parent).
@@ -14,6 +14,96 @@ pub struct Program {
     pub blocks: Vec<Block>,
     /// The outputs, by name.
     pub outputs: BTreeMap<String, Output>,
+    /// The names of the `test` blocks, in the order written.
+    pub tests: Vec<String>,
+    /// Every table that a block makes, in the order in which data flows, and where each of its
+    /// columns comes from.
+    pub flow: Vec<TableFlow>,
+    /// What the policies say of this program: one entry for each thing that each one looked at.
+    pub policies: Vec<PolicyFinding>,
+}
+
+/// A `require` that is judged when its figures are known: after a step, or on a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gate {
+    /// What must hold.
+    pub condition: Condition,
+    /// The condition as written.
+    pub text: String,
+    /// What is said if it does not hold, if the spec says so: the text behind `else`.
+    pub message: Option<String>,
+    /// The condition.
+    pub span: Span,
+}
+
+/// A table and where its columns come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableFlow {
+    /// The block that makes it, and the part behind it.
+    pub table: Reference,
+    /// The table that it is made from; none for a dataset.
+    pub from: Option<Reference>,
+    /// Its columns, in order.
+    pub columns: Vec<ColumnFlow>,
+    /// The columns of `from` that it no longer has.
+    pub dropped: Vec<String>,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnFlow {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub column_type: ColumnType,
+    /// Its data classes here.
+    pub classes: BTreeSet<String>,
+    /// The columns of the table before that it is made from; empty in a dataset.
+    pub from: Vec<String>,
+    /// The masking that the step before gave it, as written: `bucket(5)`.
+    pub masking: Option<String>,
+}
+
+/// What a policy says of one thing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyFinding {
+    /// The policy's name.
+    pub policy: String,
+    /// The pack it belongs to: `gdpr`; none for a policy of the spec's own.
+    pub pack: Option<String>,
+    /// The code of its page, and of the diagnostic that it raises when it fails.
+    pub code: String,
+    /// `low`, `medium`, `high` or `critical`.
+    pub severity: String,
+    /// The controls that it supports: `GDPR Art. 25(1)`.
+    pub cites: Vec<String>,
+    /// What the policy asks for, in one sentence.
+    pub title: String,
+    /// How it stands.
+    pub status: PolicyStatus,
+    /// The block that was looked at.
+    pub subject: Address,
+    /// The place at fault, or the block's name.
+    pub span: Span,
+    /// What was found; for `Manual`, what a person must look at.
+    pub message: String,
+    /// What mends it, for `Fail`.
+    pub fix: Option<Fix>,
+}
+
+/// How a policy stands for one thing. Only `Pass` is ever counted as a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PolicyStatus {
+    /// It holds.
+    Pass,
+    /// It does not.
+    Fail,
+    /// What it rests on is not known yet.
+    Unknown,
+    /// No machine can decide it: a person must.
+    Manual,
+    /// It does not hold, and the spec says why that is accepted, and until when.
+    Waived,
 }
 
 /// One `output`.
@@ -93,6 +183,10 @@ pub struct Step {
     pub arguments: BTreeMap<String, Argument>,
     /// Its declared settings: written ones and defaults.
     pub settings: BTreeMap<String, Value>,
+    /// Those of its settings that change no byte of its result, so they are in no recipe.
+    pub unkeyed: BTreeSet<String>,
+    /// What its result must hold: what depends on it is made only then.
+    pub gates: Vec<Gate>,
     /// The entries of an open body (`each`), in the order written.
     pub entries: Vec<(String, Value)>,
     /// The result, if it is one table.

@@ -108,6 +108,8 @@ impl Checker<'_> {
             training_only: operation.training_only,
             arguments: BTreeMap::new(),
             settings: BTreeMap::new(),
+            unkeyed: BTreeSet::new(),
+            gates: Vec::new(),
             entries: Vec::new(),
             table: None,
             parts: BTreeMap::new(),

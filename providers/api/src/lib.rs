@@ -5,6 +5,7 @@
 //! named, [`resource`] what a provider is asked for, [`provider`] how it is asked.
 
 pub mod address;
+pub mod condition;
 pub mod digest;
 pub mod fault;
 pub mod provider;
@@ -17,6 +18,7 @@ pub mod table;
 pub mod value;
 
 pub use address::Address;
+pub use condition::{Condition, Figure, Verdict};
 pub use digest::Digest;
 pub use fault::Fault;
 pub use provider::{

@@ -6,6 +6,7 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::condition::Condition;
 use crate::row::RowExpression;
 use crate::{Address, Quantity, Secret};
 
@@ -46,6 +47,8 @@ pub enum Value {
     Reference(Reference),
     /// An expression that is computed for each row of a table.
     Row(RowExpression),
+    /// A condition over figures that only a run, a plan or a running endpoint knows.
+    Condition(Box<Condition>),
     /// A text that is never shown.
     Secret(Secret),
     /// Known after apply; the text names its type.
@@ -155,6 +158,7 @@ impl Value {
             | Value::Quantity(_)
             | Value::Date(_)
             | Value::Row(_)
+            | Value::Condition(_)
             | Value::Secret(_)
             | Value::Unknown(_) => {}
         }
@@ -207,6 +211,7 @@ impl fmt::Display for Value {
                     .try_for_each(|member| write!(f, ".{member}"))
             }
             Value::Row(row) => write!(f, "{row}"),
+            Value::Condition(condition) => write!(f, "{condition}"),
             Value::Secret(secret) => write!(f, "{secret}"),
             Value::Unknown(_) => f.write_str("(known after apply)"),
         }

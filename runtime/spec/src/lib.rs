@@ -18,8 +18,10 @@
 
 pub mod agent;
 pub mod artifact;
+pub mod evaluation;
 pub mod files;
 pub mod operations;
+pub mod profile;
 pub mod request;
 pub mod tables;
 pub mod unit;
