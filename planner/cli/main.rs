@@ -4,6 +4,7 @@ mod arguments;
 mod bug;
 mod command;
 mod facts;
+mod flow;
 mod interrupt;
 mod names;
 mod operate;

@@ -129,10 +129,7 @@ fn no_and_ctrl_c_at_the_question_do_nothing() {
              (until grep -q yes/no screen; do sleep 0.1; done; printf '{answer}'; sleep 2) | \
              script -qefc 'exec {program} apply' screen >/dev/null; echo code=$?; cat screen"
         );
-        let run = project
-            .shell(&line)
-            .says("yes/no")
-            .says("nothing was done");
+        let run = project.shell(&line).says("yes/no").says("nothing was done");
         assert!(run.stdout.contains("code=1"), "{answer}: {}", run.stdout);
         assert!(project.processes().is_empty());
     }

@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Stop> {
         Command::Plan(arguments) => plan::run(arguments, global, screen),
         Command::Apply(arguments) => apply::run(arguments, global, screen),
         Command::Attach(arguments) => attach::run(arguments, screen),
-        Command::Show(arguments) => show::run(arguments, screen),
+        Command::Show(arguments) => show::run(arguments, global, screen),
         Command::Output(arguments) => output::run(arguments, global, screen),
         Command::Log(arguments) => log::run(arguments, screen),
         Command::Destroy(arguments) => destroy::run(arguments, global, screen),

@@ -6,26 +6,32 @@ use mlinfra_runtime_spec::AgentHealth;
 use mlinfra_state::Store;
 use serde_json::json;
 
-use crate::arguments::SpecOption;
+use crate::arguments::{Global, SpecOption};
+use crate::flow::{Journey, journeys};
 use crate::names;
-use crate::problem::{Exit, Stop};
+use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session};
 use crate::view::state::{self as view, Seen};
-use crate::view::{Screen, json};
+use crate::view::{Screen, flow as flow_view, json};
 use crate::workspace::Workspace;
 
 const EXAMPLES: &str = "\
 Examples:
   mlinfra show                     everything, a line each
   mlinfra show endpoint.score      one thing: how it is, what it was asked for, its outputs
-  mlinfra show score               short names do where they are clear";
+  mlinfra show score               short names do where they are clear
+  mlinfra show --flow              where each column of the data goes
+  mlinfra show --flow age          where one goes";
 
 /// The words of `show`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// An address such as `storage.lake`, or its short name
+    /// An address such as `storage.lake`, or its short name; with `--flow`, a column
     address: Option<String>,
+    /// Show where each column of the data goes, by the spec: nothing needs to be applied
+    #[arg(long)]
+    flow: bool,
     #[command(flatten)]
     spec: SpecOption,
     /// Print as JSON
@@ -34,8 +40,12 @@ pub(crate) struct Arguments {
 }
 
 /// Shows the state beside the world. A state that fails its check is shown too, with what is wrong.
-pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> {
+pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     let (spec, asked) = arguments.spec.or(arguments.address.as_deref());
+    if arguments.flow {
+        let workspace = Workspace::find(&spec, &global.param)?;
+        return flow(&workspace, asked, screen);
+    }
     let workspace = Workspace::find_state(&spec, &[])?;
     let folder = workspace.state_folder();
     if !Store::exists(&folder) {
@@ -76,6 +86,50 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         Exit::Done
     } else {
         Exit::NotStarted
+    })
+}
+
+/// Shows where the columns go, or one of them: also under the names that it is given on its way.
+fn flow(workspace: &Workspace, column: Option<&str>, screen: &Screen) -> Result<Exit, Stop> {
+    let sound = workspace.sound("show", screen)?;
+    let mut journeys = journeys(&sound.program);
+    if let Some(column) = column {
+        let is_asked = |journey: &Journey| {
+            journey.column == column || journey.sources.iter().any(|source| source == column)
+        };
+        journeys.retain(is_asked);
+        if journeys.is_empty() {
+            let title = "no table of this spec has that column";
+            return Err(Problem::new(Exit::Usage, "E1025", title)
+                .detail(format!(
+                    "`{column}` is declared by no dataset and made by no step"
+                ))
+                .help(format!(
+                    "see all: `mlinfra show --flow{}`",
+                    workspace.option()
+                ))
+                .into());
+        }
+    }
+    if screen.json {
+        let columns: Vec<_> = journeys.iter().map(journey_as_json).collect();
+        screen.print_json(&json::envelope("show", json!({ "columns": columns })));
+    } else {
+        screen.print(&flow_view::table(&journeys, screen));
+    }
+    Ok(Exit::Done)
+}
+
+fn journey_as_json(journey: &Journey) -> serde_json::Value {
+    let events = journey.events.iter().map(
+        |event| json!({ "kind": event.kind, "at": event.place.to_string(), "text": event.text }),
+    );
+    json!({
+        "column": journey.column,
+        "first": journey.from.to_string(),
+        "classes": journey.classes,
+        "sources": journey.sources,
+        "events": events.collect::<Vec<_>>(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod diagnostic;
 pub(crate) mod ending;
+pub(crate) mod flow;
 pub(crate) mod json;
 pub(crate) mod layout;
 pub(crate) mod page;
