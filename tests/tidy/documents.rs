@@ -48,9 +48,13 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["", "runtime"]),
     ("rusqlite", &["planner/state"]),
     ("candle-core", &["runtime/learn"]),
-    ("candle-nn", &["runtime/learn"]),
     ("datafusion", &["runtime/data"]),
     ("axum", &["runtime/serve", "runtime/agent"]),
+    ("lsp-server", &["lang/lsp"]),
+    ("lsp-types", &["lang/lsp"]),
+    ("minijinja", &["planner/report"]),
+    ("plotters", &["planner/report"]),
+    ("serde_yaml", &["providers/local"]),
     ("reqwest", &["providers/local"]),
 ];
 
