@@ -9,7 +9,10 @@ use mlinfra_data::{
     ArtifactWriter, StepFault, Store, canonical_json, read_manifest, read_object, read_table,
     run_data_step, verify_artifact,
 };
-use mlinfra_learn::{Continue, Epoch, LearnFault, Model, TrainTask};
+use mlinfra_learn::{Continue, Epoch, EvaluateTask, LearnFault, Model, TrainTask};
+use mlinfra_runtime_spec::evaluation::{EVALUATION_OBJECT, Evaluation};
+use mlinfra_runtime_spec::history::HISTORY_OBJECT;
+use mlinfra_runtime_spec::profile::PROFILE_OBJECT;
 use mlinfra_runtime_spec::{
     ArtifactReference, Bounds, ExitRecord, Manifest, StepInput, StepSpec, operation_version,
 };
@@ -23,9 +26,6 @@ use serde_json::Value as Json;
 use crate::checkpoints::StoredCheckpoints;
 use crate::status::{Report, StatusWriter};
 use crate::unit::Ending;
-
-/// The object of a report's artifact that holds the metrics, as JSON.
-const METRICS_OBJECT: &str = "metrics.json";
 
 /// Why a step did not give its artifact.
 enum Halt {
@@ -176,6 +176,10 @@ impl<'a> Step<'a> {
         let mut writer = ArtifactWriter::new(store, &spec.key, &spec.operation, spec.version);
         writer.add_object(MODEL_OBJECT, &trained.model.to_bytes())?;
         writer.add_object(SERVING_OBJECT, &json_bytes(&serving)?)?;
+        writer.add_object(HISTORY_OBJECT, &json_bytes(&trained.history)?)?;
+        // What later requests are compared with: the features as training saw them.
+        let profile = mlinfra_data::profile(&data, trained.model.features());
+        writer.add_object(PROFILE_OBJECT, &json_bytes(&profile)?)?;
         let predictor = Predictor::from_parts(trained.model, serving)?;
         writer.add_object(GOLDEN_OBJECT, &make_golden(&predictor)?.to_bytes())?;
         let manifest = writer.finish(outputs(trained.figures), trained.exact)?;
@@ -187,18 +191,20 @@ impl<'a> Step<'a> {
         let spec = self.spec;
         let model = read_object(self.artifact("model")?, MODEL_OBJECT)?;
         let model = Model::from_bytes(&model)?;
+        let task = EvaluateTask::from_step(spec)?;
         let (data, _) = self.table("data")?;
-        let metrics = mlinfra_learn::evaluate(&model, &data)?;
-        let figures = metrics.figures();
-        self.status.report(Report {
-            note: format!("auc {:.3}", metrics.auc),
-            figures: figures.clone(),
-            lasting: true,
-            ..Report::default()
-        });
+        let status = &mut *self.status;
+        let evaluation = mlinfra_learn::evaluate(&model, &data, &task, &mut |progress| {
+            status.report(Report {
+                note: progress.note,
+                done: Some(progress.done),
+                ..Report::default()
+            });
+        })?;
+        status.report(judged(&evaluation));
         let mut writer = ArtifactWriter::new(store, &spec.key, &spec.operation, spec.version);
-        writer.add_object(METRICS_OBJECT, &json_bytes(&metrics)?)?;
-        Ok(writer.finish(outputs(figures), true)?)
+        writer.add_object(EVALUATION_OBJECT, &json_bytes(&evaluation)?)?;
+        Ok(writer.finish(evaluation_outputs(&evaluation), true)?)
     }
 
     fn register(&mut self, store: &Store) -> Result<Manifest, Halt> {
@@ -301,9 +307,41 @@ fn epoch_report(epoch: &Epoch) -> Report {
     }
 }
 
+/// The end of an evaluation: the figures that there are, and those that are undefined.
+fn judged(evaluation: &Evaluation) -> Report {
+    let figures = evaluation.figures();
+    // Why, is in the artifact alone: the reason may name a group, which is what a cell says.
+    for (figure, value) in &figures {
+        if value.is_none() {
+            tracing::warn!(figure, "a figure is undefined");
+        }
+    }
+    let auc = figures.get("auc").copied().flatten();
+    Report {
+        note: auc.map_or_else(|| "judged".to_owned(), |auc| format!("auc {auc:.3}")),
+        figures: figures
+            .into_iter()
+            .filter_map(|(name, value)| value.map(|value| (name, value)))
+            .collect(),
+        lasting: true,
+        ..Report::default()
+    }
+}
+
+/// The figures of an evaluation as outputs: `null` where one is undefined.
+fn evaluation_outputs(evaluation: &Evaluation) -> BTreeMap<String, Json> {
+    let figures = evaluation.figures().into_iter();
+    let mut outputs: BTreeMap<String, Json> = figures
+        .map(|(name, value)| (name, value.map_or(Json::Null, Json::from)))
+        .collect();
+    outputs.insert("rows".to_owned(), Json::from(evaluation.rows));
+    outputs.insert("positives".to_owned(), Json::from(evaluation.positives));
+    outputs
+}
+
 /// Figures as JSON: counts as whole numbers.
 fn outputs(figures: BTreeMap<String, f64>) -> BTreeMap<String, Json> {
-    let whole = |name: &str| matches!(name, "rows" | "positives" | "epochs" | "parameters");
+    let whole = |name: &str| matches!(name, "rows" | "epochs" | "parameters");
     let json = |(name, figure): (String, f64)| {
         let value = match whole(&name) {
             true => Json::from(figure as u64),

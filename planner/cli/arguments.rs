@@ -2,21 +2,35 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::command;
 use crate::workspace::Workspace;
 
 const EXAMPLES: &str = "\
-Examples:
-  mlinfra init churn               write a working starter spec
-  mlinfra plan churn               say what would be done, and why
-  mlinfra apply churn              do it
-  mlinfra explain E0203            what a code means, with a right and a wrong example
+First steps, in this order:
+  mlinfra init churn               write a project that works: a spec and a table
+  mlinfra check churn              is the spec right? nothing is made
+  mlinfra plan churn               what would be done, and why; nothing is made
+  mlinfra apply churn              do it; it ends with a line that asks the model
+  mlinfra show --spec churn        what exists, and how it is
+  mlinfra destroy churn            remove all of it
+
+Change `churn/main.mlinfra` and apply again: only what depends on the change is done.
+
+More: `mlinfra COMMAND --help` has examples, `mlinfra explain E0203` says what a code means.
 
 Exit codes:
   0 done   1 findings, failed or blocked   2 wrong spec or call
   3 a bug in mlinfra   4 could not start (locked, stale plan, busy): try again";
+
+/// How the help of a command reads: its line, what it does, its words, its examples.
+const HELP: &str = "\
+{about-with-newline}
+{before-help}{usage-heading} {usage}
+
+{all-args}{after-help}
+";
 
 /// Declarative, typed infrastructure for machine learning
 ///
@@ -33,23 +47,56 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+impl Arguments {
+    /// The words that this program was called with; help and wrong words end it.
+    pub(crate) fn read() -> Self {
+        let matches = Arguments::described().get_matches();
+        Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The command line with its help: `-h` and `--help` say the same, what a command does stands
+    /// before its options.
+    pub(crate) fn described() -> clap::Command {
+        compact(Arguments::command())
+    }
+}
+
+/// Moves what a command does from the long help, which sets every option apart, above its usage.
+fn compact(command: clap::Command) -> clap::Command {
+    let long = command.get_long_about().map(ToString::to_string);
+    let text = long.and_then(|long| Some(long.split_once("\n\n")?.1.to_owned()));
+    let command = match text {
+        Some(text) => command.before_help(text).long_about(None::<&str>),
+        None => command,
+    };
+    command.help_template(HELP).mut_subcommands(compact)
+}
+
 /// Options that hold for every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// When to use colour; it repeats what the text says
+    /// Use colour: `always`, `never`, or `auto` for terminals; it repeats what the text says
     #[arg(
         long,
         global = true,
         value_enum,
         default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true,
+        help_heading = "For every command",
         value_name = "WHEN"
     )]
     pub(crate) color: When,
     /// Print results and problems only
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = "For every command")]
     pub(crate) quiet: bool,
-    /// Give a parameter of the spec its value; also: MLINFRA_PARAM_<name> in the environment
-    #[arg(long, global = true, value_name = "NAME=VALUE")]
+    /// Give a parameter of the spec its value; or set MLINFRA_PARAM_<name> in the environment
+    #[arg(
+        long,
+        global = true,
+        help_heading = "For every command",
+        value_name = "NAME=VALUE"
+    )]
     pub(crate) param: Vec<String>,
 }
 
@@ -67,16 +114,22 @@ pub(crate) enum When {
 /// The spec that a command is about.
 #[derive(Debug, Args)]
 pub(crate) struct SpecArgument {
-    /// A `.mlinfra` file, or a folder with `main.mlinfra` or one such file
-    #[arg(value_name = "SPEC", default_value = ".")]
+    /// A `.mlinfra` file, or the folder of one; this folder if left out
+    #[arg(value_name = "SPEC", default_value = ".", hide_default_value = true)]
     pub(crate) spec: PathBuf,
 }
 
 /// The spec, for commands whose own word comes first.
 #[derive(Debug, Args)]
 pub(crate) struct SpecOption {
-    /// A `.mlinfra` file, or a folder with `main.mlinfra` or one such file
-    #[arg(long, short, value_name = "SPEC", default_value = ".")]
+    /// A `.mlinfra` file, or the folder of one; this folder if left out
+    #[arg(
+        long,
+        short,
+        value_name = "SPEC",
+        default_value = ".",
+        hide_default_value = true
+    )]
     pub(crate) spec: PathBuf,
 }
 
@@ -99,31 +152,70 @@ impl SpecOption {
 /// The commands, in the order in which a newcomer meets them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write a working starter spec into a folder
+    /// Write a working starter project into a folder
+    ///
+    /// A spec, an invented table, a README and a `.gitignore`: `apply` makes a served model of them
+    /// at once, and you change them from there. Nothing that is in the folder already is
+    /// overwritten.
     Init(command::init::Arguments),
     /// Check a spec: syntax, names, types, units, tables
+    ///
+    /// Reads the spec alone, makes nothing and needs no state. Each finding says what is wrong,
+    /// where, why it matters and what to do; many offer an edit, which `--fix` makes.
     Check(command::check::Arguments),
     /// Lay out specs the one way
+    ///
+    /// Changes blanks and line breaks alone, never what a spec means. Files with syntax errors stay
+    /// as they are.
     Fmt(command::fmt::Arguments),
     /// Say what would be done, and why
+    ///
+    /// Compares the spec with what exists and makes nothing. `+` makes, `▶` runs, `~` changes, `±` and
+    /// `∓` replace, `-` removes; what stays as it is, is named below.
     Plan(command::plan::Arguments),
     /// Make the world as the spec says
+    ///
+    /// Plans, shows the plan, asks, and does it. Steps whose inputs are the same as before are not
+    /// run again. Where nothing is to be done, it says so and ends.
     Apply(command::apply::Arguments),
     /// Follow an operation, from any terminal
+    ///
+    /// Shows an `apply` or `destroy` that runs somewhere else, or goes on by itself after
+    /// `--detach`, from its beginning to its end. One that has ended is told again.
     Attach(command::attach::Arguments),
     /// Show what exists, and how it is
+    ///
+    /// Reads the state and looks at the things themselves. Works when the spec is gone or broken.
     Show(command::show::Arguments),
-    /// Print outputs
+    /// Print outputs: URLs, keys, figures, for other programs
+    ///
+    /// Without a name: all `output` entries of the spec. With one: its value alone, on one line.
+    /// Secrets are shown with `--reveal` only.
     Output(command::output::Arguments),
     /// List what was done, by whom and when
+    ///
+    /// Every `apply` and `destroy` of this state, from its journal. Works when the spec is gone or
+    /// broken.
     Log(command::log::Arguments),
     /// Remove everything that apply made
+    ///
+    /// Plans, shows the plan, asks, and does it, by what the state knows: the spec may be gone by
+    /// now. What holds data or keys stays unless `--data` says that it may go.
     Destroy(command::destroy::Arguments),
     /// Explain a code such as E0203
+    ///
+    /// What the code means, why it matters and what to do, with a wrong and a right example.
     Explain(command::explain::Arguments),
     /// Look after the state folder
+    ///
+    /// The state is `.mlinfra/` beside the spec. In daily work nobody needs this; after a copy, a
+    /// move or a damaged disk it says what is there and mends what a person decides.
     State(command::state::Arguments),
+    /// Serve an editor: findings as you type, layout, documentation
+    Lsp(command::lsp::Arguments),
     /// Print completions for a shell
+    ///
+    /// Once they are installed, Tab completes commands, options and shells.
     Completions(command::completions::Arguments),
 }
 
@@ -143,6 +235,7 @@ impl Command {
             Command::Destroy(_) => "destroy",
             Command::Explain(_) => "explain",
             Command::State(_) => "state",
+            Command::Lsp(_) => "lsp",
             Command::Completions(_) => "completions",
         }
     }
@@ -150,7 +243,7 @@ impl Command {
     /// Whether the result is asked for as JSON.
     pub(crate) fn wants_json(&self) -> bool {
         match self {
-            Command::Check(arguments) => arguments.json,
+            Command::Check(arguments) => arguments.format() == command::check::Format::Json,
             Command::Plan(arguments) => arguments.json,
             Command::Apply(arguments) => arguments.json,
             Command::Destroy(arguments) => arguments.json,
@@ -158,6 +251,57 @@ impl Command {
             Command::Output(arguments) => arguments.json,
             Command::Log(arguments) => arguments.json,
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The commands with actions of their own have their examples all in one place.
+    fn commands() -> Vec<clap::Command> {
+        let described = Arguments::described();
+        let commands = described.get_subcommands();
+        commands
+            .filter(|one| one.get_name() != "help")
+            .cloned()
+            .collect()
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::described().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does_and_shows_how() {
+        for command in commands() {
+            let name = command.get_name();
+            let about = command
+                .get_about()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(
+                !about.is_empty() && !about.contains('\n'),
+                "{name}: {about}"
+            );
+            assert!(!about.ends_with('.') && about.len() < 70, "{name}: {about}");
+            let does = command.get_before_help().map(ToString::to_string);
+            assert!(
+                does.is_some_and(|text| text.ends_with('.')),
+                "{name} says no more"
+            );
+            let after = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let is_example = |line: &&str| line.contains(&format!("mlinfra {name}"));
+            let examples = after.lines().filter(is_example).count();
+            assert!(
+                after.contains("Examples:") && examples >= 2,
+                "{name}: {after}"
+            );
         }
     }
 }

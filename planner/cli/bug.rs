@@ -14,6 +14,11 @@ pub(crate) fn install_hook() {
     }));
 }
 
+/// Makes a panic a report alone: whoever catches it goes on.
+pub(crate) fn install_telling_hook() {
+    std::panic::set_hook(Box::new(|information| view::bug(&describe(information))));
+}
+
 fn describe(information: &PanicHookInfo<'_>) -> String {
     let payload = information.payload();
     let message = payload

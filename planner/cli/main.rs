@@ -16,15 +16,13 @@ mod world;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use arguments::Arguments;
 use problem::Stop;
 use view::Screen;
 
 fn main() -> ExitCode {
     bug::install_hook();
-    let arguments = Arguments::parse();
+    let arguments = Arguments::read();
     let json = arguments.command.wants_json();
     let screen = Screen::new(&arguments.global, arguments.command.name(), json);
     match command::run(arguments, &screen) {

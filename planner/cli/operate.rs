@@ -123,6 +123,11 @@ pub(crate) fn plan_and_apply(
     let plan = session::plan(order.workspace, sound, Some(&session), wanted);
     // What still runs from before is followed even if nothing else is to be done.
     let is_settled = plan.is_empty() && session.store.snapshot().open.is_empty();
+    let fails = plan.failing_gates().next();
+    if let (true, false, Some(gate)) = (is_settled, plan.is_blocked(), fails) {
+        let next = plan_command::look(gate, order.workspace);
+        return nothing_but_gates(order, &plan, sound, &session, next, screen);
+    }
     if is_settled && !plan.is_blocked() {
         let text = match order.goal {
             Goal::Apply => plan_command::nothing_to_do(&plan, recovered, screen),
@@ -163,6 +168,39 @@ pub(crate) fn plan_and_apply(
     carry_out(order, &plan, &mut session, &progress, &watch, screen)
 }
 
+/// Nothing can be done, as gates do not hold: says which, and fails.
+fn nothing_but_gates(
+    order: &Order<'_>,
+    plan: &Plan,
+    sound: &Sound,
+    session: &Session,
+    next: String,
+    screen: &Screen,
+) -> Result<Exit, Stop> {
+    if screen.json {
+        let summary = Summary {
+            gates: plan.failing_gates().cloned().collect(),
+            held: plan
+                .held()
+                .map(|(what, step)| (what.clone(), step.clone()))
+                .collect(),
+            ..Summary::default()
+        };
+        report(order, session, &summary, 0.0, screen);
+    } else {
+        let shown = Shown {
+            command: "plan",
+            plan,
+            sound,
+            workspace: order.workspace,
+            session: Some(session),
+            next: Some(next),
+        };
+        plan_command::show(&shown, screen);
+    }
+    Ok(Exit::Failed)
+}
+
 /// Takes the lock and settles what an earlier operation left open. True if there was something.
 pub(crate) fn settle(
     order: &Order<'_>,
@@ -188,7 +226,7 @@ pub(crate) fn settle(
     match recovered {
         Ok(found) => Ok(!found.is_empty()),
         Err(fault) if fault.busy => Err(busy(order, session, fault.into()).into()),
-        Err(fault) => Err(Problem::from(fault).into()),
+        Err(fault) => Err(Problem::from(fault).at(order.workspace).into()),
     }
 }
 
@@ -253,7 +291,7 @@ pub(crate) fn carry_out(
         &watch.interrupt,
     );
     progress.clear();
-    let summary = summary.map_err(Problem::from)?;
+    let summary = summary.map_err(|fault| Problem::from(fault).at(order.workspace))?;
     report(order, session, &summary, progress.seconds(), screen);
     match summary.is_ok() {
         true => Ok(Exit::Done),

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use mlinfra_api::Fault;
 
+use crate::workspace::Workspace;
+
 /// How a command ended, as a script sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -77,6 +79,16 @@ impl Problem {
     #[must_use]
     pub(crate) fn detail(mut self, text: impl Into<String>) -> Self {
         self.details.push(text.into());
+        self
+    }
+
+    /// The same problem, its commands such that they can be copied: whoever wrote them knew neither
+    /// how this program was called nor for which spec.
+    #[must_use]
+    pub(crate) fn at(mut self, workspace: &Workspace) -> Self {
+        for help in &mut self.help {
+            *help = workspace.copyable(help);
+        }
         self
     }
 

@@ -42,7 +42,11 @@ impl Session {
         let folder = workspace.state_folder();
         match Store::exists(&folder) {
             false => Ok(None),
-            true => Session::of(Store::open(&folder)?, &folder).map(Some),
+            true => {
+                let store = Store::open(&folder);
+                let store = store.map_err(|fault| Problem::from(fault).at(workspace))?;
+                Session::of(store, &folder).map(Some)
+            }
         }
     }
 
@@ -53,7 +57,9 @@ impl Session {
         }
         let folder = workspace.state_folder();
         let project = project(workspace, sound);
-        Session::of(Store::create(&folder, &project, ENVIRONMENT)?, &folder)
+        let store = Store::create(&folder, &project, ENVIRONMENT);
+        let store = store.map_err(|fault| Problem::from(fault).at(workspace))?;
+        Session::of(store, &folder)
     }
 
     /// The state of a spec that must have one.
@@ -66,7 +72,11 @@ impl Session {
         let folder = workspace.state_folder();
         match Store::exists(&folder) {
             false => Err(nothing_applied(workspace)),
-            true => Session::of(Store::open_unchecked(&folder)?, &folder),
+            true => {
+                let store = Store::open_unchecked(&folder);
+                let store = store.map_err(|fault| Problem::from(fault).at(workspace))?;
+                Session::of(store, &folder)
+            }
         }
     }
 

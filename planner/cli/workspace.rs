@@ -7,7 +7,7 @@ use mlinfra_check::{Checked, FileId, Program};
 
 use crate::problem::{Exit, Problem, Stop};
 use crate::view::diagnostic::{self, Finding, Sources};
-use crate::view::ending::quoted;
+use crate::view::ending::{program, quoted};
 use crate::view::{Screen, json};
 use crate::world::{Disk, parameters, reason};
 
@@ -53,7 +53,7 @@ impl Workspace {
         let missing = |why: &str| {
             Problem::new(Exit::Usage, "E1001", "there is no spec here")
                 .detail(format!("{}: {why}", given.display()))
-                .help("`mlinfra init` writes a working one")
+                .help(format!("`{} init` writes a working one", program()))
         };
         if let Err(error) = std::fs::metadata(given) {
             return Err(missing(&reason(error)));
@@ -157,6 +157,31 @@ impl Workspace {
         }
     }
 
+    /// The text with every `mlinfra WORD …` between backticks as it can be copied here: this
+    /// program as it was called, and this spec.
+    pub(crate) fn copyable(&self, text: &str) -> String {
+        let pieces = text.split('`').enumerate();
+        let pieces = pieces.map(|(index, piece)| match piece.strip_prefix("mlinfra ") {
+            // Between backticks is every second piece.
+            Some(words) if index % 2 == 1 => self.command(words),
+            _ => piece.to_owned(),
+        });
+        pieces.collect::<Vec<_>>().join("`")
+    }
+
+    fn command(&self, words: &str) -> String {
+        let of_spec = match words.split(' ').next() {
+            Some("check" | "plan" | "apply" | "destroy") => self.argument(),
+            Some("attach" | "show" | "output" | "log" | "state") => self.option(),
+            _ => String::new(),
+        };
+        let of_spec = match words.ends_with(&of_spec) {
+            true => "",
+            false => &of_spec,
+        };
+        format!("{} {words}{of_spec}", program())
+    }
+
     /// The checked program. Findings are shown; errors among them end the command.
     pub(crate) fn sound(&self, command: &str, screen: &Screen) -> Result<Sound, Stop> {
         let checked = self.check();
@@ -214,7 +239,7 @@ fn root_in(folder: &Path) -> Result<String, Problem> {
                 "{} holds no file that ends in `.mlinfra`",
                 folder.display()
             ))
-            .help("`mlinfra init` writes a working one")),
+            .help(format!("`{} init` writes a working one", program()))),
         1 => Ok(names.remove(0)),
         _ => Err(Problem::new(
             Exit::Usage,
@@ -223,5 +248,39 @@ fn root_in(folder: &Path) -> Result<String, Problem> {
         )
         .detail(format!("{}: {}", folder.display(), names.join(", ")))
         .help("name one of them on the command line, or call the root `main.mlinfra`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(path: &str) -> Workspace {
+        Workspace {
+            given: PathBuf::from(path),
+            folder: PathBuf::from(path),
+            root: ROOT.to_owned(),
+            parameters: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_command_in_a_text_names_the_spec() {
+        let program = program();
+        let text = "see `mlinfra show`; then `mlinfra apply`, not `state.db`";
+        let churn = given("my churn").copyable(text);
+        let wanted = format!(
+            "see `{program} show --spec 'my churn'`; then `{program} apply 'my churn'`, not `state.db`"
+        );
+        assert_eq!(churn, wanted);
+        assert_eq!(
+            given("my churn").copyable("`mlinfra apply 'my churn'`"),
+            format!("`{program} apply 'my churn'`")
+        );
+        let here = format!("`{program} log` and `{program} explain E0203`");
+        assert_eq!(
+            given(".").copyable("`mlinfra log` and `mlinfra explain E0203`"),
+            here
+        );
     }
 }

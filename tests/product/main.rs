@@ -5,6 +5,7 @@
 mod bad_input;
 mod crash;
 mod example;
+mod first_ten_minutes;
 mod readme;
 mod secrets;
 mod support;

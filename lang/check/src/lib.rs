@@ -19,8 +19,10 @@ pub mod diagnostic;
 mod eval;
 mod fit;
 mod functions;
+pub mod hover;
 mod lower;
 mod member;
+mod message;
 mod model;
 mod names;
 mod operate;
@@ -50,6 +52,7 @@ use std::collections::BTreeMap;
 use check::{Checker, Given};
 pub use code::{Code, CodePage, codes};
 pub use diagnostic::{Diagnostic, Edit, FileId, Fix, Label, Severity, Span};
+pub use hover::{Hover, files_of, hover};
 pub use program::{
     Argument, Block, ColumnFlow, Field, Gate, ModelType, Output, PolicyFinding, PolicyStatus,
     Program, ReplayStep, Step, TableFlow,

@@ -11,7 +11,7 @@ use crate::quantity::Unit;
 use crate::types::{Default, Parameter, Type};
 
 /// The standard library's files, in the order in which they are read.
-const TEXTS: &[&str] = &[
+pub(crate) const TEXTS: &[&str] = &[
     include_str!("../../../stdlib/units.mlinfra"),
     include_str!("../../../stdlib/classes.mlinfra"),
     include_str!("../../../stdlib/types.mlinfra"),

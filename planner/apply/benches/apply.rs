@@ -137,6 +137,8 @@ fn plan(store: &Store, size: usize, depth: usize) -> Plan {
         findings: Vec::new(),
         notices: Vec::new(),
         facts: Vec::new(),
+        gates: Vec::new(),
+        cost: None,
     }
 }
 

@@ -75,6 +75,7 @@ fn note(summary: &mut Summary, event: &Event) {
         Event::Blocked { address, reason } => {
             summary.blocked.push((address.clone(), reason.clone()));
         }
+        Event::Judged { gate } => summary.gates.push(gate.clone()),
         Event::Ended { left, .. } => summary.left.clone_from(left),
         _ => {}
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mlinfra_api::{Address, Fault, Value, Verb};
+use mlinfra_plan::JudgedGate;
 use serde::{Deserialize, Serialize};
 
 /// One event. Also a line of `.mlinfra/operations/op-N/events.jsonl`, in this form; no secret is in
@@ -60,6 +61,11 @@ pub enum Event {
         verb: Verb,
         /// What the provider computed; secrets read `(secret)`.
         outputs: BTreeMap<String, Value>,
+    },
+    /// A gate of what was just done was judged.
+    Judged {
+        /// The gate, with its verdict and the figures that it rests on.
+        gate: JudgedGate,
     },
     /// It was refused, or failed.
     Failed {
@@ -127,6 +133,13 @@ pub enum BlockReason {
         /// What.
         address: Address,
     },
+    /// A gate of what it stands on does not hold.
+    Gate {
+        /// The step that was judged.
+        address: Address,
+        /// The figure and what was required.
+        message: String,
+    },
     /// What the plan rests on is no longer so.
     Changed {
         /// A code with a page.
@@ -156,6 +169,7 @@ impl BlockReason {
     pub fn code(&self) -> &str {
         match self {
             BlockReason::Upstream { .. } => "E0716",
+            BlockReason::Gate { .. } => "E0725",
             BlockReason::Changed { code, .. } => code,
             BlockReason::Unresolved { .. } => "E0718",
             BlockReason::Busy { .. } => "E0719",
@@ -168,6 +182,9 @@ impl std::fmt::Display for BlockReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             BlockReason::Upstream { address } => write!(f, "{address} was not made"),
+            BlockReason::Gate { address, message } => {
+                write!(f, "a gate of {address} does not hold: {message}")
+            }
             BlockReason::Unresolved { reference } => {
                 write!(f, "the output `{reference}` is not known")
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mlinfra_api::{Address, Fault, Recovery, Request, ResourceState, Token, Verb};
-use mlinfra_plan::{Action, Plan};
+use mlinfra_plan::{Action, JudgedGate, Plan};
 use mlinfra_state::{
     ActionEvent, ActionState, Lock, OperationEvent, Record, Rule, Started, Store, operation_name,
 };
@@ -17,6 +17,7 @@ use crate::finish::finish;
 use crate::flight::{End, Flight};
 use crate::hands::Facts;
 use crate::interrupt::Interrupt;
+use crate::judge::{gates_by_step, known_before};
 use crate::log::EventLog;
 use crate::options::{ApplyFault, Options, Providers, Summary};
 use crate::recover::recover;
@@ -64,7 +65,7 @@ fn run(
 ) -> Result<Summary, ApplyFault> {
     refuse_stale(store, plan)?;
     if plan.is_empty() && !has_running(store) {
-        return Ok(Summary::default());
+        return Ok(known_before(plan));
     }
     let number = store.operations().len() as u64 + 1;
     // Held until the end: it says that the executor lives.
@@ -139,6 +140,7 @@ pub(crate) struct Run<'a, 'e> {
     /// Calls of earlier operations that must end first, by address.
     pub(crate) in_the_way: BTreeMap<Address, u64>,
     facts: BTreeMap<Address, Facts>,
+    pub(crate) gates: BTreeMap<&'a Address, Vec<&'a JudgedGate>>,
     pub(crate) summary: Summary,
     stopping: bool,
 }
@@ -146,7 +148,7 @@ pub(crate) struct Run<'a, 'e> {
 pub(crate) struct Node<'a> {
     pub(crate) action: &'a Action,
     waits: usize,
-    dependents: Vec<usize>,
+    pub(crate) dependents: Vec<usize>,
     pub(crate) status: Status,
     starts: u32,
     rechecked: bool,
@@ -189,10 +191,11 @@ impl<'a, 'e> Run<'a, 'e> {
         let ready = nodes.iter().enumerate().filter_map(free).collect();
         let summary = Summary {
             operation: Some(operation_name(engine.operation)),
-            ..Summary::default()
+            ..known_before(plan)
         };
         Run {
             facts: facts::facts_by_address(plan),
+            gates: gates_by_step(plan),
             engine,
             providers,
             interrupt,
@@ -432,6 +435,7 @@ impl<'a, 'e> Run<'a, 'e> {
                     verb: flight.request.verb,
                     outputs: without_secrets(&outputs),
                 });
+                self.judge(number, &outputs)?;
                 self.complete(number);
                 Ok(())
             }
@@ -490,7 +494,7 @@ impl<'a, 'e> Run<'a, 'e> {
         self.block_dependents(number)
     }
 
-    fn block(&mut self, number: usize, reason: BlockReason) -> Result<(), ApplyFault> {
+    pub(crate) fn block(&mut self, number: usize, reason: BlockReason) -> Result<(), ApplyFault> {
         self.block_one(number, reason)?;
         self.block_dependents(number)
     }

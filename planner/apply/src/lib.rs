@@ -13,6 +13,7 @@ mod finish;
 mod flight;
 mod hands;
 mod interrupt;
+mod judge;
 mod log;
 mod options;
 mod recover;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mlinfra_api::{Address, Fault, Provider};
-use mlinfra_plan::{Answer, Question};
+use mlinfra_plan::{Answer, JudgedGate, Question};
 use mlinfra_state::{Goal, Holder, Rule, StateFault};
 
 use crate::event::BlockReason;
@@ -113,6 +113,11 @@ pub struct Summary {
     pub failed: Vec<(Address, Fault)>,
     /// Actions that could not be begun, and why.
     pub blocked: Vec<(Address, BlockReason)>,
+    /// The gates that were judged, and those that are known not to hold.
+    pub gates: Vec<JudgedGate>,
+    /// What was not even planned to be begun, and the step whose gate forbids it: what stands there
+    /// stays.
+    pub held: Vec<(Address, Address)>,
     /// What goes on without us: `attach`, or the next apply, follows it.
     pub left: Vec<Address>,
     /// Whether it was interrupted.
@@ -120,9 +125,17 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Whether everything that was planned is done.
+    /// Whether everything that is wanted is done, and holds what is required of it.
     pub fn is_ok(&self) -> bool {
-        self.failed.is_empty() && self.blocked.is_empty() && !self.interrupted
+        self.failed.is_empty()
+            && self.blocked.is_empty()
+            && self.failing_gates().next().is_none()
+            && !self.interrupted
+    }
+
+    /// The gates that do not hold.
+    pub fn failing_gates(&self) -> impl Iterator<Item = &JudgedGate> {
+        self.gates.iter().filter(|gate| gate.fails())
     }
 }
 

@@ -18,8 +18,11 @@ const EXAMPLES: &str = "\
 Examples:
   mlinfra attach                   the newest operation
   mlinfra attach op-17
+  mlinfra attach --spec churn      that of the spec in `churn`
 
-Ctrl-C leaves it as it is: only the looking on ends.";
+Ctrl-C leaves it as it is: only the looking on ends.
+
+Exit codes: 0 it ended well, 1 something in it failed or is blocked, 2 there is no such one";
 
 /// The words of `attach`.
 #[derive(Debug, Args)]
@@ -37,10 +40,10 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
     let workspace = Workspace::find_state(&spec, &[])?;
     let mut session = Session::required(&workspace)?;
     let number = match asked {
-        Some(name) => operation_number(name).ok_or_else(|| unknown(name))?,
+        Some(name) => operation_number(name).ok_or_else(|| unknown(name, &workspace))?,
         None => match session.store.operations().last() {
             Some(last) => last.number,
-            None => return Err(unknown("op-1").into()),
+            None => return Err(unknown("op-1", &workspace).into()),
         },
     };
     let operation = session
@@ -50,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         .find(|o| o.number == number);
     let ended = operation.map(|operation| operation.state.is_end());
     match ended {
-        None => return Err(unknown(&operation_name(number)).into()),
+        None => return Err(unknown(&operation_name(number), &workspace).into()),
         Some(true) => {
             show_again(&session, number, screen);
             return Ok(came_to(&session, number));
@@ -71,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         &interrupt,
     );
     progress.clear();
-    let summary = summary.map_err(Problem::from)?;
+    let summary = summary.map_err(|fault| Problem::from(fault).at(&workspace))?;
     if summary.interrupted {
         screen.tell("left as it is\n");
         return Ok(Exit::Done);

@@ -1,15 +1,17 @@
 //! `mlinfra check`: findings about a spec.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use mlinfra_check::{Checked, Diagnostic, Edit};
 use serde_json::json;
 
 use crate::arguments::{Global, SpecArgument};
 use crate::problem::{Exit, Problem, Stop};
 use crate::view::layout::counted;
-use crate::view::{Screen, diagnostic, json};
+use crate::view::place::Places;
+use crate::view::{Screen, diagnostic, github, json, sarif};
 use crate::workspace::Workspace;
 use crate::world::reason;
 
@@ -18,7 +20,9 @@ Examples:
   mlinfra check                    the spec in this folder
   mlinfra check churn.mlinfra --param replicas=3
   mlinfra check --fix              make the edits that findings offer
-  mlinfra check --json | jq '.diagnostics[].code'";
+  mlinfra check --json | jq '.diagnostics[].code'
+  mlinfra check --format github    in a GitHub workflow: each finding at its line
+  mlinfra check --format sarif --output mlinfra.sarif";
 
 /// The words of `check`.
 #[derive(Debug, Args)]
@@ -29,14 +33,55 @@ pub(crate) struct Arguments {
     /// Make the edits that findings offer, then check again
     #[arg(long)]
     fix: bool,
-    /// Print findings as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    /// How to print findings
+    #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
+    format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Write the findings into a file
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For scripts.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations of a GitHub workflow.
+    Github,
+}
+
+impl Arguments {
+    /// The format that was asked for.
+    pub(crate) fn format(&self) -> Format {
+        match self.json {
+            true => Format::Json,
+            false => self.format,
+        }
+    }
 }
 
 /// Checks a spec. Errors: exit code 2; warnings alone: 0.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = Workspace::find(&arguments.spec.spec, &global.param)?;
+    let workspace = match Workspace::find(&arguments.spec.spec, &global.param) {
+        Ok(workspace) => workspace,
+        Err(problem) => {
+            // Whoever reads the log of a failed check finds the reason in it.
+            let said = match arguments.format() {
+                Format::Sarif => format!("{:#}\n", sarif::problem(&problem)),
+                Format::Github => github::problem(&problem),
+                Format::Text | Format::Json => String::new(),
+            };
+            put(&said, arguments.output.as_deref(), screen)?;
+            return Err(problem.into());
+        }
+    };
     let mut checked = workspace.check();
     if arguments.fix {
         let count = fix(&workspace, &checked)?;
@@ -45,26 +90,66 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
             checked = workspace.check();
         }
     }
-    let sources = workspace.sources(&checked);
-    if screen.json {
-        let findings = checked.diagnostics.iter();
-        let findings: Vec<_> = findings.map(|d| json::diagnostic(d, &sources)).collect();
-        screen.print_json(&json::envelope("check", json!({ "diagnostics": findings })));
-    } else {
-        let findings: Vec<_> = checked.diagnostics.iter().map(Into::into).collect();
-        screen.print(&diagnostic::findings(&findings, &sources, screen));
-        if !findings.is_empty() || !screen.quiet {
-            screen.print(&diagnostic::summary(
-                &findings,
-                &workspace.shown_root(),
-                screen,
-            ));
-        }
-    }
+    let text = shown(&workspace, &checked, arguments, screen);
+    put(&text, arguments.output.as_deref(), screen)?;
     match checked.has_errors() {
         true => Ok(Exit::Usage),
         false => Ok(Exit::Done),
     }
+}
+
+/// The findings in the format that was asked for. Every format is made from the same list.
+fn shown(
+    workspace: &Workspace,
+    checked: &Checked,
+    arguments: &Arguments,
+    screen: &Screen,
+) -> String {
+    let sources = workspace.sources(checked);
+    let places = || {
+        let here = std::env::current_dir().unwrap_or_default();
+        let top = source_root(&here);
+        let is_ours = |file| workspace.is_ours(checked, file);
+        Places::new(checked, &sources, is_ours, &here, &top)
+    };
+    match arguments.format() {
+        Format::Sarif => format!("{:#}\n", sarif::findings(&places())),
+        Format::Github => github::findings(&places()),
+        Format::Json => {
+            let findings = checked.diagnostics.iter();
+            let findings: Vec<_> = findings.map(|d| json::diagnostic(d, &sources)).collect();
+            let body = json!({ "diagnostics": findings });
+            format!("{}\n", json::envelope("check", body))
+        }
+        Format::Text => {
+            let findings: Vec<_> = checked.diagnostics.iter().map(Into::into).collect();
+            let mut text = diagnostic::findings(&findings, &sources, screen);
+            if !findings.is_empty() || !screen.quiet {
+                text += &diagnostic::summary(&findings, &workspace.shown_root(), screen);
+            }
+            text
+        }
+    }
+}
+
+/// The folder that paths in reports are from: the top of the checkout, otherwise this folder.
+fn source_root(here: &Path) -> PathBuf {
+    let mut above = here.ancestors();
+    let top = above.find(|folder| folder.join(".git").exists());
+    top.unwrap_or(here).to_owned()
+}
+
+/// Prints a result, or writes it into the file that was named for it.
+fn put(text: &str, output: Option<&Path>, screen: &Screen) -> Result<(), Problem> {
+    let Some(path) = output else {
+        screen.print(text);
+        return Ok(());
+    };
+    std::fs::write(path, text).map_err(|error| {
+        Problem::new(Exit::Usage, "E1003", "a file can't be read or written")
+            .detail(format!("{}: {}", path.display(), reason(error)))
+            .help("name a file in a folder that you may write to")
+    })
 }
 
 /// Writes the edits of all fixes that do not overlap and lie in the spec's own folder.

@@ -1,6 +1,6 @@
 //! `mlinfra completions`: what a shell needs to complete commands and options.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
 use crate::problem::{Exit, Stop};
@@ -9,7 +9,13 @@ use crate::view::Screen;
 const EXAMPLES: &str = "\
 Examples:
   mlinfra completions bash > ~/.local/share/bash-completion/completions/mlinfra
-  mlinfra completions fish > ~/.config/fish/completions/mlinfra.fish";
+  mlinfra completions zsh > ~/.zfunc/_mlinfra
+  mlinfra completions fish > ~/.config/fish/completions/mlinfra.fish
+  source <(mlinfra completions bash)         for this shell alone, bash or zsh
+
+The folders must be there (`mkdir -p`); open a new shell afterwards. bash reads its folder
+where the package bash-completion is installed. zsh wants in `~/.zshrc`, before `compinit`:
+  fpath+=~/.zfunc";
 
 /// The words of `completions`.
 #[derive(Debug, Args)]
@@ -21,7 +27,7 @@ pub(crate) struct Arguments {
 
 /// Prints the completions.
 pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> {
-    let mut command = crate::arguments::Arguments::command();
+    let mut command = crate::arguments::Arguments::described();
     let mut out = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "mlinfra", &mut out);
     screen.print(&String::from_utf8_lossy(&out));

@@ -4,11 +4,13 @@ use clap::Args;
 
 use crate::problem::{Exit, Problem, Stop};
 use crate::view::Screen;
+use crate::view::ending;
 use crate::view::page::page;
 
 const EXAMPLES: &str = "\
 Examples:
   mlinfra explain E0203
+  mlinfra explain 203              the same
   mlinfra explain                  every code with its title";
 
 /// The words of `explain`.
@@ -29,17 +31,15 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         return Ok(Exit::Done);
     };
     let wanted = asked.trim().to_uppercase();
-    let wanted = match wanted.starts_with('E') {
-        true => wanted,
-        false => format!("E{wanted}"),
-    };
+    let digits = wanted.trim_start_matches('E');
+    let wanted = format!("E{digits:0>4}");
     match pages.iter().find(|page| page.code == wanted) {
         Some(found) => {
             screen.print(&page(found.page, screen));
             Ok(Exit::Done)
         }
         None => Err(Problem::usage(format!("there is no code `{asked}`"))
-            .help("`mlinfra explain` lists all codes")
+            .help(format!("`{} explain` lists all codes", ending::program()))
             .into()),
     }
 }

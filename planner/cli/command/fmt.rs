@@ -14,7 +14,9 @@ const EXAMPLES: &str = "\
 Examples:
   mlinfra fmt                      every spec in this folder and below
   mlinfra fmt --check              only say which ones would change (exit code 1)
-  mlinfra fmt - < a.mlinfra        from standard input to standard output";
+  mlinfra fmt - < a.mlinfra        from standard input to standard output
+
+Exit codes: 0 done, 1 `--check` found files that would change, 2 a file has syntax errors";
 
 /// The words of `fmt`.
 #[derive(Debug, Args)]
@@ -82,7 +84,7 @@ fn standard_input(check: bool, screen: &Screen) -> Result<Exit, Stop> {
     read.map_err(|error| unreadable(Path::new("standard input"), error))?;
     match mlinfra_syntax::format(&text) {
         None => Err(Problem::usage("the text has syntax errors")
-            .help("`mlinfra check` shows them; nothing was written")
+            .help("nothing was written; `mlinfra check FILE` shows where they are")
             .into()),
         Some(new) if check => match new == text {
             true => Ok(Exit::Done),

@@ -7,13 +7,15 @@ use serde_json::json;
 use crate::arguments::SpecOption;
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::Session;
-use crate::view::{Screen, json, state};
+use crate::view::{Screen, ending, json, state};
 use crate::workspace::Workspace;
 
 const EXAMPLES: &str = "\
 Examples:
   mlinfra log                      every operation, newest first
-  mlinfra log op-3                 one of them with its actions";
+  mlinfra log op-3                 one of them with its actions
+  mlinfra log --spec churn         those of the spec in `churn`
+  mlinfra log --json | jq '.operations[].number'";
 
 /// The words of `log`.
 #[derive(Debug, Args)]
@@ -41,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
             let found = operations
                 .iter()
                 .find(|operation| Some(operation.number) == number);
-            std::slice::from_ref(found.ok_or_else(|| unknown(name))?)
+            std::slice::from_ref(found.ok_or_else(|| unknown(name, &workspace))?)
         }
     };
     if screen.json {
@@ -55,9 +57,13 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
     Ok(Exit::Done)
 }
 
-/// No operation has this name.
-pub(crate) fn unknown(name: &str) -> Problem {
+/// No operation of this state has this name.
+pub(crate) fn unknown(name: &str, workspace: &Workspace) -> Problem {
     Problem::new(Exit::Usage, "E1014", "there is no such operation")
         .detail(format!("`{name}` is not in the journal"))
-        .help("`mlinfra log` lists them")
+        .help(format!(
+            "`{} log{}` lists them",
+            ending::program(),
+            workspace.option()
+        ))
 }

@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod init;
 pub(crate) mod log;
+pub(crate) mod lsp;
 pub(crate) mod output;
 pub(crate) mod plan;
 pub(crate) mod show;
@@ -31,6 +32,7 @@ pub(crate) fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Stop> {
         Command::Show(arguments) => show::run(arguments, global, screen),
         Command::Output(arguments) => output::run(arguments, global, screen),
         Command::Log(arguments) => log::run(arguments, screen),
+        Command::Lsp(arguments) => lsp::run(arguments, global, screen),
         Command::Destroy(arguments) => destroy::run(arguments, global, screen),
         Command::Explain(arguments) => explain::run(arguments, screen),
         Command::State(arguments) => state::run(arguments, screen),

@@ -9,7 +9,7 @@ use crate::names;
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::Session;
 use crate::view::state::table;
-use crate::view::{Screen, json};
+use crate::view::{Screen, ending, json};
 use crate::workspace::Workspace;
 
 const EXAMPLES: &str = "\
@@ -17,7 +17,10 @@ Examples:
   mlinfra output                   all outputs that the spec declares
   mlinfra output url               one of them, bare, for a script
   mlinfra output risk.model.rows   an output of one resource
-  mlinfra output --reveal score.key";
+  mlinfra output --reveal score.key
+  mlinfra output url --spec churn  of the spec in `churn`
+
+Exit codes: 0 printed, 1 nothing was applied yet, 2 there is no such output";
 
 /// The words of `output`.
 #[derive(Debug, Args)]
@@ -60,18 +63,22 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         return Ok(Exit::Done);
     };
     // A resource's output needs no spec that is free of errors, so it is looked for first.
-    let value = match names::output(snapshot, name)? {
+    let value = match names::output(snapshot, name).map_err(|problem| problem.at(&workspace))? {
         Some(value) => value.clone(),
         None => match declared().get(name) {
             Some(output) => mlinfra_plan::resolve(&output.value, snapshot),
-            None => return Err(unknown(name).into()),
+            None => return Err(unknown(name, &workspace).into()),
         },
     };
     if let Value::Unknown(origin) = &value {
         return Err(
             Problem::new(Exit::Failed, "E1013", "this output is not known yet")
                 .detail(format!("`{name}` waits for {origin}"))
-                .help("`mlinfra apply` makes it")
+                .help(format!(
+                    "`{} apply{}` makes it",
+                    ending::program(),
+                    workspace.argument()
+                ))
                 .into(),
         );
     }
@@ -85,14 +92,16 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     Ok(Exit::Done)
 }
 
-fn unknown(name: &str) -> Problem {
+fn unknown(name: &str, workspace: &Workspace) -> Problem {
+    let (program, option) = (ending::program(), workspace.option());
     Problem::new(Exit::Usage, "E1012", "there is no such output")
         .detail(format!(
             "neither the spec nor a resource has an output `{name}`"
         ))
-        .help(
-            "`mlinfra output` lists the declared ones, `mlinfra show ADDRESS` those of a resource",
-        )
+        .help(format!(
+            "`{program} output{option}` lists the declared ones, \
+             `{program} show ADDRESS{option}` those of a resource"
+        ))
 }
 
 fn bare(value: &Value, reveal: bool) -> String {

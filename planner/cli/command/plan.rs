@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mlinfra_plan::{Goal, Plan};
+use mlinfra_plan::{Goal, JudgedGate, Plan};
 use mlinfra_state::{ActionState, OperationRecord};
 use serde_json::json;
 
@@ -25,7 +25,8 @@ Examples:
   mlinfra plan --out today.plan    keep it; `mlinfra apply today.plan` does exactly this
   mlinfra plan --destroy           what `mlinfra destroy` would do
 
-Exit codes: 0 planned, 1 a finding blocks it, 2 the spec has errors, 4 try again later";
+Exit codes: 0 planned (gates that do not hold are said), 1 a finding blocks it,
+            2 the spec has errors, 4 try again later";
 
 /// The words of `plan`.
 #[derive(Debug, Args)]
@@ -69,13 +70,15 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         save(&plan, file)?;
     }
     let (program, option) = (ending::program(), workspace.option());
+    let failing = plan.failing_gates().next();
     let next = match (&arguments.out, arguments.destroy) {
+        _ if plan.is_empty() => failing.map(|gate| look(gate, &workspace)),
         (Some(file), _) => {
             let file = quoted(&file.to_string_lossy());
-            format!("{program} apply {file}{option}")
+            Some(format!("{program} apply {file}{option}"))
         }
-        (None, true) => format!("{program} destroy{}", workspace.argument()),
-        (None, false) => format!("{program} apply{}", workspace.argument()),
+        (None, true) => Some(format!("{program} destroy{}", workspace.argument())),
+        (None, false) => Some(format!("{program} apply{}", workspace.argument())),
     };
     let shown = Shown {
         command: "plan",
@@ -83,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         sound: &sound,
         workspace: &workspace,
         session: session.as_ref(),
-        next: Some(next),
+        next,
     };
     let exit = show(&shown, screen);
     if let Some(operation) = session.as_ref().and_then(session::under_way) {
@@ -94,6 +97,12 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         ));
     }
     Ok(exit)
+}
+
+/// What to type to see what a step reported.
+pub(crate) fn look(gate: &JudgedGate, workspace: &Workspace) -> String {
+    let (program, option) = (ending::program(), workspace.option());
+    format!("{program} show {}{option}", gate.step)
 }
 
 /// A plan and what it was made from.
@@ -142,10 +151,16 @@ pub(crate) fn show(shown: &Shown<'_>, screen: &Screen) -> Exit {
     let name = parts.join(&format!(" {} ", screen.sign("·")));
     let next = shown.next.clone().filter(|_| !plan.is_blocked());
     let live = session.and_then(session::under_way).map(at_it);
+    let manual = format!(
+        "{} check --manual{}",
+        ending::program(),
+        shown.workspace.argument()
+    );
     let heading = Heading {
         name,
         state,
         live,
+        checks: plan_view::checks(&sound.program.policies, &manual, screen),
         next,
     };
     screen.print(&plan_view::plan(plan, &heading, screen));
@@ -153,6 +168,14 @@ pub(crate) fn show(shown: &Shown<'_>, screen: &Screen) -> Exit {
         let findings = plan.findings.iter();
         let findings: Vec<_> = findings
             .map(|f| Finding::of_plan(f, &sound.program))
+            .map(|finding| Finding {
+                help: finding
+                    .help
+                    .iter()
+                    .map(|help| shown.workspace.copyable(help))
+                    .collect(),
+                ..finding
+            })
             .collect();
         screen.print("\n");
         screen.print(&diagnostic::findings(&findings, &sound.sources, screen));

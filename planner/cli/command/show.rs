@@ -56,7 +56,9 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     let snapshot = session.store.snapshot();
     let health = session.local.agent_health();
     let states: Vec<&ResourceState> = match asked {
-        Some(name) => vec![names::resource(snapshot, name)?],
+        Some(name) => {
+            vec![names::resource(snapshot, name).map_err(|problem| problem.at(&workspace))?]
+        }
         None => snapshot.resources.values().collect(),
     };
     let seen: Vec<Seen<'_>> = states

@@ -8,6 +8,7 @@ use mlinfra_check::{Diagnostic, Label, Program, Severity, Span};
 use mlinfra_plan::PlanFinding;
 
 use super::Screen;
+use super::ending;
 use super::layout::{counted, wrapped};
 use super::theme::{Ink, Theme};
 
@@ -84,7 +85,11 @@ fn place_of(finding: &PlanFinding, program: &Program) -> Option<Span> {
         .and_then(|step| step.spans.get(name).copied());
     let wish = block.wishes.iter().find(|(wish, _)| wish.field == name);
     let wish = wish.map(|(_, span)| *span);
-    field.or(step).or(wish).or(Some(block.name_span))
+    // A gate is found by its text.
+    let gates = block.step.as_ref().map(|step| step.gates.iter());
+    let gate = gates.and_then(|mut gates| gates.find(|gate| gate.text == name));
+    let gate = gate.map(|gate| gate.span);
+    field.or(step).or(wish).or(gate).or(Some(block.name_span))
 }
 
 /// Findings as text for people.
@@ -117,7 +122,7 @@ pub(crate) fn summary(findings: &[Finding], name: &str, screen: &Screen) -> Stri
         return format!("{name}: no findings\n");
     };
     let head = format!("{} in {name}", parts.join(", "));
-    let tail = format!("explain: mlinfra explain {}", last.code);
+    let tail = format!("explain: {} explain {}", ending::program(), last.code);
     if head.chars().count() + 6 + tail.chars().count() <= screen.width {
         format!("{head}      {tail}\n")
     } else {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use mlinfra_api::{ResourceState, Snapshot, Value};
-use mlinfra_apply::Summary;
+use mlinfra_api::{Address, ResourceState, Snapshot, Value, Verdict};
+use mlinfra_apply::{BlockReason, Summary};
 use mlinfra_check::Output;
+use mlinfra_plan::JudgedGate;
 use serde_json::json;
 
 use super::Screen;
@@ -15,6 +16,9 @@ use crate::names;
 
 /// The body of a request is broken into lines of this length.
 const BODY_COLUMNS: usize = 68;
+
+/// The columns that a name takes, as while it went on.
+const NAME_COLUMNS: usize = 24;
 
 /// An operation's end.
 pub(crate) struct Ending<'a> {
@@ -65,11 +69,19 @@ pub(crate) fn text(ending: &Ending<'_>, screen: &Screen) -> String {
         }
         return out;
     }
+    let (by_gate, others) = by_gate(summary.blocked.clone());
+    let failing: Vec<&JudgedGate> = summary.failing_gates().collect();
+    out += &gates(&failing, &held(summary, &by_gate), ending.snapshot, screen);
     let mut parts = Vec::new();
+    match failing.len() {
+        0 => {}
+        1 => parts.push("1 gate does not hold".to_owned()),
+        count => parts.push(format!("{count} gates do not hold")),
+    }
     for (count, word) in [
         (summary.done.len(), "done"),
         (summary.failed.len(), "failed"),
-        (summary.blocked.len(), "blocked"),
+        (others.len(), "blocked"),
         (summary.left.len(), "still under way"),
     ] {
         if count > 0 {
@@ -80,13 +92,86 @@ pub(crate) fn text(ending: &Ending<'_>, screen: &Screen) -> String {
         parts.push("interrupted".to_owned());
     }
     out += &format!("{}; nothing was undone\n", parts.join(", "));
-    if let Some(operation) = &summary.operation {
-        let (program, option) = (program(), &ending.option);
-        let next = match summary.left.is_empty() {
-            false => format!("{program} attach {operation}{option}"),
-            true => format!("{program} log {operation}{option}"),
-        };
+    let (program, option) = (program(), &ending.option);
+    let only_gates = summary.failed.is_empty() && others.is_empty() && !summary.interrupted;
+    let next = match (&summary.operation, failing.first()) {
+        (Some(operation), _) if !summary.left.is_empty() => {
+            Some(format!("{program} attach {operation}{option}"))
+        }
+        (_, Some(gate)) if only_gates => Some(format!("{program} show {}{option}", gate.step)),
+        (Some(operation), _) => Some(format!("{program} log {operation}{option}")),
+        (None, _) => None,
+    };
+    if let Some(next) = next {
         out += &format!("\n  {next}\n");
+    }
+    out
+}
+
+/// What was not begun because of a gate, with the step that was judged; and the rest.
+pub(crate) fn by_gate(
+    blocked: Vec<(Address, BlockReason)>,
+) -> (Vec<(Address, Address)>, Vec<(Address, BlockReason)>) {
+    let mut gated: Vec<(Address, Address)> = Vec::new();
+    let mut others = Vec::new();
+    // Whatever waits for something is told after it.
+    for (address, reason) in blocked {
+        let step = match &reason {
+            BlockReason::Gate { address, .. } => Some(address.clone()),
+            BlockReason::Upstream { address } => {
+                let above = gated.iter().find(|(one, _)| one == address);
+                above.map(|(_, step)| step.clone())
+            }
+            _ => None,
+        };
+        match step {
+            Some(step) => gated.push((address, step)),
+            None => others.push((address, reason)),
+        }
+    }
+    (gated, others)
+}
+
+/// All that gates keep from being made, known beforehand or found while it went on.
+fn held(summary: &Summary, by_gate: &[(Address, Address)]) -> BTreeMap<Address, Address> {
+    let all = summary.held.iter().chain(by_gate);
+    all.cloned().collect()
+}
+
+/// The gates that do not hold, with their figures, and what stays because of them.
+fn gates(
+    failing: &[&JudgedGate],
+    held: &BTreeMap<Address, Address>,
+    snapshot: &Snapshot,
+    screen: &Screen,
+) -> String {
+    let rest = " ".repeat(NAME_COLUMNS + 3);
+    let mut out = String::new();
+    let mut line = |ink: Ink, sign: &str, address: &Address, text: &str| {
+        let name = padded(&address.to_string(), NAME_COLUMNS);
+        let first = format!("{} {name} ", screen.theme.paint(ink, sign));
+        out += &wrapped(text, screen.width, &first, &rest);
+    };
+    for gate in failing {
+        let mut text = gate.sentence();
+        for interval in gate.intervals() {
+            text += &format!("\n95% interval of {interval}");
+        }
+        if gate.verdict == Verdict::Undefined {
+            text += "\ntoo few rows to tell, or none of a kind: the report says which";
+        }
+        line(Ink::Bad, screen.sign("✖"), &gate.step, &text);
+    }
+    for (address, step) in held {
+        let how = match snapshot.resources.contains_key(address) {
+            true => "stays as it is",
+            false => "not made",
+        };
+        let text = format!("{how}: blocked by {step}");
+        line(Ink::Warn, "!", address, &text);
+    }
+    if !out.is_empty() {
+        out.push('\n');
     }
     out
 }
@@ -187,6 +272,8 @@ pub(crate) fn as_json(ending: &Ending<'_>) -> serde_json::Value {
         "done": summary.done,
         "failed": failed,
         "blocked": blocked,
+        "gates": summary.gates.iter().map(as_json_of::gate).collect::<Vec<_>>(),
+        "held": held(summary, &by_gate(summary.blocked.clone()).0),
         "left": summary.left,
         "interrupted": summary.interrupted,
         "serial": ending.snapshot.serial,

@@ -2,6 +2,7 @@
 
 use mlinfra_api::{ResourceState, Value as ApiValue};
 use mlinfra_check::{Diagnostic, Label, Severity};
+use mlinfra_plan::JudgedGate;
 use serde_json::{Map, Value, json};
 
 use super::diagnostic::Sources;
@@ -117,6 +118,20 @@ pub(crate) fn value(value: &ApiValue) -> Value {
         }
         other => json!(other.to_string()),
     }
+}
+
+/// A gate, with its verdict and the figures that it rests on.
+pub(crate) fn gate(gate: &JudgedGate) -> Value {
+    let figures = gate.figures.iter();
+    let figures = figures.map(|(name, figure)| (name.clone(), value(figure)));
+    json!({
+        "step": gate.step,
+        "text": gate.text,
+        "message": gate.message,
+        "verdict": gate.verdict,
+        "figures": Value::Object(figures.collect()),
+        "said": gate.sentence(),
+    })
 }
 
 /// A resource as the state knows it, without its handle's secrets.

@@ -3,11 +3,14 @@
 pub(crate) mod diagnostic;
 pub(crate) mod ending;
 pub(crate) mod flow;
+pub(crate) mod github;
 pub(crate) mod json;
 pub(crate) mod layout;
 pub(crate) mod page;
+pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod sarif;
 pub(crate) mod state;
 pub(crate) mod theme;
 

@@ -1,7 +1,10 @@
 //! A plan for people: one line a change, with its reason, and what to do next.
 
-use mlinfra_api::{Address, Value};
-use mlinfra_plan::{Change, ChangeKind, Plan, Reason};
+use mlinfra_api::{Address, Value, Verdict};
+use mlinfra_check::{PolicyFinding, PolicyStatus};
+use mlinfra_plan::{
+    BudgetStanding, Change, ChangeKind, Cost, CostPart, JudgedGate, Plan, Reason, Standing,
+};
 
 use super::Screen;
 use super::layout::{cut, padded, wrapped};
@@ -12,6 +15,8 @@ const NAME_COLUMNS_MIN: usize = 24;
 const NAME_COLUMNS_MAX: usize = 40;
 /// No value is shown longer.
 const VALUE_COLUMNS_MAX: usize = 32;
+/// What stands beside an amount or a count begins here.
+const BUDGET_COLUMN: usize = 33;
 /// No change is shown with more reasons; the JSON has all.
 const REASONS_MAX: usize = 4;
 
@@ -24,7 +29,9 @@ pub(crate) struct Heading {
     pub(crate) state: String,
     /// What there is to say of the operation that is under way.
     pub(crate) live: Option<String>,
-    /// What to type to carry it out.
+    /// How the policies stand, if there are any.
+    pub(crate) checks: Option<String>,
+    /// What to type next.
     pub(crate) next: Option<String>,
 }
 
@@ -45,13 +52,121 @@ pub(crate) fn plan(plan: &Plan, heading: &Heading, screen: &Screen) -> String {
         out.push('\n');
     }
     out += &format!("  {}\n", counts(plan));
+    out += &standing(plan, heading.checks.as_deref(), screen);
     for notice in &plan.notices {
         out += &wrapped(notice, screen.width, "  note: ", "        ");
     }
-    if let Some(next) = heading.next.as_ref().filter(|_| !plan.is_empty()) {
+    if let Some(next) = &heading.next {
         out += &format!("\n  {next}\n");
     }
     out
+}
+
+/// How gates, cost and checks stand, a line each.
+pub(crate) fn standing(plan: &Plan, checks: Option<&str>, screen: &Screen) -> String {
+    let mut out = String::new();
+    if let Some(line) = gates_line(plan, screen) {
+        out += &wrapped(&line, screen.width, "  gates   ", "          ");
+    }
+    if let Some(cost) = &plan.cost {
+        out += &cost_lines(cost, screen);
+    }
+    if let Some(checks) = checks {
+        out += &wrapped(checks, screen.width, "  checks  ", "          ");
+    }
+    out
+}
+
+/// `1 holds · 1 fails · 2 are judged when their step has run`
+fn gates_line(plan: &Plan, screen: &Screen) -> Option<String> {
+    let count = |is: &dyn Fn(&JudgedGate) -> bool| plan.gates.iter().filter(|g| is(g)).count();
+    let word = |count: usize, one: &str, many: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        _ => Some(format!("{count} {many}")),
+    };
+    let parts = [
+        word(
+            count(&|gate| gate.verdict == Verdict::Holds),
+            "holds",
+            "hold",
+        ),
+        word(count(&JudgedGate::fails), "does not hold", "do not hold"),
+        word(
+            count(&|gate| gate.verdict == Verdict::Open),
+            "is judged when its step has run",
+            "are judged when their step has run",
+        ),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let dot = format!(" {} ", screen.sign("·"));
+    (!parts.is_empty()).then(|| parts.join(&dot))
+}
+
+/// The amount with the budgets, then what it is made of, or why it is nothing.
+fn cost_lines(cost: &Cost, screen: &Screen) -> String {
+    let budget = |budget: &BudgetStanding| {
+        let word = match budget.standing {
+            Standing::Proven => screen.theme.paint(Ink::Good, "proven"),
+            Standing::Violated => screen.theme.paint(Ink::Bad, "broken"),
+            Standing::Open => screen.theme.paint(Ink::Warn, "open"),
+        };
+        let (name, limit) = (budget.address.name(), budget.limit_text());
+        format!("budget `{name}` {limit}: {word}")
+    };
+    let mut budgets = cost.budgets.iter().map(budget);
+    let mut line = cost.amount();
+    if let Some(first) = budgets.next() {
+        line = format!("{}{first}", padded(&line, BUDGET_COLUMN));
+    }
+    let mut out = format!("  cost    {line}\n");
+    for line in budgets {
+        out += &format!("          {}{line}\n", padded("", BUDGET_COLUMN));
+    }
+    let is_free = |part: &&CostPart| part.currency.is_none() && part.high.is_some();
+    let mut reasons: Vec<&str> = Vec::new();
+    for part in cost.parts.iter().filter(is_free) {
+        if !reasons.contains(&part.reason.as_str()) {
+            reasons.push(&part.reason);
+        }
+    }
+    for part in cost.parts.iter().filter(|part| !is_free(part)) {
+        let amount = part.amount().unwrap_or_else(|| "price unknown".to_owned());
+        let text = format!("{}   {amount}   {}", part.address, part.reason);
+        out += &wrapped(&text, screen.width, "          ", "            ");
+    }
+    // Where all of it is free, that is worth its reason.
+    if reasons.len() == 1 && cost.parts.iter().all(|part| is_free(&part)) {
+        out += &wrapped(reasons[0], screen.width, "          ", "          ");
+    }
+    out
+}
+
+/// `11 pass · 0 fail · 2 manual`: how the policies stand; none without any. Only what was seen to
+/// hold counts as a pass.
+pub(crate) fn checks(policies: &[PolicyFinding], command: &str, screen: &Screen) -> Option<String> {
+    let count = |status| policies.iter().filter(|one| one.status == status).count();
+    let always = [
+        (count(PolicyStatus::Pass), "pass"),
+        (count(PolicyStatus::Fail), "fail"),
+    ];
+    let others = [
+        (count(PolicyStatus::Manual), "manual"),
+        (count(PolicyStatus::Unknown), "unknown"),
+        (count(PolicyStatus::Waived), "waived"),
+    ];
+    let others = others.into_iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = always
+        .into_iter()
+        .chain(others)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    let line = parts.join(&format!(" {} ", screen.sign("·")));
+    let line = match count(PolicyStatus::Manual) {
+        0 => line,
+        _ => format!("{}{command}", padded(&line, BUDGET_COLUMN)),
+    };
+    (!policies.is_empty()).then_some(line)
 }
 
 fn name_columns(plan: &Plan) -> usize {
@@ -64,6 +179,13 @@ fn name_columns(plan: &Plan) -> usize {
 }
 
 fn one(change: &Change, width: usize, heading: &Heading, screen: &Screen) -> String {
+    if let Some(step) = &change.blocked_by {
+        let sign = screen.theme.paint(Ink::Warn, "!");
+        let name = padded(&change.address.to_string(), width);
+        let rest = " ".repeat(width + 7);
+        let text = held(change.kind, step);
+        return wrapped(&text, screen.width, &format!("  {sign} {name}   "), &rest);
+    }
     let ink = match change.kind {
         ChangeKind::Create => Ink::Good,
         ChangeKind::Update => Ink::Warn,
@@ -83,6 +205,17 @@ fn one(change: &Change, width: usize, heading: &Heading, screen: &Screen) -> Str
         out += &wrapped(&line, screen.width, "      ", "        ");
     }
     out
+}
+
+/// What is said of what a gate holds back.
+fn held(kind: ChangeKind, step: &Address) -> String {
+    match kind {
+        ChangeKind::Create | ChangeKind::Run | ChangeKind::Reuse => {
+            format!("not made: a gate of {step} does not hold")
+        }
+        ChangeKind::Delete => format!("stays: what a gate of {step} keeps needs it"),
+        _ => format!("stays as it is: a gate of {step} does not hold"),
+    }
 }
 
 /// What is said of a change: what it will be where it is new, otherwise why it happens.
@@ -171,9 +304,10 @@ pub(crate) fn is_digest(text: &str) -> bool {
 /// `3 to create, 2 to run`, or that there is nothing to do.
 pub(crate) fn counts(plan: &Plan) -> String {
     if plan.is_empty() && plan.changes.is_empty() {
-        return match plan.is_blocked() {
-            true => "nothing can be planned until the findings are mended".to_owned(),
-            false => "no changes: the world is as the spec says".to_owned(),
+        return match (plan.is_blocked(), plan.failing_gates().next()) {
+            (true, _) => "nothing can be planned until the findings are mended".to_owned(),
+            (false, Some(_)) => "no changes; what stands stays as it is".to_owned(),
+            (false, None) => "no changes: the world is as the spec says".to_owned(),
         };
     }
     let counts = plan.counts();
@@ -193,6 +327,7 @@ pub(crate) fn counts(plan: &Plan) -> String {
         ),
         (of(&[ChangeKind::Reuse]), "to take from an earlier run (=)"),
         (of(&[ChangeKind::Delete]), "to destroy"),
+        (plan.held().count(), "blocked by a gate (!)"),
     ];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
     let parts: Vec<String> = parts

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mlinfra_api::{Address, Fault, Value, Verb};
 use mlinfra_apply::{BlockReason, Event, Recovered};
+use mlinfra_plan::JudgedGate;
 use serde_json::json;
 
 use super::Screen;
@@ -26,6 +27,8 @@ pub(crate) struct Progress<'a> {
     screen: &'a Screen,
     /// Whether it happens now: what is told again later took another time.
     is_now: bool,
+    /// Whether a result follows that says which gates do not hold, and what stays because of them.
+    has_ending: bool,
     /// What makes commands mean this spec: ` --spec examples/credit`.
     option: String,
     inner: Mutex<Inner>,
@@ -58,6 +61,7 @@ impl<'a> Progress<'a> {
         Progress {
             screen,
             is_now: true,
+            has_ending: true,
             option: option.to_owned(),
             inner: Mutex::new(Inner {
                 bars: MultiProgress::with_draw_target(target),
@@ -72,7 +76,10 @@ impl<'a> Progress<'a> {
 
     /// Shows an operation to somebody who has attached to it.
     pub(crate) fn attached(screen: &'a Screen, option: &str) -> Self {
-        let progress = Progress::new(screen, option);
+        let progress = Progress {
+            has_ending: false,
+            ..Progress::new(screen, option)
+        };
         progress.inner().attach_said = true;
         progress
     }
@@ -81,6 +88,7 @@ impl<'a> Progress<'a> {
     pub(crate) fn again(screen: &'a Screen) -> Self {
         Progress {
             is_now: false,
+            has_ending: false,
             ..Progress::new(screen, "")
         }
     }
@@ -146,6 +154,7 @@ impl<'a> Progress<'a> {
                 let line = self.line(sign, Ink::Good, address, &text, Some(elapsed));
                 self.say(&inner, &line);
             }
+            Event::Judged { gate } => self.judged(&inner, gate),
             Event::Failed { address, fault } => self.failed(&mut inner, address, fault),
             Event::Cancelled { address } => {
                 let elapsed = self.finish(&mut inner, address);
@@ -156,9 +165,24 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// Says how a gate stands; one that does not hold is told at the end, where there is one.
+    fn judged(&self, inner: &Inner, gate: &JudgedGate) {
+        let text = gate.sentence();
+        if !gate.fails() {
+            let line = self.line(self.screen.sign("✔"), Ink::Good, &gate.step, &text, None);
+            self.say(inner, &line);
+        } else if !self.has_ending {
+            let line = self.line(self.screen.sign("✖"), Ink::Bad, &gate.step, &text, None);
+            inner.bars.suspend(|| self.screen.warn(&line));
+        }
+    }
+
     /// Says in one line what all waits for the same thing.
     fn say_blocked(&self, inner: &mut Inner) {
-        let blocked = std::mem::take(&mut inner.blocked);
+        let mut blocked = std::mem::take(&mut inner.blocked);
+        if self.has_ending {
+            blocked = ending::by_gate(blocked).1;
+        }
         let alike = |(_, a): &(Address, BlockReason), (_, b): &(Address, BlockReason)| {
             let upstream = |reason: &BlockReason| matches!(reason, BlockReason::Upstream { .. });
             a == b || upstream(a) && upstream(b)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_api::{Address, Lower, Portable, Reference, Resource, Value};
+use mlinfra_api::{Address, Lower, Portable, Quantity, Reference, Resource, Value};
 use mlinfra_check::{Block, Program};
 
 use crate::answers::Answers;
@@ -55,15 +55,23 @@ pub(crate) fn desired(program: &Program, lowerings: &[&dyn Lower], answers: &Ans
         .iter()
         .filter_map(|block| lowered.remove(&block.address))
         .collect();
-    step::mark_needed(&mut out.resources);
+    let judged = program.blocks.iter().filter(|block| {
+        let step = block.step.as_ref();
+        step.is_some_and(|step| !step.gates.is_empty())
+    });
+    let judged: BTreeSet<&Address> = judged.map(|block| &block.address).collect();
+    step::mark_needed(&mut out.resources, &judged);
     out
 }
+
+/// The role of a block that watches others.
+const MONITOR: &str = "monitor";
 
 /// Blocks of these roles say something about others and are nothing themselves.
 fn is_resource(block: &Block) -> bool {
     !matches!(
         block.role.as_deref(),
-        Some("project" | "budget" | "pipeline")
+        Some("project" | "budget" | "pipeline" | "alert")
     )
 }
 
@@ -135,7 +143,13 @@ impl<'a> Graph<'a> {
     }
 
     fn plain_resource(&mut self, block: &'a Block) -> Option<Resource> {
-        let (target, provider) = target_of(self.program, block)?;
+        let Some((target, provider)) = target_of(self.program, self.standing_of(block)) else {
+            if block.role.as_deref() == Some(MONITOR) {
+                let found = finding::watches_nothing(&block.address);
+                self.out.findings.push(found);
+            }
+            return None;
+        };
         let Some(lowering) = self.lowerings.iter().find(|known| known.name() == provider) else {
             self.out
                 .findings
@@ -160,19 +174,61 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// The block whose place counts: a monitor stands where the first thing that it watches does.
+    fn standing_of(&self, block: &'a Block) -> &'a Block {
+        if block.role.as_deref() != Some(MONITOR) || block.place.is_some() {
+            return block;
+        }
+        let mut first = None;
+        if let Some(watched) = block.fields.get("watch") {
+            watched.value.for_each_reference(&mut |reference| {
+                first = first.or_else(|| self.program.block(&reference.address));
+            });
+        }
+        first.unwrap_or(block)
+    }
+
+    /// The alerts of a monitor: `name`, `condition` and `lasting` of each, in the order written.
+    fn alerts(&self, monitor: &Block) -> Value {
+        let alerts = self
+            .program
+            .with_role("alert")
+            .filter(|block| block.parent.as_ref() == Some(&monitor.address));
+        let record = |alert: &Block| {
+            let lasting = alert.fields.get("lasting").map(|field| field.value.clone());
+            let lasting = lasting.filter(|value| *value != Value::None);
+            Value::Record(BTreeMap::from([
+                ("name".into(), Value::text(alert.address.name())),
+                (
+                    "condition".into(),
+                    alert.value.clone().unwrap_or(Value::None),
+                ),
+                (
+                    "lasting".into(),
+                    lasting.unwrap_or(Value::Quantity(Quantity::seconds(0))),
+                ),
+            ]))
+        };
+        Value::List(alerts.map(record).collect())
+    }
+
     fn portable(&self, block: &Block) -> Portable {
         let place = block
             .place
             .as_ref()
             .and_then(|address| self.lowered.get(address));
+        let mut fields: BTreeMap<String, Value> = block
+            .fields
+            .iter()
+            .map(|(name, field)| (name.clone(), self.with_releases(&field.value)))
+            .collect();
+        if block.role.as_deref() == Some(MONITOR) {
+            fields.insert("alerts".into(), self.alerts(block));
+        }
         Portable {
             address: block.address.clone(),
             kind: block.kind.clone(),
-            fields: block
-                .fields
-                .iter()
-                .map(|(name, field)| (name.clone(), self.with_releases(&field.value)))
-                .collect(),
+            fields,
             wishes: block.wishes.iter().map(|(wish, _)| wish.clone()).collect(),
             value: block.value.clone().unwrap_or(Value::None),
             place: block.place.clone(),

@@ -39,9 +39,18 @@ pub(crate) fn step_differences(recorded: &Resource, wanted: &Resource) -> Vec<Re
         let pair = (recorded.properties.get(name), wanted.properties.get(name));
         compare(name, pair.0, pair.1, false, &mut reasons);
     }
+    let unkeyed = [recorded, wanted].map(|resource| {
+        let names = resource.properties.get("unkeyed").and_then(Value::as_list);
+        names.unwrap_or_default()
+    });
+    let is_keyed = |key: &&String| {
+        let mut names = unkeyed.iter().copied().flatten();
+        !names.any(|name| name.as_text() == Some(key))
+    };
     for name in ["settings", "file"] {
         let (before, after) = (section(recorded, name), section(wanted, name));
-        let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let keys = before.keys().chain(after.keys()).filter(is_keyed);
+        let keys: BTreeSet<&String> = keys.collect();
         for key in keys {
             let shown = if name == "file" {
                 format!("file.{key}")

@@ -1,7 +1,9 @@
 //! Findings of planning, one function for each code.
 
-use mlinfra_api::{Address, Refusal};
+use mlinfra_api::{Address, Refusal, Verdict};
 
+use crate::cost::BudgetStanding;
+use crate::gate::JudgedGate;
 use crate::plan::PlanFinding;
 
 /// A finding that blocks apply.
@@ -157,4 +159,88 @@ pub fn unseen(address: &Address, reason: &str) -> PlanFinding {
             None,
         )
     }
+}
+
+/// A gate that was judged and does not hold. It blocks what stands on its step, not the plan.
+pub fn gate(gate: &JudgedGate) -> PlanFinding {
+    let step = &gate.step;
+    let (code, title, help) = match gate.verdict {
+        Verdict::Undefined => (
+            "E0941",
+            "a gate rests on a figure that is undefined",
+            format!(
+                "what could not be measured does not count as good: there were too few rows to \
+                 tell, or none of a kind; `mlinfra show {step}` has every figure"
+            ),
+        ),
+        _ => (
+            "E0940",
+            "a gate does not hold",
+            "change what the step is made from, or the bound if it was wrong; whatever stands on \
+             the step stays as it is until the gate holds"
+                .to_owned(),
+        ),
+    };
+    PlanFinding {
+        error: false,
+        ..error(code, title, gate.sentence(), &help, step, Some(&gate.text))
+    }
+}
+
+/// The desired graph costs more than a budget allows, whatever the open prices come to.
+pub fn over_budget(budget: &BudgetStanding, cost: &str, limit: &str) -> PlanFinding {
+    error(
+        "E0942",
+        "the budget does not reach",
+        format!("all of it costs {cost}; the limit is {limit}"),
+        "make something smaller or take it out, or raise the limit",
+        &budget.address,
+        Some("limit"),
+    )
+}
+
+/// The budget is nearly used.
+pub fn near_budget(budget: &BudgetStanding, cost: &str, limit: &str, share: &str) -> PlanFinding {
+    let warned = error(
+        "E0943",
+        "the budget is nearly used",
+        format!("all of it costs up to {cost} of {limit}; a warning is asked for from {share} on"),
+        "nothing has to be done; the next thing may not fit",
+        &budget.address,
+        Some("warn_at"),
+    );
+    PlanFinding {
+        error: false,
+        ..warned
+    }
+}
+
+/// Whether the budget reaches can't be told.
+pub fn open_budget(budget: &BudgetStanding, why: String) -> PlanFinding {
+    let open = error(
+        "E0944",
+        "whether the budget reaches can't be told",
+        why,
+        "the plan can be carried out; look at the provider's bill, or use what has a price",
+        &budget.address,
+        Some("limit"),
+    );
+    PlanFinding {
+        error: false,
+        ..open
+    }
+}
+
+/// A monitor without anything to watch has no place.
+pub fn watches_nothing(address: &Address) -> PlanFinding {
+    error(
+        "E0945",
+        "a monitor watches nothing",
+        format!(
+            "`{address}` stands where the first thing that it watches stands, and there is none"
+        ),
+        "name an endpoint: `watch = score`",
+        address,
+        Some("watch"),
+    )
 }

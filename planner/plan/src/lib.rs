@@ -1,10 +1,12 @@
 //! Program + snapshot + answers → plan. Pure: same input, same bytes.
 
 pub mod answers;
+pub mod cost;
 mod decide;
 mod desired;
 mod diff;
 pub mod finding;
+pub mod gate;
 mod order;
 pub mod plan;
 pub mod question;
@@ -14,12 +16,14 @@ mod serving;
 pub mod step;
 pub mod target;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mlinfra_api::{Address, Lower, Snapshot};
 use mlinfra_check::Program;
 
 pub use answers::Answers;
+pub use cost::{BudgetStanding, Cost, CostPart, Priced, Standing, cost};
+pub use gate::JudgedGate;
 pub use plan::{Action, Change, ChangeKind, PLAN_FORMAT, Plan, PlanFinding, Reason};
 pub use question::{Answer, Question};
 pub use resolve::resolve;
@@ -93,23 +97,63 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
         let removed = decided.changes.values_mut();
         removed.for_each(|decision| decision.reasons = vec![Reason::Destroyed]);
     }
-    add_findings(&inputs, &decided.changes, &mut plan);
-    plan.actions = order::actions(inputs.snapshot, &decided.changes);
-    plan.changes = shown(&inputs, &decided.changes);
-    // What is kept is worth saying where something else runs.
+    plan.gates = gate::gates(
+        inputs.program,
+        &desired.resources,
+        inputs.snapshot,
+        inputs.answers,
+        &decided,
+    );
+    let failing: BTreeSet<&Address> = plan.failing_gates().map(|gate| &gate.step).collect();
+    let held = gate::held(inputs.snapshot, &decided.changes, &failing);
+    let judged: Vec<PlanFinding> = plan.failing_gates().map(finding::gate).collect();
+    plan.findings.extend(judged);
+    let done = to_do(inputs.snapshot, &decided.changes, &held);
+    add_findings(&inputs, &done, &mut plan);
+    let judged: BTreeSet<&Address> = plan.gates.iter().map(|gate| &gate.step).collect();
+    plan.actions = order::actions(inputs.snapshot, &done, &judged);
+    plan.changes = shown(&inputs, &decided.changes, &done, &held);
+    plan.kept = kept(&plan, &desired.resources, &decided.changes);
+    if inputs.goal == Goal::Apply {
+        let (cost, found) = cost::of(inputs.program, inputs.lowerings, &desired.resources);
+        plan.cost = Some(cost);
+        plan.findings.extend(found);
+    }
+    plan.facts = facts(&inputs, &plan);
+    Outcome::Planned(Box::new(plan))
+}
+
+/// The decisions that are carried out: those that no gate holds back, and what is put right in
+/// their place.
+fn to_do(
+    snapshot: &Snapshot,
+    changes: &BTreeMap<Address, decide::Decision>,
+    held: &BTreeMap<Address, Address>,
+) -> BTreeMap<Address, decide::Decision> {
+    let kept = |(address, decision): (&Address, &decide::Decision)| {
+        let decision = match held.contains_key(address) {
+            true => gate::mended(snapshot, decision)?,
+            false => decision.clone(),
+        };
+        Some((address.clone(), decision))
+    };
+    changes.iter().filter_map(kept).collect()
+}
+
+/// What is kept is worth saying where something else runs.
+fn kept(
+    plan: &Plan,
+    wanted: &[mlinfra_api::Resource],
+    changes: &BTreeMap<Address, decide::Decision>,
+) -> Vec<Address> {
     let runs = plan
         .changes
         .iter()
-        .any(|change| change.kind == ChangeKind::Run);
-    let kept = desired.resources.iter().filter(|resource| {
-        resource.resource_type == step::STEP && !decided.changes.contains_key(&resource.address)
+        .any(|change| change.kind == ChangeKind::Run && change.blocked_by.is_none());
+    let kept = wanted.iter().filter(|resource| {
+        runs && resource.resource_type == step::STEP && !changes.contains_key(&resource.address)
     });
-    plan.kept = kept
-        .filter(|_| runs)
-        .map(|resource| resource.address.clone())
-        .collect();
-    plan.facts = facts(&inputs, &plan);
-    Outcome::Planned(Box::new(plan))
+    kept.map(|resource| resource.address.clone()).collect()
 }
 
 fn is_ours(snapshot: &Snapshot, question: &Question) -> bool {
@@ -137,6 +181,8 @@ fn empty_plan(inputs: &Inputs<'_>) -> Plan {
         findings: Vec::new(),
         notices: Vec::new(),
         facts: Vec::new(),
+        gates: Vec::new(),
+        cost: None,
     }
 }
 
@@ -165,23 +211,36 @@ fn add_findings(
     }
 }
 
-/// One entry a resource: those of the spec in its order, then those that go.
-fn shown(inputs: &Inputs<'_>, changes: &BTreeMap<Address, decide::Decision>) -> Vec<Change> {
+/// One entry a resource: those of the spec in its order, then those that go. What is held and put
+/// right as it stands has two.
+fn shown(
+    inputs: &Inputs<'_>,
+    changes: &BTreeMap<Address, decide::Decision>,
+    done: &BTreeMap<Address, decide::Decision>,
+    held: &BTreeMap<Address, Address>,
+) -> Vec<Change> {
     let in_spec = inputs.program.blocks.iter().map(|block| &block.address);
     let gone = changes
         .keys()
         .filter(|address| inputs.program.block(address).is_none());
-    let change = |address: &Address| {
-        let decision = changes.get(address)?;
-        Some(Change {
+    let change =
+        |address: &Address, decision: &decide::Decision, blocked_by: Option<&Address>| Change {
             address: address.clone(),
             kind: decision.kind,
             reasons: decision.reasons.clone(),
             summary: decision.resource.summary.clone(),
             details: decision.resource.details.clone(),
-        })
-    };
-    in_spec.chain(gone).filter_map(change).collect()
+            blocked_by: blocked_by.cloned(),
+        };
+    let mut out = Vec::new();
+    for address in in_spec.chain(gone) {
+        let made = done.get(address);
+        out.extend(made.map(|decision| change(address, decision, None)));
+        if let (Some(by), Some(decision)) = (held.get(address), changes.get(address)) {
+            out.push(change(address, decision, Some(by)));
+        }
+    }
+    out
 }
 
 /// The answers that an action rests on: the files that will be read and the ports to bind.

@@ -4,10 +4,13 @@
 //! * Something is removed after everything that depended on it is removed or no longer does.
 //! * The old one goes before the new one comes, or after, as the decision says.
 //! * A port is given up before another resource binds it.
+//! * What is replaced by something that stands on a judged step goes only after that step, where
+//!   that makes no circle: if a gate does not hold, the old one is still there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mlinfra_api::{Address, Resource, Snapshot, Verb};
+use petgraph::algo::has_path_connecting;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::decide::Decision;
@@ -16,7 +19,11 @@ use crate::plan::{Action, ChangeKind};
 use crate::question::Question;
 
 /// The actions for these decisions, each after those that it must wait for.
-pub(crate) fn actions(snapshot: &Snapshot, changes: &BTreeMap<Address, Decision>) -> Vec<Action> {
+pub(crate) fn actions(
+    snapshot: &Snapshot,
+    changes: &BTreeMap<Address, Decision>,
+    judged: &BTreeSet<&Address>,
+) -> Vec<Action> {
     let mut graph: DiGraph<Action, ()> = DiGraph::new();
     let mut makes: BTreeMap<Address, NodeIndex> = BTreeMap::new();
     let mut removes: BTreeMap<Address, NodeIndex> = BTreeMap::new();
@@ -68,6 +75,17 @@ pub(crate) fn actions(snapshot: &Snapshot, changes: &BTreeMap<Address, Decision>
     for (node, deposed) in deposed_nodes(snapshot, &mut graph) {
         if let Some(make) = makes.get(&deposed) {
             graph.update_edge(*make, node, ());
+        }
+    }
+    for (address, node) in &removes {
+        let Some(make) = makes.get(address) else {
+            continue;
+        };
+        for need in &graph[*make].resource.depends_on.clone() {
+            let first = makes.get(need).filter(|_| judged.contains(need));
+            if let Some(first) = first.filter(|f| !has_path_connecting(&graph, *node, **f, None)) {
+                graph.update_edge(*first, *node, ());
+            }
         }
     }
     in_order(graph)

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mlinfra_api::{Address, Resource, Value, Verb};
 use serde::{Deserialize, Serialize};
 
+use crate::cost::Cost;
+use crate::gate::JudgedGate;
 use crate::question::{Answer, Question};
 
 /// The format of the saved plan and of `plan --json`.
@@ -34,6 +36,12 @@ pub struct Plan {
     pub notices: Vec<String>,
     /// The answers that the actions rest on; each is asked again just before its action.
     pub facts: Vec<(Question, Answer)>,
+    /// What results must hold, and how that stands now. The executor judges those that are open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<JudgedGate>,
+    /// What all of it costs; none where nothing is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
 }
 
 /// One provider call.
@@ -70,6 +78,10 @@ pub struct Change {
     /// More, a line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<String>,
+    /// The step whose gate does not hold: the change is wanted and not made, and what stands at
+    /// the address stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_by: Option<Address>,
 }
 
 /// What happens to a resource.
@@ -183,10 +195,22 @@ impl Plan {
         self.findings.iter().any(|finding| finding.error)
     }
 
-    /// How many changes there are of each kind.
+    /// The gates that were judged and do not hold.
+    pub fn failing_gates(&self) -> impl Iterator<Item = &JudgedGate> {
+        self.gates.iter().filter(|gate| gate.fails())
+    }
+
+    /// What is wanted and not made, because a gate does not hold.
+    pub fn held(&self) -> impl Iterator<Item = (&Address, &Address)> {
+        let changes = self.changes.iter();
+        changes.filter_map(|change| Some((&change.address, change.blocked_by.as_ref()?)))
+    }
+
+    /// How many changes there are of each kind. What is blocked does not count.
     pub fn counts(&self) -> BTreeMap<ChangeKind, usize> {
         let mut counts = BTreeMap::new();
-        for change in &self.changes {
+        let made = |change: &&Change| change.blocked_by.is_none();
+        for change in self.changes.iter().filter(made) {
             *counts.entry(change.kind).or_insert(0) += 1;
         }
         counts

@@ -1,8 +1,9 @@
 //! The roles `dataset` and `step`: blocks whose result is an artifact, named by its recipe key.
 //!
 //! A step's resource has the properties `operation`, `version`, `settings` (with the arguments that
-//! are plain values), `entries`, `inputs` (parameter → `address`, `key`, `part`, `store`), `file`,
-//! `store`, `bounds` and `tables` (JSON of [`StepTables`]); its identity is its recipe key.
+//! are plain values), `unkeyed` (the names of those settings that are in no recipe), `entries`,
+//! `inputs` (parameter → `address`, `key`, `part`, `store`), `file`, `store`, `bounds` and `tables`
+//! (JSON of [`StepTables`]); its identity is its recipe key. Gates are in no resource: see `gate`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,10 +25,16 @@ impl<'a> Graph<'a> {
     pub(crate) fn step_resource(&mut self, block: &'a Block) -> Option<Resource> {
         let step = block.step.as_ref()?;
         let (_, provider) = target_of(self.program, block)?;
+        // What changes no byte of the result is told to the step and is in no recipe.
+        let (unkeyed, settings) = step
+            .settings
+            .clone()
+            .into_iter()
+            .partition(|(name, _)| step.unkeyed.contains(name));
         let mut recipe = Recipe {
             operation: &step.operation,
             version: step.version,
-            settings: step.settings.clone(),
+            settings,
             entries: step.entries.clone(),
             tables: step.parts.clone(),
             ..Recipe::default()
@@ -74,6 +81,7 @@ impl<'a> Graph<'a> {
         }
         let tables = self.tables_of(block, step);
         let mut resource = artifact_resource(block, provider, &recipe, store, &tables);
+        add_unkeyed(&mut resource, unkeyed);
         resource
             .properties
             .insert("inputs".into(), Value::Record(inputs));
@@ -310,6 +318,19 @@ fn artifact_resource(
     }
 }
 
+/// Adds the settings that are in no recipe, and their names, so that none is ever a reason.
+fn add_unkeyed(resource: &mut Resource, unkeyed: BTreeMap<String, Value>) {
+    if unkeyed.is_empty() {
+        return;
+    }
+    let names = unkeyed.keys().map(Value::text).collect();
+    if let Some(Value::Record(settings)) = resource.properties.get_mut("settings") {
+        settings.extend(unkeyed);
+    }
+    let names = ("unkeyed".into(), Value::List(names));
+    resource.properties.extend([names]);
+}
+
 fn default_store() -> Value {
     Value::Record(BTreeMap::from([("address".into(), Value::None)]))
 }
@@ -342,8 +363,9 @@ fn summary_of(step: &Step) -> String {
 }
 
 /// A table that another step reads is an intermediate: nothing needs it for its own sake.
-/// Everything else (models, reports, releases, last tables) is needed.
-pub(crate) fn mark_needed(resources: &mut [Resource]) {
+/// Everything else (models, reports, releases, last tables) is needed, and so is what is judged:
+/// without its outputs nobody knows the verdict.
+pub(crate) fn mark_needed(resources: &mut [Resource], judged: &BTreeSet<&Address>) {
     let mut read: BTreeSet<String> = BTreeSet::new();
     for resource in resources.iter() {
         let inputs = resource.properties.get("inputs").and_then(Value::as_record);
@@ -363,6 +385,7 @@ pub(crate) fn mark_needed(resources: &mut [Resource]) {
             .is_some_and(|text| {
                 serde_json::from_str::<StepTables>(text).is_ok_and(|tables| tables.result.is_some())
             });
-        resource.needed = !(is_table && read.contains(&resource.address.to_string()));
+        let is_read = read.contains(&resource.address.to_string());
+        resource.needed = !(is_table && is_read) || judged.contains(&resource.address);
     }
 }

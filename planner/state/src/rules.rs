@@ -14,6 +14,8 @@ pub enum Rule {
     DoubtNotRetried,
     /// 4: what is in doubt is not dropped. Off: it is.
     DoubtNotDropped,
+    /// What stands on a step waits for its gates. Off: it is made whatever they say.
+    GateKept,
     /// 5: the chain and the head are checked. Off: neither is.
     Chain,
     /// 6: a snapshot that fails its check stops work. Off: work goes on.

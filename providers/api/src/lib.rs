@@ -22,8 +22,8 @@ pub use condition::{Condition, Figure, Verdict};
 pub use digest::Digest;
 pub use fault::Fault;
 pub use provider::{
-    Begun, Found, Listed, Lower, Observation, Portable, Progress, Provider, Recovery, Refusal,
-    Request, Verb, Wish,
+    Begun, Found, Listed, Lower, Observation, Portable, Price, Progress, Provider, Recovery,
+    Refusal, Request, Verb, Wish,
 };
 pub use quantity::{Dimension, Quantity};
 pub use resource::{Resource, ResourceState, Token};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Fault, Resource, ResourceState, Token, Value};
+use crate::{Address, Fault, Quantity, Resource, ResourceState, Token, Value};
 
 /// What is done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -234,4 +234,36 @@ pub trait Lower: Send + Sync {
         block: &Portable,
         host: &BTreeMap<String, Value>,
     ) -> Result<Resource, Vec<Refusal>>;
+
+    /// What a resource of this provider costs while it exists. A provider that has no prices says
+    /// so: nothing is ever taken to be free.
+    fn price(&self, resource: &Resource) -> Price {
+        Price::Unknown {
+            reason: format!("`{}` gives no price for a {}", self.name(), resource.resource_type),
+        }
+    }
+}
+
+/// What a resource costs while it exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Price {
+    /// Nothing is billed for it.
+    Free {
+        /// Why: `your own machine`.
+        reason: String,
+    },
+    /// At least `low` and at most `high`, both a currency over time.
+    Rate {
+        /// The least, with the dimension of a currency a second.
+        low: Quantity,
+        /// The most, in the same currency.
+        high: Quantity,
+        /// What it is made of: `4 cpus, 16 GiB at the list price`.
+        reason: String,
+    },
+    /// It costs something, and nobody can say how much.
+    Unknown {
+        /// Why.
+        reason: String,
+    },
 }

@@ -10,6 +10,7 @@ use mlinfra_runtime_spec::{
 };
 use mlinfra_seal::{SealKey, keyed_digest};
 
+use crate::monitor::scrape;
 use crate::step::{bounds, store};
 
 /// How long requests under way may take to finish after a stop.
@@ -98,8 +99,8 @@ fn api_key(lineage: &str, key: &SealKey, resource: &Resource) -> Option<Secret> 
     )))
 }
 
-/// What is known of an endpoint that serves: `url`, `key`, `request` (name → type) and `example`
-/// (a request's body).
+/// What is known of an endpoint that serves: `url`, `key`, `request` (name → type), `example`
+/// (a request's body) and `scrape` (for Prometheus).
 pub(crate) fn outputs(
     lineage: &str,
     key: &SealKey,
@@ -120,7 +121,16 @@ pub(crate) fn outputs(
         "url".to_owned(),
         Value::String(format!("http://{host}:{}", text("port"))),
     )]);
-    if let Some(secret) = api_key(lineage, key, resource) {
+    let is_loopback = host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|host| host.is_loopback());
+    let secret = api_key(lineage, key, resource);
+    // Metrics are open to this machine alone.
+    let wants_key = secret.is_some() && !is_loopback;
+    let scrape = scrape(&resource.address, host, &text("port"), wants_key);
+    outputs.insert("scrape".into(), Value::String(scrape));
+    if let Some(secret) = secret {
         outputs.insert("key".into(), Value::Secret(secret));
     }
     let schema = properties

@@ -12,3 +12,5 @@ pub(crate) const RESERVATION: &str = "reservation";
 pub(crate) const STEP: &str = "step";
 /// A served release.
 pub(crate) const ENDPOINT: &str = "endpoint";
+/// A file of alert rules.
+pub(crate) const MONITOR: &str = "monitor";

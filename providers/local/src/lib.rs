@@ -6,6 +6,8 @@ mod endpoint;
 mod host;
 mod kinds;
 mod lower;
+mod monitor;
+mod promql;
 mod serving;
 mod step;
 
@@ -323,6 +325,7 @@ impl Provider for Local {
             }),
             (kinds::STEP, _) => self.begin_step(request),
             (kinds::ENDPOINT, _) => self.begin_endpoint(request),
+            (kinds::MONITOR, _) => self.begin_monitor(request),
             (other, _) => Err(Fault::refused(
                 "E0927",
                 format!("there is no `{other}` here"),
@@ -398,6 +401,7 @@ impl Provider for Local {
                 }
             }
             kinds::ENDPOINT => self.observe_endpoint(state),
+            kinds::MONITOR => self.observe_monitor(state),
             _ => present(),
         })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mlinfra_api::{Lower, Portable, Quantity, Refusal, Resource, Value, Wish};
+use mlinfra_api::{Lower, Portable, Price, Quantity, Refusal, Resource, Value, Wish};
 use mlinfra_runtime_spec::{PROTOCOL, RequestSchema};
 
 use crate::kinds;
@@ -30,6 +30,7 @@ impl Lower for LocalLower {
             "storage" => Ok(folder(block)),
             "pool" => reservation(block, host),
             "endpoint" => endpoint(block),
+            "monitor" => crate::monitor::lower(block),
             other => Err(vec![Refusal {
                 code: "E0911",
                 message: format!("this machine has no way to provide a `{other}`"),
@@ -38,9 +39,15 @@ impl Lower for LocalLower {
             }]),
         }
     }
+
+    fn price(&self, _: &Resource) -> Price {
+        Price::Free {
+            reason: "your own machine: nothing is billed; power is not counted".into(),
+        }
+    }
 }
 
-fn resource(
+pub(crate) fn resource(
     block: &Portable,
     resource_type: &str,
     properties: BTreeMap<String, Value>,

@@ -36,7 +36,7 @@ pub struct Settings {
 
 /// The cloud. A resource type's first word says how its lost calls are resolved: `idempotent`,
 /// `named`, `discoverable` or `none`. The property `polls` (int) makes a call long: it is accepted,
-/// and done after so many polls.
+/// and done after so many polls. What the property `reports` (record) holds comes out as outputs.
 pub struct Sim {
     world: Mutex<World>,
     settings: Settings,

@@ -358,13 +358,16 @@ impl World {
             return BTreeMap::new();
         };
         let text = serde_json::to_string(&thing.properties).expect("properties are plain data");
-        BTreeMap::from([
+        let reports = thing.properties.get("reports").and_then(Value::as_record);
+        let mut outputs = reports.cloned().unwrap_or_default();
+        outputs.extend([
             ("id".to_owned(), Value::text(handle)),
             (
                 "digest".to_owned(),
                 Value::text(Digest::of(text.as_bytes()).short()),
             ),
-        ])
+        ]);
+        outputs
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 use mlinfra_api::{Digest, TableType};
+use mlinfra_runtime_spec::profile::{PROFILE_OBJECT, part_profile_object};
 use mlinfra_runtime_spec::{ArtifactReference, Manifest, ObjectEntry};
 use serde_json::Value as Json;
 
@@ -182,7 +183,7 @@ impl<'a> ArtifactWriter<'a> {
         self.add(name, bytes, None)
     }
 
-    /// Adds a table, or the part `part` of the result. The batch has `_row`, in ascending order,
+    /// Adds a table, or the part `part` of the result, and its profile beside it. The batch has `_row`, in ascending order,
     /// and at least the columns of `table`.
     ///
     /// # Errors
@@ -205,8 +206,12 @@ impl<'a> ArtifactWriter<'a> {
         writer: TableWriter,
         table: &TableType,
     ) -> Result<(), StepFault> {
-        let (bytes, rows) = writer.finish()?;
-        self.add(&table_object(part), &bytes, Some((rows, table)))
+        let (bytes, profile) = writer.finish()?;
+        self.add(&table_object(part), &bytes, Some((profile.rows, table)))?;
+        let name = part.map_or_else(|| PROFILE_OBJECT.to_owned(), part_profile_object);
+        let json = serde_json::to_value(&profile)
+            .map_err(|_| StepFault::engine("a profile could not be written as JSON"))?;
+        self.add(&name, &canonical_json(&json), None)
     }
 
     fn add(

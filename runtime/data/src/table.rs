@@ -13,9 +13,11 @@ use datafusion::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use datafusion::parquet::basic::Compression;
 use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use mlinfra_api::{ColumnBase, TableType};
+use mlinfra_runtime_spec::profile::TableProfile;
 
 use crate::StepFault;
 use crate::codes;
+use crate::profile::profile_of_batches;
 
 /// The column of row ids: UInt64, counted from 0 at ingest, never changed, first of all.
 pub const ROW_COLUMN: &str = "_row";
@@ -101,13 +103,16 @@ fn missing(name: &str, column: &dyn Array, rows: Option<&arrow::array::ArrayRef>
     .with_help("give a value with `??`, or drop such rows with `drop_nulls`")
 }
 
-/// Writes a table as Parquet. The bytes depend on the cells alone, not on how they were batched.
+/// Writes a table as Parquet, and looks at it for its profile. The bytes depend on the cells
+/// alone, not on how they were batched.
 pub(crate) struct TableWriter {
+    table: TableType,
     schema: SchemaRef,
     writer: ArrowWriter<Vec<u8>>,
+    /// Everything, for the profile: percentiles want all cells at once.
+    batches: Vec<RecordBatch>,
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
-    rows: u64,
     next_row: u64,
 }
 
@@ -130,11 +135,12 @@ impl TableWriter {
         let writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options)
             .expect("every column type of the language has a Parquet type");
         TableWriter {
+            table: table.clone(),
             schema,
             writer,
+            batches: Vec::new(),
             waiting: Vec::new(),
             waiting_rows: 0,
-            rows: 0,
             next_row: 0,
         }
     }
@@ -149,7 +155,7 @@ impl TableWriter {
             self.next_row = row + 1;
         }
         self.waiting_rows += batch.num_rows();
-        self.rows += batch.num_rows() as u64;
+        self.batches.push(batch.clone());
         self.waiting.push(batch);
         match self.waiting_rows >= GROUP_ROWS {
             true => self.write_groups(GROUP_ROWS),
@@ -157,11 +163,11 @@ impl TableWriter {
         }
     }
 
-    /// Ends the file: its bytes and how many rows it has.
-    pub(crate) fn finish(mut self) -> Result<(Vec<u8>, u64), StepFault> {
+    /// Ends the file: its bytes, and the profile of what is in it.
+    pub(crate) fn finish(mut self) -> Result<(Vec<u8>, TableProfile), StepFault> {
         self.write_groups(1)?;
         let bytes = self.writer.into_inner().map_err(|_| unwritable())?;
-        Ok((bytes, self.rows))
+        Ok((bytes, profile_of_batches(&self.batches, &self.table)))
     }
 
     /// Writes whole groups while at least `least` rows wait.

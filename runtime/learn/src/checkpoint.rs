@@ -33,8 +33,8 @@ impl Checkpoints for NoCheckpoints {
     }
 }
 
-/// The format of the file.
-const FORMAT: u32 = 1;
+/// The format of the file; 2 has the figures of every epoch.
+const FORMAT: u32 = 2;
 
 /// The state at the end of an epoch.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +61,8 @@ pub(crate) struct Header {
     pub(crate) exact: bool,
     pub(crate) fingerprint: String,
     pub(crate) figures: BTreeMap<String, f64>,
+    /// Of every epoch that is done: loss, validation loss, validation AUC.
+    pub(crate) history: Vec<(f64, Option<f64>, Option<f64>)>,
     /// SHA-256 of this file with this field empty.
     digest: String,
 }
@@ -75,6 +77,7 @@ impl Header {
             exact: true,
             fingerprint,
             figures: BTreeMap::new(),
+            history: Vec::new(),
             digest: String::new(),
         }
     }
@@ -118,6 +121,9 @@ impl Checkpoint {
         // Written again, it must be the same bytes: that covers the digest and everything else.
         if checkpoint.to_bytes() != bytes {
             return Err("its digest does not match its content".to_owned());
+        }
+        if checkpoint.header.history.len() != checkpoint.header.epoch as usize {
+            return Err("its history is not that of its epochs".to_owned());
         }
         if checkpoint.header.recipe != recipe {
             return Err("it belongs to another recipe".to_owned());

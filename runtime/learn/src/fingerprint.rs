@@ -98,7 +98,7 @@ mod tests {
         let line = fingerprint(2);
         assert_eq!(line, fingerprint(2));
         assert_ne!(line, fingerprint(1));
-        assert!(line.starts_with("train 1; f32; threads 2; "), "{line}");
+        assert!(line.starts_with("train 2; f32; threads 2; "), "{line}");
         assert_eq!(compute_probe().expect("a small product").as_str(), probe());
     }
 }

@@ -30,3 +30,12 @@ pub const MODEL_BYTES_MAX: usize = 1 << 30;
 /// A standardised number is kept within this many standard deviations, so that no request, however
 /// odd, makes a model answer with anything but a number.
 pub const DEVIATIONS_MAX: f64 = 1e6;
+
+/// The most groups that one attribute, or one intersection, may have to be judged.
+pub const GROUPS_MAX: usize = 200;
+
+/// Explanations ask the model about at most so many rows; of a larger table, a sample.
+pub const EXPLAINED_ROWS_MAX: usize = 10_000;
+
+/// A bootstrap over rows is made of at most so many; above, means have normal intervals.
+pub const BOOTSTRAP_ROWS_MAX: usize = 20_000;

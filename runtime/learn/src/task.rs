@@ -169,7 +169,7 @@ fn out_of_range(setting: &str, range: &str) -> LearnFault {
     .help("Change it in the spec.")
 }
 
-fn unreadable(setting: &str, wanted: &str) -> LearnFault {
+pub(crate) fn unreadable(setting: &str, wanted: &str) -> LearnFault {
     LearnFault::new(
         fault::SETTING,
         format!("setting `{setting}` is not {wanted}."),
@@ -178,10 +178,10 @@ fn unreadable(setting: &str, wanted: &str) -> LearnFault {
 }
 
 /// The settings of a step; one that was not written is absent or `none`.
-struct Settings<'a>(&'a BTreeMap<String, Value>);
+pub(crate) struct Settings<'a>(pub(crate) &'a BTreeMap<String, Value>);
 
 impl<'a> Settings<'a> {
-    fn get(&self, name: &str) -> Option<&'a Value> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a Value> {
         self.0.get(name).filter(|value| **value != Value::None)
     }
 
@@ -196,7 +196,7 @@ impl<'a> Settings<'a> {
             .ok_or_else(|| unreadable(name, "a whole number above 0"))
     }
 
-    fn number(&self, name: &str, default: f64) -> Result<f64, LearnFault> {
+    pub(crate) fn number(&self, name: &str, default: f64) -> Result<f64, LearnFault> {
         match self.get(name) {
             None => Ok(default),
             Some(value) => as_number(value).ok_or_else(|| unreadable(name, "a number")),
@@ -287,7 +287,7 @@ fn exact_int(value: &Value) -> Option<i64> {
     }
 }
 
-fn column_name(value: &Value) -> Option<String> {
+pub(crate) fn column_name(value: &Value) -> Option<String> {
     match value {
         Value::String(name) => Some(name.clone()),
         Value::Case { name, .. } => Some(name.clone()),

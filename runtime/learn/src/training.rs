@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use mlinfra_api::{ColumnBase, ColumnType, Digest};
+use mlinfra_runtime_spec::history::{EpochFigures, History};
 use mlinfra_runtime_spec::operation_version;
 
 use crate::checkpoint::{Checkpoint, Checkpoints, Header};
@@ -61,6 +62,8 @@ pub struct Trained {
     /// Of the last epoch: `loss`, `validation_loss`, `validation_auc`; and `rows`, `epochs`,
     /// `parameters`.
     pub figures: BTreeMap<String, f64>,
+    /// Every epoch, those before a resumption included.
+    pub history: History,
     /// Whether every epoch ran under one fingerprint, so that the same recipe gives these bits.
     pub exact: bool,
     /// The epoch of the checkpoint that it went on from.
@@ -127,6 +130,7 @@ pub fn train(
         }
     }
     let model = run.model(task, &encoding)?;
+    let history = history(&run.header);
     let mut figures = run.header.figures;
     figures.insert("rows".to_owned(), labels.len() as f64);
     figures.insert("epochs".to_owned(), f64::from(task.epochs));
@@ -134,10 +138,25 @@ pub fn train(
     Ok(Trained {
         model,
         figures,
+        history,
         exact: run.header.exact,
         resumed_at,
         passed_over: run.passed_over,
     })
+}
+
+fn history(header: &Header) -> History {
+    let epochs = (1..).zip(&header.history);
+    let figures =
+        |(epoch, (loss, validation_loss, validation_auc)): (u32, &(f64, _, _))| EpochFigures {
+            epoch,
+            loss: *loss,
+            validation_loss: *validation_loss,
+            validation_auc: *validation_auc,
+        };
+    History {
+        epochs: epochs.map(figures).collect(),
+    }
 }
 
 /// The label of each row.
@@ -345,6 +364,9 @@ impl Run {
     }
 
     fn note(&mut self, loss: f64, validation: Option<Validation>) {
+        let validated = validation.map(|validation| validation.loss);
+        let auc = validation.and_then(|validation| validation.auc);
+        self.header.history.push((loss, validated, auc));
         let figures = &mut self.header.figures;
         figures.clear();
         figures.insert("loss".to_owned(), loss);

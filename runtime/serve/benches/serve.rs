@@ -14,7 +14,15 @@ use serde_json::json;
 const REQUESTS: usize = 4_000;
 
 fn main() {
-    let world = World::new();
+    let mut world = World::new();
+    println!("with the comparison to training");
+    measure_all(&world);
+    world.profile = None;
+    println!("without");
+    measure_all(&world);
+}
+
+fn measure_all(world: &World) {
     let made = world.make(1);
     let running = world.serve("bench", &made);
     let one = json!(world.rows[0]).to_string();

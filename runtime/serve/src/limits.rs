@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+/// How long requests count for drift: those of the last so many minutes, the one under way included.
+pub const DRIFT_WINDOW_MINUTES: u64 = 60;
+
+/// With fewer rows in the window, drift has no value: chance alone would look like a change.
+pub const DRIFT_ROWS_MIN: u64 = 200;
+
 /// The bounds of an endpoint's process. `Limits::default()` is what a running endpoint has; tests
 /// make them small.
 #[derive(Clone, Debug)]

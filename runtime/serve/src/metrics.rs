@@ -9,9 +9,13 @@ use metrics_exporter_prometheus::{
 };
 use mlinfra_runtime_spec::EndpointSpec;
 
+use crate::drift::Drifted;
+
 /// Upper bounds of the duration buckets, in seconds: half a millisecond to ten seconds.
-const DURATION_BUCKETS: [f64; 13] = [
-    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+/// Closer around 50 ms, where people feel an answer as slow: a quantile is exact to its bucket.
+const DURATION_BUCKETS: [f64; 17] = [
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.04, 0.05, 0.06, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0,
 ];
 
 const REQUESTS: &str = "mlinfra_requests_total";
@@ -21,6 +25,12 @@ const ROWS: &str = "mlinfra_rows_predicted_total";
 const READY: &str = "mlinfra_ready";
 const LOAD: &str = "mlinfra_model_load_seconds";
 const ROLLOUTS: &str = "mlinfra_rollouts_total";
+const INFO: &str = "mlinfra_release_info";
+const DRIFT: &str = "mlinfra_feature_drift";
+const DRIFT_ROWS: &str = "mlinfra_feature_drift_window_rows";
+
+/// Routes that predict.
+const PREDICTING: [&str; 2] = ["/predict", "/v2/models/{model}/infer"];
 
 /// The endpoint's own recorder: two endpoints in one process, as in tests, do not mix.
 pub(crate) struct Metrics {
@@ -38,7 +48,7 @@ impl Metrics {
             .set_buckets_for_metric(Matcher::Full(DURATION.into()), &DURATION_BUCKETS)
             .expect("there are buckets")
             .build_recorder();
-        let name = spec.name.replace('\\', "\\\\").replace('"', "\\\"");
+        let name = escaped(&spec.name);
         let labels = format!("endpoint=\"{name}\",replica=\"{}\"", spec.replica);
         let metrics = Metrics {
             handle: recorder.handle(),
@@ -64,6 +74,13 @@ impl Metrics {
             counter!(ROWS).absolute(0);
             gauge!(IN_FLIGHT).set(0.0);
             gauge!(READY).set(0.0);
+            // There from the start: a rate sees no first step of a series that appears with it.
+            for route in PREDICTING {
+                for status in ["200", "500", "503"] {
+                    counter!(REQUESTS, "route" => route, "method" => "POST", "status" => status)
+                        .absolute(0);
+                }
+            }
         });
     }
 
@@ -117,21 +134,67 @@ impl Metrics {
         self.handle.run_upkeep();
     }
 
-    /// The text of `GET /metrics`. The release stands in one series alone, so it is written here:
-    /// the recorder would keep one for each release ever served.
-    pub(crate) fn render(&self, release: Option<(&str, &str)>) -> String {
+    /// The text of `GET /metrics`. What belongs to the release that is served is written here: the
+    /// recorder would keep a series for each release ever served.
+    pub(crate) fn render(&self, served: Option<&Served<'_>>) -> String {
         let mut text = self.handle.render();
-        if let Some((release, model)) = release {
-            let labels = &self.labels;
-            let name = "mlinfra_release_info";
-            write!(
-                text,
-                "# HELP {name} The release that is served and its model, by their keys.\n\
-                 # TYPE {name} gauge\n\
-                 {name}{{{labels},release=\"{release}\",model=\"{model}\"}} 1\n"
-            )
-            .expect("a text takes all");
+        let Some(served) = served else {
+            return text;
+        };
+        let labels = &self.labels;
+        let mut gauge = |name: &str, help: &str, series: &mut dyn Iterator<Item = Sample>| {
+            write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n").expect(TAKES_ALL);
+            for (more, value) in series {
+                writeln!(text, "{name}{{{labels}{more}}} {value}").expect(TAKES_ALL);
+            }
+        };
+        let Served { release, model, .. } = served;
+        gauge(
+            INFO,
+            "The release that is served and its model, by their keys.",
+            &mut [(format!(",release=\"{release}\",model=\"{model}\""), 1.0)].into_iter(),
+        );
+        let Some(drifted) = &served.drifted else {
+            return text;
+        };
+        gauge(
+            DRIFT_ROWS,
+            "Rows of requests that drift is taken from: those of the last hour.",
+            &mut [(String::new(), drifted.rows as f64)].into_iter(),
+        );
+        if !drifted.features.is_empty() {
+            let sample = |(feature, index): &(String, f64)| {
+                (format!(",feature=\"{}\"", escaped(feature)), *index)
+            };
+            gauge(
+                DRIFT,
+                "How far the requests of the last hour are from training, as population stability \
+                 index: below 0.1 little, above 0.2 much.",
+                &mut drifted.features.iter().map(sample),
+            );
         }
         text
     }
+}
+
+/// What is served, as the metrics tell it.
+pub(crate) struct Served<'a> {
+    /// The release, by the first digits of its key.
+    pub(crate) release: &'a str,
+    /// Its model.
+    pub(crate) model: &'a str,
+    /// How far its requests are from training, where that is known.
+    pub(crate) drifted: Option<Drifted>,
+}
+
+/// Labels besides those that every series has, and a value.
+type Sample = (String, f64);
+
+const TAKES_ALL: &str = "a text takes all";
+
+/// A label's value in the text format.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }

@@ -1,6 +1,7 @@
 //! A model with its row steps and its request schema: raw rows in, probabilities out.
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use mlinfra_api::TableType;
 use mlinfra_data::{RowPipeline, StepFault, read_object, request_batch};
 use mlinfra_learn::{LearnFault, Model};
@@ -84,13 +85,28 @@ impl Predictor {
 
     /// The probability, for each row, that the label is true.
     pub fn predict_json(&self, rows: &[Row]) -> Result<Vec<f64>, StepFault> {
-        self.predict_batch(&request_batch(&self.recipe.request, rows)?)
+        self.predict_features(&self.features(rows)?)
+    }
+
+    /// The features of raw rows, as the row steps give them.
+    pub(crate) fn features(&self, rows: &[Row]) -> Result<RecordBatch, StepFault> {
+        self.pipeline
+            .run(&request_batch(&self.recipe.request, rows)?)
+    }
+
+    /// The schema of [`Predictor::features`].
+    pub(crate) fn feature_schema(&self) -> &Schema {
+        self.pipeline.feature_schema()
+    }
+
+    /// As [`Predictor::predict_json`], for what the row steps gave.
+    pub(crate) fn predict_features(&self, features: &RecordBatch) -> Result<Vec<f64>, StepFault> {
+        self.model.predict(features).map_err(from_learn)
     }
 
     /// As [`Predictor::predict_json`], for raw columns in a table.
     pub fn predict_batch(&self, raw: &RecordBatch) -> Result<Vec<f64>, StepFault> {
-        let features = self.pipeline.run(raw)?;
-        self.model.predict(&features).map_err(from_learn)
+        self.predict_features(&self.pipeline.run(raw)?)
     }
 }
 

@@ -4,15 +4,21 @@
 use std::time::{Duration, Instant};
 
 use mlinfra_data::{StepFault, read_object};
-use mlinfra_runtime_spec::EndpointSpec;
+use mlinfra_runtime_spec::profile::{PROFILE_OBJECT, TableProfile};
+use mlinfra_runtime_spec::{ArtifactReference, EndpointSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::codes;
+use crate::drift::Drift;
 use crate::golden::{Golden, check_golden};
-use crate::predictor::Predictor;
+use crate::predictor::{Predictor, unfit};
+use crate::request::Row;
 
 /// The object of a release's artifact that holds the [`ReleaseRecord`], as JSON.
 pub const RELEASE_OBJECT: &str = "release.json";
+
+/// The code of an object that an artifact does not have.
+const OBJECT_ABSENT: &str = "E0626";
 
 /// How many digits of a key stand in answers and metrics.
 const VERSION_DIGITS: usize = 12;
@@ -30,6 +36,8 @@ pub struct ReleaseRecord {
 pub(crate) struct Release {
     pub(crate) predictor: Predictor,
     golden: Golden,
+    /// How its requests differ from training; none for a model without a profile.
+    pub(crate) drift: Option<Drift>,
     /// The recipe key of the release.
     pub(crate) key: String,
     /// The recipe key of its model.
@@ -53,16 +61,31 @@ impl Release {
         }
         let predictor = Predictor::load(&spec.model)?;
         let golden = Golden::load(&spec.model)?;
+        let drift = read_profile(&spec.model)?.map(|profile| {
+            let features = predictor.model().features();
+            Drift::new(&profile, features, predictor.feature_schema())
+        });
         Ok(Release {
             predictor,
             golden,
+            drift,
             key: spec.release.key.clone(),
             model: spec.model.key.clone(),
             load_time: started.elapsed(),
         })
     }
 
-    /// Answers the golden requests.
+    /// The probability, for each row of a request, that the label is true. The rows are counted.
+    pub(crate) fn predict(&self, rows: &[Row]) -> Result<Vec<f64>, StepFault> {
+        let features = self.predictor.features(rows)?;
+        let probabilities = self.predictor.predict_features(&features)?;
+        if let Some(drift) = &self.drift {
+            drift.count(&features);
+        }
+        Ok(probabilities)
+    }
+
+    /// Answers the golden requests. They do not count as requests.
     pub(crate) fn prove(&self) -> Result<(), StepFault> {
         check_golden(&self.predictor, &self.golden).map_err(|reason| StepFault {
             code: codes::GOLDEN.into(),
@@ -75,6 +98,19 @@ impl Release {
     pub(crate) fn version(&self) -> &str {
         version(&self.key)
     }
+}
+
+/// How the model's features were spread in training; none of a model that was trained before
+/// profiles were kept.
+fn read_profile(model: &ArtifactReference) -> Result<Option<TableProfile>, StepFault> {
+    let bytes = match read_object(model, PROFILE_OBJECT) {
+        Ok(bytes) => bytes,
+        Err(fault) if fault.code == OBJECT_ABSENT => return Ok(None),
+        Err(fault) => return Err(fault),
+    };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|_| unfit(format!("`{PROFILE_OBJECT}` of the model can't be read")))
 }
 
 /// The first digits of a key.

@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 
 use crate::body;
 use crate::codes;
+use crate::drift::Drift;
 use crate::fault::{RequestFault, Wording, shown};
 use crate::infer;
+use crate::metrics::Served;
 use crate::observe::{Rows, Watched, observe, wording};
 use crate::predictor::THRESHOLD;
 use crate::release::Release;
@@ -133,15 +135,16 @@ fn readiness(endpoint: &Endpoint) -> Response {
 
 async fn metrics(State(endpoint): Shared) -> Response {
     let release = endpoint.live();
-    let release = release.as_ref().map(|release| {
-        let model = crate::release::version(&release.model);
-        (release.version(), model)
+    let release = release.as_ref().map(|release| Served {
+        release: release.version(),
+        model: crate::release::version(&release.model),
+        drifted: release.drift.as_ref().map(Drift::drifted),
     });
     let content = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",
     )];
-    (content, endpoint.metrics.render(release)).into_response()
+    (content, endpoint.metrics.render(release.as_ref())).into_response()
 }
 
 async fn server() -> Json<Value> {
@@ -279,7 +282,7 @@ fn answer_predict(
         Asked::One(row) => std::slice::from_ref(row),
         Asked::Many(rows) => rows,
     };
-    let probabilities = release.predictor.predict_json(rows).map_err(from_step)?;
+    let probabilities = release.predict(rows).map_err(from_step)?;
     let prediction =
         |probability: &f64| json!({"probability": probability, "label": *probability >= THRESHOLD});
     let mut body = json!({
@@ -304,10 +307,7 @@ fn answer_infer(
     bytes: &[u8],
 ) -> Result<Answer, RequestFault> {
     let asked = infer::read(release.predictor.request(), limits, bytes)?;
-    let probabilities = release
-        .predictor
-        .predict_json(&asked.rows)
-        .map_err(from_step)?;
+    let probabilities = release.predict(&asked.rows).map_err(from_step)?;
     let labels: Vec<bool> = probabilities.iter().map(|p| *p >= THRESHOLD).collect();
     let body = infer::answer(name, release.version(), &asked, &probabilities, &labels);
     finish(&body, asked.rows.len())

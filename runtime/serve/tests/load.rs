@@ -127,7 +127,7 @@ fn metrics_count_what_happened_in_prometheus_format() {
         .filter(|(key, _)| key.starts_with(&infinite) && key.contains("/predict"))
         .map(|(_, value)| *value)
         .collect();
-    assert_eq!(buckets.len(), 14);
+    assert_eq!(buckets.len(), 18);
     assert_eq!(
         sum(&samples, &infinite, "route=\"/predict\",le=\"+Inf\""),
         count

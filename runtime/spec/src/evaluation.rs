@@ -1,6 +1,9 @@
 //! What `evaluate` finds, as it is stored (`evaluation.json`) and reported. Never a cell: groups,
 //! bins and categories with few rows are left out or joined.
 
+use std::collections::BTreeMap;
+
+use mlinfra_api::{Figure, Value};
 use serde::{Deserialize, Serialize};
 
 /// The object of a report's artifact that holds an [`Evaluation`].
@@ -26,7 +29,7 @@ pub struct Evaluation {
     pub quality: Vec<Measure>,
     /// From (0, 0) to (1, 1), at most 200 points.
     pub roc: Vec<RocPoint>,
-    /// Bins of equal width over the probability, empty ones left out.
+    /// Bins over the probability, of one tenth each; one with few rows is joined with the next.
     pub calibration: Vec<CalibrationBin>,
     /// At `threshold`.
     pub confusion: Confusion,
@@ -42,6 +45,47 @@ pub struct Evaluation {
     pub lime: Option<Lime>,
 }
 
+/// The measures of quality whose bounds are figures too: `auc_low`, `auc_high`.
+const BOUNDED: [&str; 5] = ["auc", "accuracy", "precision", "recall", "brier"];
+
+/// The measures between groups that are figures of the step. A report has more of them.
+const BETWEEN_GROUPS: [&str; 6] = [
+    "disparate_impact",
+    "demographic_parity_difference",
+    "equalized_odds_difference",
+    "equalized_odds_ratio",
+    "equal_opportunity_difference",
+    "equal_opportunity_ratio",
+];
+
+impl Evaluation {
+    /// The figures of the step by name, besides `rows` and `positives`; none where one is
+    /// undefined.
+    pub fn figures(&self) -> BTreeMap<String, Option<f64>> {
+        let mut figures = BTreeMap::new();
+        for measure in &self.quality {
+            figures.insert(measure.name.clone(), measure.value);
+            if BOUNDED.contains(&measure.name.as_str()) {
+                figures.insert(format!("{}_low", measure.name), measure.low);
+                figures.insert(format!("{}_high", measure.name), measure.high);
+            }
+        }
+        for fairness in &self.fairness {
+            let by = fairness.by.iter().map(Value::text).collect();
+            let arguments = vec![Value::List(by)];
+            let known = |measure: &&Measure| BETWEEN_GROUPS.contains(&measure.name.as_str());
+            for measure in fairness.measures.iter().filter(known) {
+                let figure = Figure {
+                    name: measure.name.clone(),
+                    arguments: arguments.clone(),
+                };
+                figures.insert(figure.to_string(), measure.value);
+            }
+        }
+        figures
+    }
+}
+
 /// A measured number.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measure {
@@ -53,7 +97,8 @@ pub struct Measure {
     pub low: Option<f64>,
     /// The upper bound.
     pub high: Option<f64>,
-    /// How the interval was made: `delong`, `wilson`, `bootstrap`; empty without one.
+    /// How the interval was made: `delong`, `wilson`, `bootstrap`, `normal` (of a mean over many
+    /// rows); empty without one.
     pub interval: String,
     /// Why there is no value: `group "youth" has 8 rows, at least 10 are required`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,10 +153,12 @@ pub struct Fairness {
     pub by: Vec<String>,
     /// A group with fewer rows is too small to be judged.
     pub min_group: u64,
-    /// Every group, in the order of their names.
+    /// The groups, in the order of their names. One with fewer than 5 rows is not listed, though the
+    /// measures rest on it too.
     pub groups: Vec<Group>,
     /// The measures between groups, `disparate_impact` first. As figures of the step they are
-    /// `disparate_impact(sex)`, of an intersection `disparate_impact(sex, age_band)`.
+    /// `disparate_impact(sex)`, of an intersection `disparate_impact(sex, age_band)`; those that
+    /// follow `equal_opportunity_ratio` are in the report alone.
     pub measures: Vec<Measure>,
     /// The share of rows in which an attribute is missing: they belong to no group.
     pub missing: f64,

@@ -25,6 +25,13 @@ pub fn key_file(state: &Path, key: &Address) -> PathBuf {
     state.join("keys").join(format!("{}.key", key.file_name()))
 }
 
+/// The file of alert rules of a monitor, for Prometheus.
+pub fn monitor_file(state: &Path, monitor: &Address) -> PathBuf {
+    let name = monitor.file_name();
+    let short = name.strip_prefix("monitor.").unwrap_or(&name);
+    state.join("monitors").join(format!("{short}.rules.yml"))
+}
+
 /// The agent's socket. A UNIX socket's path is limited to 108 bytes, so it stands outside the
 /// state folder, under a name made from the lineage and the folder: in `$XDG_RUNTIME_DIR`, else in
 /// a folder of this user alone (0700) in the temporary folder.

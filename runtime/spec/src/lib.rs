@@ -20,6 +20,7 @@ pub mod agent;
 pub mod artifact;
 pub mod evaluation;
 pub mod files;
+pub mod history;
 pub mod operations;
 pub mod profile;
 pub mod request;

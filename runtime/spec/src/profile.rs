@@ -16,6 +16,15 @@ pub fn part_profile_object(part: &str) -> String {
 /// Categories with fewer rows than this are joined as `other`: a rare one may tell who it was.
 pub const CATEGORY_ROWS_MIN: u64 = 5;
 
+/// A column of numbers with fewer present cells has no mean, no deviation and no bins.
+pub const PRESENT_CELLS_MIN: u64 = 5;
+
+/// A bin with fewer cells is joined with its neighbour.
+pub const BIN_ROWS_MIN: u64 = 5;
+
+/// The most bins of a column of numbers.
+pub const BINS_MAX: usize = 20;
+
 /// The most categories that a profile names.
 pub const CATEGORIES_MAX: usize = 50;
 
@@ -46,16 +55,17 @@ pub struct ColumnProfile {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
 pub enum Spread {
-    /// Of an int or float column.
+    /// Of an int or float column with at least [`PRESENT_CELLS_MIN`] present cells.
     Numbers {
-        /// Their mean.
+        /// Their mean, rounded to four digits.
         mean: f64,
-        /// Their standard deviation.
+        /// Their standard deviation (divided by their count), rounded to four digits.
         standard_deviation: f64,
         /// The edges between bins: round numbers, ascending. Bin 0 lies below the first edge, bin i
         /// from edge i-1 up to edge i (not included), the last from the last edge on.
         edges: Vec<f64>,
-        /// One count a bin: one more than there are edges.
+        /// One count a bin: one more than there are edges, at most [`BINS_MAX`]. A bin is empty or
+        /// has at least [`BIN_ROWS_MIN`] cells.
         counts: Vec<u64>,
     },
     /// Of a category column.
@@ -72,6 +82,6 @@ pub enum Spread {
         /// How many are false.
         no: u64,
     },
-    /// Of free text and dates: nothing is kept.
+    /// Of free text and dates, and of numbers of which too few are present: nothing is kept.
     Hidden,
 }

@@ -5,6 +5,7 @@ mod adoption;
 mod basic;
 mod broken;
 mod every_write;
+mod gates;
 mod limits;
 mod random;
 mod shapes;

@@ -16,6 +16,8 @@ use mlinfra_plan::{Action, PLAN_FORMAT, Plan};
 use mlinfra_sim::Sim;
 use mlinfra_state::{Holder, Memory, Rule, Store};
 
+use crate::gates::{Bounds, held, judged};
+
 /// What is wanted, by address.
 pub(crate) type Desired = BTreeMap<Address, Resource>;
 
@@ -107,6 +109,8 @@ pub(crate) fn plan(desired: &Desired, snapshot: &Snapshot) -> Plan {
         findings: Vec::new(),
         notices: Vec::new(),
         facts: Vec::new(),
+        gates: Vec::new(),
+        cost: None,
     }
 }
 
@@ -220,6 +224,8 @@ pub(crate) struct World {
     pub(crate) sim: Arc<Sim>,
     pub(crate) memory: Memory,
     pub(crate) providers: Providers,
+    /// What the figure `score` of a node must be at least, by the node.
+    pub(crate) bounds: Bounds,
 }
 
 impl World {
@@ -233,6 +239,7 @@ impl World {
             sim,
             memory,
             providers: [provider].into_iter().collect(),
+            bounds: Bounds::new(),
         }
     }
 
@@ -250,6 +257,7 @@ impl World {
         let (quiet, interrupt) = (|_| {}, Interrupt::new());
         recover(store, &self.providers, options, &quiet, &interrupt)?;
         let plan = plan(desired, store.snapshot());
+        let plan = judged(plan, &self.bounds, store.snapshot());
         let summary = apply(store, &plan, &self.providers, options, &quiet, &interrupt)?;
         Ok((plan.actions.len(), summary))
     }
@@ -309,7 +317,9 @@ impl World {
                 return Err(format!("{address} is not as it is wanted"));
             }
         }
-        let wanted: Vec<_> = desired.keys().cloned().collect();
+        let held = held(desired, &self.bounds);
+        let wanted = desired.keys().filter(|address| !held.contains(*address));
+        let wanted: Vec<_> = wanted.cloned().collect();
         let made: Vec<_> = live.into_iter().map(|(address, _)| address).collect();
         if made != wanted {
             return Err(format!("there is {made:?}, but wanted is {wanted:?}"));

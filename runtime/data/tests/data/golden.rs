@@ -3,6 +3,7 @@
 //! recipe keys change with it, and only then put the new digest here.
 
 use mlinfra_api::{RowOperator as Op, Value};
+use mlinfra_runtime_spec::profile::{Spread, TableProfile};
 
 use crate::support::{
     Place, binary, bucket, call, choose, column, decimal, digests, drop_masking, entry, int, row,
@@ -133,4 +134,105 @@ fn split() {
         digest(&place, "out", "two.parquet"),
         "07c239aeac03d0fcb141d78d279b3c574f7875928f3bff5b841a79c2927dc2da"
     );
+}
+
+/// A table with enough rows to have something to profile.
+fn many() -> Place {
+    let mut csv = "age,pay,job,member,since\n".to_owned();
+    for row in 0..400_u32 {
+        let age = 19 + (row * 37) % 57;
+        let pay = f64::from((row * 7919) % 4001) / 4.0;
+        let job = ["clerk", "cook", "", "driver, night", "diver"][(row % 5) as usize];
+        let job = if row == 7 { "MARKER" } else { job };
+        let member = row % 3 == 0;
+        csv.push_str(&format!("{age},{pay},\"{job}\",{member},2020-01-01\n"));
+    }
+    let place = Place::plain();
+    place.ingest("raw", csv, &table(RAW)).unwrap();
+    place
+        .step("drop_nulls", ("raw", "clean"), vec![], &[], &table(KNOWN))
+        .unwrap();
+    let entries = vec![entry("age", bucket(5)), entry("job", drop_masking())];
+    let kept = table(&["age: int", "pay: float", "member: bool", "since: date"]);
+    place
+        .step("mask", ("clean", "masked"), entries, &[], &kept)
+        .unwrap();
+    let entries = vec![row("half", binary(column("age"), Op::Divide, int(2)))];
+    let result = table(&[KNOWN, &["half: float"]].concat());
+    place
+        .step("derive", ("clean", "derived"), entries, &[], &result)
+        .unwrap();
+    let entries = vec![
+        entry("one", Value::Decimal("0.6".parse().unwrap())),
+        entry("two", Value::Decimal("0.4".parse().unwrap())),
+    ];
+    let settings = [("seed", Value::Int(7))];
+    place
+        .step(
+            "split",
+            ("clean", "parts"),
+            entries,
+            &settings,
+            &table(KNOWN),
+        )
+        .unwrap();
+    place
+}
+
+#[test]
+fn every_table_has_its_profile_beside_it() {
+    let place = many();
+    for (name, object, expected) in [
+        (
+            "raw",
+            "profile.json",
+            "670fcf27851d9ac8660a19d674909ab3aec8762bfeddc34f09b13137f93eab3e",
+        ),
+        (
+            "clean",
+            "profile.json",
+            "edaf3d9c11b1899735f00c3907b5119785b36f48fce3f1771d59e74aad3bf4f4",
+        ),
+        (
+            "masked",
+            "profile.json",
+            "4aca97718a3fdaf5a4a8334c28ab8b0fb9583fea080e7b086c41c6f691f1327b",
+        ),
+        (
+            "derived",
+            "profile.json",
+            "53b2b25599d1077dd8c3af62ac581b77abf6965888a65d3e7ac2219bbf7246a6",
+        ),
+        (
+            "parts",
+            "one.profile.json",
+            "e9e492a8eecd5276b309107b4b113d7da105501a00a075dffc03748beb0f624e",
+        ),
+        (
+            "parts",
+            "two.profile.json",
+            "703f40758b8663bc2d20783be24b3d0c72dfc544b97d6729d964fffbd29129e9",
+        ),
+    ] {
+        assert_eq!(digest(&place, name, object), expected, "{name} {object}");
+    }
+    let bytes = mlinfra_data::read_object(&place.artifact("masked"), "profile.json").unwrap();
+    let profile: TableProfile = serde_json::from_slice(&bytes).unwrap();
+    let counts = vec![0, 6, 28, 30, 26, 28, 30, 25, 30, 29, 25, 30, 29, 5, 0];
+    let ages = Spread::Numbers {
+        mean: 44.97,
+        standard_deviation: 16.58,
+        edges: (3..=16).map(|edge| f64::from(edge * 5)).collect(),
+        counts,
+    };
+    assert_eq!((profile.rows, &profile.columns[0].spread), (321, &ages));
+    assert_eq!(profile.columns[3].spread, Spread::Hidden, "of dates");
+    for name in ["raw", "clean", "derived"] {
+        let bytes = mlinfra_data::read_object(&place.artifact(name), "profile.json").unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(
+            text.contains("driver, night") && !text.contains("MARKER"),
+            "{text}"
+        );
+    }
 }

@@ -219,9 +219,9 @@ fn descriptions_that_do_not_fit_are_refused() {
             .code
     };
     assert_eq!(code(&spec), "E0628", "no input");
-    spec.version = 2;
+    spec.version = 3;
     assert_eq!(code(&spec), "E0628", "another version");
-    spec.version = 1;
+    spec.version = 2;
     spec.operation = "train".to_owned();
     assert_eq!(code(&spec), "E0628", "no data step");
     spec.operation = "magic".to_owned();

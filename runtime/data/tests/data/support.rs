@@ -12,7 +12,7 @@ use mlinfra_api::{
 use mlinfra_data::{StepFault, read_table, run_data_step};
 use mlinfra_runtime_spec::{
     ArtifactReference, Bounds, Manifest, RequestField, RequestSchema, StepInput, StepSpec,
-    StoreReference,
+    StoreReference, operation_version,
 };
 use mlinfra_seal::SealKey;
 use tempfile::TempDir;
@@ -93,7 +93,7 @@ impl Place {
     pub(crate) fn spec(&self, operation: &str, name: &str, result: &TableType) -> StepSpec {
         StepSpec {
             operation: operation.to_owned(),
-            version: 1,
+            version: operation_version(operation).unwrap(),
             key: key(name),
             store: self.store.clone(),
             inputs: BTreeMap::new(),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arrow::array::{BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use mlinfra_api::{ColumnBase, TableType};
 use mlinfra_learn::stream::Stream;
-use mlinfra_learn::{Architecture, Continue, NoCheckpoints, evaluate, train};
+use mlinfra_learn::{Architecture, Continue, EvaluateTask, NoCheckpoints, train};
 
-use crate::support::{column, finish, mixed, mlp, table, task};
+use crate::support::{column, figures, finish, judge, mixed, mlp, table, task};
 
 #[test]
 fn logistic_regression_recovers_planted_weights() {
@@ -93,12 +93,12 @@ fn a_network_learns_what_a_line_cannot() {
     };
     let mut crossed = task(&features, architecture);
     crossed.epochs = 40;
-    let network = evaluate(&finish(&crossed, &data).unwrap().model, &data).unwrap();
-    assert_eq!((network.auc, network.accuracy), (1.0, 1.0));
-    assert!(network.log_loss < 0.1);
+    let network = figures(&finish(&crossed, &data).unwrap().model, &data);
+    assert_eq!((network["auc"], network["accuracy"]), (1.0, 1.0));
+    assert!(network["log_loss"] < 0.1);
     crossed.architecture = Architecture::Linear;
-    let line = evaluate(&finish(&crossed, &data).unwrap().model, &data).unwrap();
-    assert!(line.auc < 0.9);
+    let line = figures(&finish(&crossed, &data).unwrap().model, &data);
+    assert!(line["auc"] < 0.9);
 }
 
 #[test]
@@ -109,12 +109,12 @@ fn every_kind_of_feature_counts() {
     task.epochs = 10;
     task.batch_size = 32;
     let full = finish(&task, &data).unwrap();
-    let auc = evaluate(&full.model, &unseen).unwrap().auc;
+    let auc = figures(&full.model, &unseen)["auc"];
     for left_out in 0..features.columns.len() {
         let mut fewer = task.clone();
         fewer.features.columns.remove(left_out);
         let model = finish(&fewer, &data).unwrap().model;
-        let without = evaluate(&model, &unseen).unwrap().auc;
+        let without = figures(&model, &unseen)["auc"];
         assert!(
             without < auc,
             "{}: {without} >= {auc}",
@@ -132,7 +132,8 @@ fn every_kind_of_feature_counts() {
 fn metrics_agree_with_their_definitions() {
     let (data, features) = mixed(300, 1);
     let model = finish(&task(&features, mlp()), &data).unwrap().model;
-    let metrics = evaluate(&model, &data).unwrap();
+    let found = judge(&model, &data, &EvaluateTask::default()).unwrap();
+    let metrics = figures(&model, &data);
     let answers = model.predict(&data).unwrap();
     let labels = data["good"]
         .as_any()
@@ -148,12 +149,16 @@ fn metrics_agree_with_their_definitions() {
         each.sum::<f64>() / 300.0
     };
     let log_loss = mean(&|p, y| -(y * p.ln() + (1.0 - y) * (1.0 - p).ln()));
-    assert!((metrics.log_loss - log_loss).abs() < 1e-12);
-    assert!((metrics.brier - mean(&|p, y| (p - y) * (p - y))).abs() < 1e-12);
+    assert!((metrics["log_loss"] - log_loss).abs() < 1e-12);
+    assert!((metrics["brier"] - mean(&|p, y| (p - y) * (p - y))).abs() < 1e-12);
     let right = mean(&|p, y| f64::from(u8::from((p >= 0.5) == (y == 1.0))));
-    assert!((metrics.accuracy - right).abs() < 1e-12);
-    assert_eq!(metrics.positives as f64, labels.iter().sum::<f64>());
-    assert_eq!(metrics.figures().len(), 7);
+    assert!((metrics["accuracy"] - right).abs() < 1e-12);
+    assert_eq!(found.positives as f64, labels.iter().sum::<f64>());
+    let positives = found.confusion.true_positives + found.confusion.false_negatives;
+    assert_eq!(positives, found.positives);
+    let recall = found.confusion.true_positives as f64 / positives as f64;
+    assert!((metrics["recall"] - recall).abs() < 1e-12);
+    assert_eq!(metrics.len(), 18, "{metrics:?}");
 }
 
 #[test]
@@ -173,10 +178,22 @@ fn progress_reports_every_epoch_and_validation_changes_nothing() {
     let numbers: Vec<u32> = epochs.iter().map(|epoch| epoch.epoch).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
     assert!(epochs[5].loss < epochs[0].loss);
-    let metrics = evaluate(&watched.model, &unseen).unwrap();
+    let metrics = figures(&watched.model, &unseen);
     let last = epochs[5].validation.unwrap();
-    assert_eq!((last.auc, last.loss), (Some(metrics.auc), metrics.log_loss));
-    assert_eq!(watched.figures["validation_auc"], metrics.auc);
+    assert_eq!(
+        (last.auc, last.loss),
+        (Some(metrics["auc"]), metrics["log_loss"])
+    );
+    assert_eq!(watched.figures["validation_auc"], metrics["auc"]);
+    for (kept, told) in watched.history.epochs.iter().zip(&epochs) {
+        let validation = told.validation.unwrap();
+        assert_eq!((kept.epoch, kept.loss), (told.epoch, told.loss));
+        assert_eq!(kept.validation_loss, Some(validation.loss));
+        assert_eq!(kept.validation_auc, validation.auc);
+    }
+    assert_eq!(watched.history.epochs.len(), 6);
+    assert_eq!(plain.history.epochs[5].validation_loss, None);
+    assert_eq!(plain.history.epochs[5].loss, epochs[5].loss);
     assert!(!plain.figures.contains_key("validation_auc"));
 }
 
@@ -210,14 +227,10 @@ fn a_model_cannot_be_judged_on_one_label() {
     let model = finish(&task(&features, Architecture::Linear), &data)
         .unwrap()
         .model;
-    assert_eq!(
-        evaluate(&model, &data.slice(0, 0)).unwrap_err().code,
-        "E0661"
-    );
-    assert_eq!(
-        evaluate(&model, &data.slice(0, 1)).unwrap_err().code,
-        "E0661"
-    );
+    for rows in [0, 1] {
+        let few = judge(&model, &data.slice(0, rows), &EvaluateTask::default());
+        assert_eq!(few.unwrap_err().code, "E0661");
+    }
 }
 
 #[test]

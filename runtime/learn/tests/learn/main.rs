@@ -4,8 +4,11 @@
 
 mod determinism;
 mod encodings;
+mod explaining;
+mod fairness;
 mod files;
 mod golden;
+mod judging;
 mod learning;
 mod resume;
 mod support;

@@ -48,6 +48,7 @@ fn stopped_at_any_epoch_it_goes_on_to_the_same_bits() {
         let resumed = resumed.unwrap();
         assert_eq!(resumed.model.to_bytes(), unbroken.model.to_bytes());
         assert_eq!(resumed.figures, unbroken.figures);
+        assert_eq!(resumed.history, unbroken.history);
         assert_eq!((resumed.exact, resumed.resumed_at), (true, Some(stop_at)));
         assert_eq!(epochs, (stop_at + 1..=6).collect::<Vec<_>>());
     }
@@ -72,6 +73,7 @@ fn killed_at_any_epoch_it_loses_only_what_came_after_the_checkpoint() {
         let (resumed, epochs) = resume(&task, &data, &mut kept);
         let resumed = resumed.unwrap();
         assert_eq!(resumed.model.to_bytes(), unbroken.model.to_bytes());
+        assert_eq!(resumed.history, unbroken.history);
         assert_eq!(resumed.resumed_at, (newest > 0).then_some(newest));
         assert_eq!(epochs, (newest + 1..=6).collect::<Vec<_>>());
     }

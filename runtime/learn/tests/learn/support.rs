@@ -1,5 +1,6 @@
 //! Small tables with a planted truth, and a keeper of checkpoints in memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -7,8 +8,10 @@ use arrow::datatypes::{Field, Schema};
 use mlinfra_api::{Column, ColumnBase, ColumnType, TableType};
 use mlinfra_learn::stream::Stream;
 use mlinfra_learn::{
-    Architecture, Checkpoints, Continue, LearnFault, NoCheckpoints, TrainTask, Trained, train,
+    Architecture, Checkpoints, Continue, EvaluateTask, LearnFault, Model, NoCheckpoints, TrainTask,
+    Trained, evaluate, train,
 };
+use mlinfra_runtime_spec::evaluation::Evaluation;
 
 /// A column of a feature table.
 pub(crate) fn column(name: &str, base: ColumnBase, nullable: bool) -> Column {
@@ -95,6 +98,24 @@ pub(crate) fn mlp() -> Architecture {
 /// Trains to the end without checkpoints.
 pub(crate) fn finish(task: &TrainTask, data: &RecordBatch) -> Result<Trained, LearnFault> {
     train(task, data, None, &mut NoCheckpoints, &mut |_| Continue::Go)
+}
+
+/// Judges a model.
+pub(crate) fn judge(
+    model: &Model,
+    data: &RecordBatch,
+    task: &EvaluateTask,
+) -> Result<Evaluation, LearnFault> {
+    evaluate(model, data, task, &mut |_| {})
+}
+
+/// The figures that a model has on a table, without those that are undefined.
+pub(crate) fn figures(model: &Model, data: &RecordBatch) -> BTreeMap<String, f64> {
+    let found = judge(model, data, &EvaluateTask::default()).unwrap();
+    let figures = found.figures().into_iter();
+    figures
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }
 
 /// Keeps every checkpoint, and can refuse one as if the disk were full or the power had gone.

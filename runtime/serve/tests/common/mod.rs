@@ -14,8 +14,9 @@ use arrow::array::RecordBatch;
 use mlinfra_api::{
     Column, ColumnBase, ColumnType, Digest, RowExpression, RowOperator, Scalar, TableType, Value,
 };
-use mlinfra_data::{ArtifactWriter, Store, read_table, run_data_step};
+use mlinfra_data::{ArtifactWriter, Store, profile, read_table, run_data_step};
 use mlinfra_learn::{Architecture, Continue, NoCheckpoints, TrainTask, train};
+use mlinfra_runtime_spec::profile::{PROFILE_OBJECT, TableProfile};
 use mlinfra_runtime_spec::{
     ArtifactReference, Bounds, EndpointSpec, ExitRecord, PROTOCOL, RequestSchema, RowStep,
     ServingRecipe, StepInput, StepSpec, StoreReference, UnitPhase, UnitSpec, UnitStatus, Workload,
@@ -57,6 +58,8 @@ pub(crate) struct World {
     pub(crate) recipe: ServingRecipe,
     /// The rows of the CSV file as requests, in its order.
     pub(crate) rows: Vec<Row>,
+    /// What is written beside a model; none for one of an older runtime.
+    pub(crate) profile: Option<TableProfile>,
     masked: RecordBatch,
 }
 
@@ -141,28 +144,37 @@ fn bucket_of_five() -> (String, Value) {
     ("size".into(), masking)
 }
 
+/// One made-up row; the data set has the first 240.
+pub(crate) fn row(index: u32) -> Row {
+    let kind = match index % 4 {
+        1 => Json::Null,
+        other => json!(["x", "", "y", "z"][other as usize]),
+    };
+    let color = ["red", "green", "blue"][(index % 3) as usize];
+    let row = json!({
+        "color": color,
+        "size": (index * 37) % 90,
+        "weight": f64::from((index * 53) % 97) / 16.0,
+        "kind": kind,
+        "old": (index * 11) % 5 < 2,
+    });
+    row.as_object().expect("an object").clone()
+}
+
 /// A file of 240 rows in which each column says something of the outcome.
 fn write_csv(path: &Path) -> Vec<Row> {
     let mut text = "color,size,weight,kind,old,outcome\n".to_owned();
     let mut rows = Vec::new();
     for index in 0..240_u32 {
-        let color = ["red", "green", "blue"][(index % 3) as usize];
-        let size = (index * 37) % 90;
-        let weight = f64::from((index * 53) % 97) / 16.0;
-        let kind = ["x", "", "y", "z"][(index % 4) as usize];
-        let old = (index * 11) % 5 < 2;
-        let score = f64::from(size) / 30.0 + weight / 2.0 + f64::from(index % 3);
+        let row = row(index);
+        let number = |name: &str| row[name].as_f64().expect("a number");
+        let score = number("size") / 30.0 + number("weight") / 2.0 + f64::from(index % 3);
         let outcome = if score > 3.5 || index % 17 == 0 { 1 } else { 2 };
+        let word = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let (color, kind) = (word("color"), word("kind"));
+        let (size, weight, old) = (&row["size"], &row["weight"], &row["old"]);
         text.push_str(&format!("{color},{size},{weight},{kind},{old},{outcome}\n"));
-        let kind = if kind.is_empty() {
-            Json::Null
-        } else {
-            json!(kind)
-        };
-        let row = json!({
-            "color": color, "size": size, "weight": weight, "kind": kind, "old": old,
-        });
-        rows.push(row.as_object().expect("an object").clone());
+        rows.push(row);
     }
     fs::write(path, text).expect("the CSV file is written");
     rows
@@ -202,11 +214,15 @@ impl World {
         let maskings = vec![bucket_of_five(), ("outcome".into(), drop)];
         let input = artifact_input(&derived, &all);
         let masked = run_step(&store, "mask", input, maskings, &kept);
+        let masked = read_table(&masked).expect("the masked table");
+        let recipe = recipe();
+        let features = &recipe.steps.last().expect("two steps").result;
         World {
-            masked: read_table(&masked).expect("the masked table"),
+            profile: Some(profile(&masked, features)),
+            masked,
             folder,
             store,
-            recipe: recipe(),
+            recipe,
             rows,
         }
     }
@@ -260,6 +276,12 @@ impl World {
             (GOLDEN_OBJECT, &golden.to_bytes()),
         ] {
             writer.add_object(object, bytes).expect("an object");
+        }
+        if let Some(profile) = &self.profile {
+            let bytes = serde_json::to_vec(profile).expect("the profile");
+            writer
+                .add_object(PROFILE_OBJECT, &bytes)
+                .expect("an object");
         }
         writer.finish(BTreeMap::new(), true).expect("the manifest");
         Made {

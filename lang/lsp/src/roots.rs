@@ -1,0 +1,100 @@
+//! Which spec a file belongs to: a spec that uses it, otherwise the file itself.
+
+use std::path::{Path, PathBuf};
+
+use mlinfra_check::files_of;
+
+use crate::Outside;
+use crate::documents::{Documents, Overlay};
+use crate::uri::normal;
+
+/// The file that a folder's spec begins with, where there are several.
+const MAIN: &str = "main.mlinfra";
+/// How many folders above a file a spec that uses it may lie.
+const FOLDERS_MAX: usize = 5;
+/// How many specs of one folder are looked at.
+const SPECS_MAX: usize = 100;
+
+/// The root of a spec.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Root {
+    /// Its folder; empty for a text that is no file.
+    pub(crate) folder: PathBuf,
+    /// Its name in there.
+    pub(crate) name: String,
+}
+
+impl Root {
+    /// The spec as open texts and disk have it now.
+    pub(crate) fn world<'a>(
+        &'a self,
+        outside: &dyn Outside,
+        documents: &'a Documents,
+    ) -> Overlay<'a> {
+        let is_file = self.folder.is_absolute();
+        Overlay {
+            folder: &self.folder,
+            documents,
+            disk: is_file.then(|| outside.world(&self.folder)),
+        }
+    }
+
+    /// The path of a file of this spec.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        normal(&self.folder.join(name))
+    }
+}
+
+/// The root of the spec that the file at this path belongs to. `within` are the folders that are
+/// open in the editor: nothing above them is looked at.
+pub(crate) fn root_of(
+    path: &Path,
+    outside: &dyn Outside,
+    documents: &Documents,
+    within: &[PathBuf],
+) -> Root {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    let own = Root {
+        folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+        name: name.to_string_lossy().into_owned(),
+    };
+    if !path.is_absolute() {
+        return own;
+    }
+    for folder in path.ancestors().skip(1).take(FOLDERS_MAX) {
+        let user = specs(folder, outside, documents).into_iter().find(|name| {
+            let root = Root {
+                folder: folder.to_owned(),
+                name: name.clone(),
+            };
+            let is_other = root.path(name) != path;
+            is_other && {
+                let files = files_of(&root.world(outside, documents), name);
+                files.iter().any(|file| root.path(file) == path)
+            }
+        });
+        if let Some(name) = user {
+            let folder = folder.to_owned();
+            return Root { folder, name };
+        }
+        if within.iter().any(|top| top == folder) {
+            break;
+        }
+    }
+    own
+}
+
+/// The specs of a folder, those that are not saved yet too; the main one first.
+fn specs(folder: &Path, outside: &dyn Outside, documents: &Documents) -> Vec<String> {
+    let mut names = outside.specs_in(folder);
+    for (path, _) in documents.iter() {
+        let name = path.file_name().and_then(|name| name.to_str());
+        if let Some(name) = name.filter(|_| path.parent() == Some(folder)) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort_by_key(|name| (name != MAIN, name.clone()));
+    names.dedup();
+    names.truncate(SPECS_MAX);
+    names
+}

@@ -1,0 +1,362 @@
+//! Sessions with the server over two pipes: what it answers, and what it lives through.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use mlinfra_check::World;
+use mlinfra_lsp::{Ended, Outside, serve};
+use serde_json::{Value, json};
+
+/// Files in memory, by path.
+#[derive(Clone, Default)]
+struct Files(BTreeMap<PathBuf, String>);
+
+/// A folder of them. Reading `bug.mlinfra` is a bug.
+struct Folder {
+    files: Files,
+    folder: PathBuf,
+}
+
+impl World for Folder {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        assert!(!path.ends_with("bug.mlinfra"), "this file is a bug");
+        let text = self.files.0.get(&self.folder.join(path));
+        text.map(|text| text.clone().into_bytes())
+            .ok_or_else(|| "no such file".to_owned())
+    }
+
+    fn parameter(&self, name: &str) -> Option<String> {
+        (name == "given").then(|| "nowhere".to_owned())
+    }
+
+    fn parameter_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl Outside for Files {
+    fn world(&self, folder: &Path) -> Box<dyn World> {
+        Box::new(Folder {
+            files: self.clone(),
+            folder: folder.to_owned(),
+        })
+    }
+
+    fn specs_in(&self, folder: &Path) -> Vec<String> {
+        let inside = self.0.keys().filter(|path| path.parent() == Some(folder));
+        let name = |path: &PathBuf| path.file_name()?.to_str().map(str::to_owned);
+        inside.filter_map(name).collect()
+    }
+}
+
+/// An editor and its server.
+struct Session {
+    to: PipeWriter,
+    from: BufReader<PipeReader>,
+    server: JoinHandle<Ended>,
+    count: i32,
+    /// Notifications that came while an answer was waited for.
+    notes: Vec<Value>,
+}
+
+impl Session {
+    fn start(files: &[(&str, &str)], capabilities: Value) -> (Session, Value) {
+        let files = files.iter();
+        let files = files.map(|(path, text)| (PathBuf::from(path), (*text).to_owned()));
+        let files = Files(files.collect());
+        let (input, to) = std::io::pipe().expect("a pipe");
+        let (from, mut output) = std::io::pipe().expect("a pipe");
+        let server = std::thread::spawn(move || serve(&files, input, &mut output));
+        let mut session = Session {
+            to,
+            from: BufReader::new(from),
+            server,
+            count: 0,
+            notes: Vec::new(),
+        };
+        let parameters =
+            json!({ "processId": null, "rootUri": null, "capabilities": capabilities });
+        let answer = session.ask("initialize", parameters);
+        session.tell("initialized", json!({}));
+        (session, answer["result"].clone())
+    }
+
+    fn raw(&mut self, bytes: &[u8]) {
+        self.to.write_all(bytes).expect("the server reads");
+    }
+
+    fn write(&mut self, message: &Value) {
+        let text = message.to_string();
+        self.raw(format!("Content-Length: {}\r\n\r\n{text}", text.len()).as_bytes());
+    }
+
+    fn read(&mut self) -> Value {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            self.from.read_line(&mut line).expect("the server writes");
+            match line.trim().split_once(": ") {
+                Some((_, digits)) => length = digits.parse().expect("a length"),
+                None => break,
+            }
+        }
+        let mut body = vec![0; length];
+        self.from.read_exact(&mut body).expect("a whole message");
+        serde_json::from_slice(&body).expect("JSON")
+    }
+
+    fn tell(&mut self, method: &str, parameters: Value) {
+        self.write(&json!({ "jsonrpc": "2.0", "method": method, "params": parameters }));
+    }
+
+    fn ask(&mut self, method: &str, parameters: Value) -> Value {
+        self.count += 1;
+        let id = self.count;
+        self.write(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": parameters }));
+        loop {
+            let message = self.read();
+            if message["id"] == id && message.get("method").is_none() {
+                return message;
+            }
+            self.notes.push(message);
+        }
+    }
+
+    fn open(&mut self, uri: &str, text: &str) {
+        let document = json!({ "uri": uri, "languageId": "mlinfra", "version": 1, "text": text });
+        self.tell("textDocument/didOpen", json!({ "textDocument": document }));
+    }
+
+    fn change(&mut self, uri: &str, version: i32, changes: Value) {
+        let document = json!({ "uri": uri, "version": version });
+        let parameters = json!({ "textDocument": document, "contentChanges": changes });
+        self.tell("textDocument/didChange", parameters);
+    }
+
+    fn close(&mut self, uri: &str) {
+        let document = json!({ "uri": uri });
+        self.tell("textDocument/didClose", json!({ "textDocument": document }));
+    }
+
+    /// The next findings for a file, as codes; what comes for other files before is passed over.
+    fn codes(&mut self, uri: &str) -> Vec<String> {
+        loop {
+            let message = self.read();
+            let is_wanted = message["method"] == "textDocument/publishDiagnostics";
+            if is_wanted && message["params"]["uri"] == uri {
+                return codes(&message);
+            }
+        }
+    }
+
+    fn end(mut self) -> Ended {
+        let answer = self.ask("shutdown", Value::Null);
+        assert_eq!(answer["result"], Value::Null);
+        self.tell("exit", Value::Null);
+        self.server.join().expect("the server did not panic")
+    }
+}
+
+fn codes(message: &Value) -> Vec<String> {
+    let findings = message["params"]["diagnostics"].as_array();
+    let code = |finding: &Value| finding["code"].as_str().map(str::to_owned);
+    findings.into_iter().flatten().filter_map(code).collect()
+}
+
+const A: &str = "file:///p/a.mlinfra";
+const WRONG: &str = "target here = local()\nstorage lake on here {\n  capacitty = 2 GiB\n}\n";
+
+#[test]
+fn findings_come_and_go_as_one_types() {
+    let (mut session, answer) = Session::start(&[], json!({}));
+    assert_eq!(answer["capabilities"]["positionEncoding"], "utf-16");
+    session.open(A, WRONG);
+    assert_eq!(session.codes(A), ["E0202"]);
+    let range = json!({
+        "start": { "line": 2, "character": 2 }, "end": { "line": 2, "character": 11 },
+    });
+    session.change(A, 2, json!([{ "range": range, "text": "capacity" }]));
+    assert!(session.codes(A).is_empty());
+    session.change(A, 3, json!([{ "text": WRONG }]));
+    assert_eq!(session.codes(A), ["E0202"]);
+    session.close(A);
+    assert!(session.codes(A).is_empty());
+    assert_eq!(session.end(), Ended::Properly);
+}
+
+#[test]
+fn a_burst_of_changes_is_looked_at_once() {
+    let (mut session, _) = Session::start(&[], json!({}));
+    let mut burst = Vec::new();
+    let mut push = |method: &str, parameters: Value| {
+        let message = json!({ "jsonrpc": "2.0", "method": method, "params": parameters });
+        let text = message.to_string();
+        burst.extend(format!("Content-Length: {}\r\n\r\n{text}", text.len()).into_bytes());
+    };
+    let document = json!({ "uri": A, "languageId": "mlinfra", "version": 0, "text": "" });
+    push("textDocument/didOpen", json!({ "textDocument": document }));
+    for version in 1..=400 {
+        let text = format!("{WRONG}{}", "// more\n".repeat(version));
+        let document = json!({ "uri": A, "version": version });
+        let changes = json!([{ "text": text }]);
+        push(
+            "textDocument/didChange",
+            json!({ "textDocument": document, "contentChanges": changes }),
+        );
+    }
+    session.raw(&burst);
+    let mut looks = 0;
+    loop {
+        let message = session.read();
+        looks += 1;
+        if message["params"]["version"] == 400 {
+            break;
+        }
+    }
+    assert!(looks < 100, "{looks}");
+    assert_eq!(session.end(), Ended::Properly);
+}
+
+#[test]
+fn columns_are_utf16_unless_the_editor_offers_utf8() {
+    let text = "let x = \"\u{1f600}\u{e9}\" + nothing\n";
+    for (capabilities, column) in [
+        (json!({}), 16),
+        (
+            json!({ "general": { "positionEncodings": ["utf-16", "utf-8"] } }),
+            19,
+        ),
+    ] {
+        let (mut session, _) = Session::start(&[], capabilities);
+        session.open(A, text);
+        let message = session.read();
+        let range = &message["params"]["diagnostics"][0]["range"];
+        assert_eq!(range["start"]["character"], column, "{message}");
+        assert_eq!(range["end"]["character"], column + 7);
+        assert_eq!(session.end(), Ended::Properly);
+    }
+}
+
+#[test]
+fn a_used_file_is_checked_with_the_spec_that_uses_it() {
+    let main_text = "use \"parts/keys.mlinfra\".{ vault }\ntarget here = local()\n\
+                     storage lake on here { encryption = customer(vault) }\n";
+    let keys_text = "let days = 90\nkey vault\n";
+    let files = [
+        ("/p/main.mlinfra", main_text),
+        ("/p/parts/keys.mlinfra", keys_text),
+        ("/p/other.mlinfra", "let x = nothing\n"),
+    ];
+    let keys = "file:///p/parts/keys.mlinfra";
+    let main = "file:///p/main.mlinfra";
+    let (mut session, _) = Session::start(&files, json!({}));
+    session.open(keys, &keys_text.replace("vault", "vaultt"));
+    // The fault shows in the file that uses this one, which is not open.
+    assert_eq!(session.codes(main), ["E0105"]);
+    session.change(keys, 2, json!([{ "text": keys_text }]));
+    assert!(session.codes(main).is_empty());
+    assert_eq!(session.codes(keys), ["E0207"]);
+    // Without anything open nothing is shown.
+    session.close(keys);
+    assert!(session.codes(keys).is_empty());
+    assert_eq!(session.end(), Ended::Properly);
+}
+
+#[test]
+fn a_bug_in_a_check_is_told_and_lived_through() {
+    let (mut session, _) = Session::start(&[], json!({}));
+    session.open(A, "use \"bug.mlinfra\".{ x }\n");
+    let told = session.read();
+    assert_eq!(told["method"], "window/logMessage", "{told}");
+    let text = told["params"]["message"].as_str().expect("a text");
+    assert!(
+        text.contains("a bug in mlinfra") && text.contains("this file is a bug"),
+        "{text}"
+    );
+    session.change(A, 2, json!([{ "text": WRONG }]));
+    assert_eq!(session.codes(A), ["E0202"]);
+    assert_eq!(session.end(), Ended::Properly);
+}
+
+#[test]
+fn malformed_messages_are_answered_and_lived_through() {
+    let (mut session, _) = Session::start(&[], json!({}));
+    for bad in [
+        "Content-Length: 1\r\n\r\n{",
+        "Content-Length: x\r\n\r\n",
+        "noise\r\n\r\n",
+    ] {
+        session.raw(bad.as_bytes());
+    }
+    session.tell("textDocument/didOpen", json!({ "textDocument": 3 }));
+    session.tell("textDocument/didOpen", Value::Null);
+    session.tell("$/unknown", json!([1, 2]));
+    session.tell("unknown", json!({}));
+    session.change("file:///p/never.mlinfra", 1, json!([{ "text": "" }]));
+    for (method, parameters, code) in [
+        ("textDocument/hover", json!({}), -32602),
+        ("textDocument/hover", json!([null]), -32602),
+        ("textDocument/codeAction", json!("x"), -32602),
+        ("textDocument/unknown", json!({}), -32601),
+        ("initialize", json!({}), -32600),
+    ] {
+        let answer = session.ask(method, parameters);
+        assert_eq!(answer["error"]["code"], code, "{answer}");
+    }
+    let errors = session
+        .notes
+        .iter()
+        .filter(|note| note["error"]["code"] == -32700);
+    assert_eq!(errors.count(), 2);
+    session.open(A, WRONG);
+    assert_eq!(session.codes(A), ["E0202"]);
+    assert_eq!(session.end(), Ended::Properly);
+}
+
+#[test]
+fn a_text_that_is_no_file_is_checked_alone() {
+    let (mut session, _) = Session::start(&[], json!({}));
+    let uri = "untitled:Untitled-1";
+    session.open(uri, "use \"other.mlinfra\".{ x }\nlet y = x\n");
+    assert_eq!(session.codes(uri), ["E0101"]);
+    let place =
+        json!({ "textDocument": { "uri": uri }, "position": { "line": 1, "character": 1 } });
+    let answer = session.ask("textDocument/hover", place);
+    assert!(
+        answer["result"]["contents"]["value"].is_string(),
+        "{answer}"
+    );
+    assert_eq!(session.end(), Ended::Properly);
+}
+
+#[test]
+fn order_matters() {
+    let files = Files::default();
+    let message = |id: i32, method: &str| {
+        let text = json!({ "jsonrpc": "2.0", "id": id, "method": method }).to_string();
+        format!("Content-Length: {}\r\n\r\n{text}", text.len())
+    };
+    let exit = "Content-Length: 33\r\n\r\n{\"jsonrpc\":\"2.0\",\"method\":\"exit\"}";
+    let words = [
+        "textDocument/hover",
+        "initialize",
+        "shutdown",
+        "textDocument/hover",
+    ];
+    let stream: String = (1..)
+        .zip(words)
+        .map(|(id, word)| message(id, word))
+        .collect();
+    let mut output = Vec::new();
+    let input = std::io::Cursor::new(format!("{stream}{exit}").into_bytes());
+    assert_eq!(serve(&files, input, &mut output), Ended::Properly);
+    let output = String::from_utf8(output).expect("text");
+    assert!(output.contains("-32002"), "before `initialize`: {output}");
+    assert!(output.contains("-32600"), "after `shutdown`: {output}");
+    for stream in [String::new(), exit.to_owned(), message(1, "initialize")] {
+        let input = std::io::Cursor::new(stream.into_bytes());
+        assert_eq!(serve(&files, input, &mut Vec::new()), Ended::Abandoned);
+    }
+}

@@ -1,0 +1,6 @@
+//! Plans of the credit spec against snapshots and worlds made in memory.
+
+mod changes;
+mod cost;
+mod gates;
+mod support;
