@@ -41,6 +41,9 @@ impl Checker<'_> {
         if let Some(enumeration) = enums.iter().find(|e| e.case(word).is_some()) {
             return self.call_case(enumeration, word, arguments, span, env);
         }
+        if word == "all" {
+            return self.all_of(arguments, span);
+        }
         match self.library.functions.get(word) {
             Some(function) => {
                 let function = Arc::clone(function);

@@ -8,6 +8,8 @@ use mlinfra_api::{Address, Reference, Value};
 use crate::budget::Budget;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::facts::Facts;
+use crate::policy::Policy;
 use crate::program::Block;
 use crate::schema::Library;
 use crate::scope::{Declared, Form, NodeId, Scope};
@@ -34,6 +36,12 @@ pub(crate) struct Checker<'t> {
     pub(crate) budget: Budget,
     /// The places written on blocks, as far as they were asked for.
     pub(crate) places: HashMap<NodeId, Option<Address>>,
+    /// Where the classes of each declared column are written, by the column's place.
+    pub(crate) class_spans: HashMap<Span, Vec<(String, Span)>>,
+    /// The policies of the spec.
+    pub(crate) policies: Vec<Policy<'t>>,
+    /// What the program as a whole says, once that is found out.
+    pub(crate) facts: Option<Facts>,
     errors: usize,
     states: Vec<State>,
     running: Vec<NodeId>,
@@ -116,6 +124,9 @@ impl<'t> Checker<'t> {
             given: BTreeMap::new(),
             budget: Budget::new(),
             places: HashMap::new(),
+            class_spans: HashMap::new(),
+            policies: Vec::new(),
+            facts: None,
             errors: 0,
             states: Vec::new(),
             running: Vec::new(),
@@ -126,6 +137,12 @@ impl<'t> Checker<'t> {
     pub(crate) fn report(&mut self, finding: Diagnostic) {
         self.errors += usize::from(finding.severity == Severity::Error);
         self.findings.push(finding);
+    }
+
+    /// Takes back what was found since there were so many findings and errors.
+    pub(crate) fn forget(&mut self, findings: usize, errors: usize) {
+        self.findings.truncate(findings);
+        self.errors = errors;
     }
 
     /// How many errors were found so far: a caller that sees it grow knows that its result may be

@@ -1,4 +1,4 @@
-//! Reads declarations (`unit type kind op function data_class attribute`) into a library.
+//! Reads declarations (`unit type kind op function data_class attribute view`) into a library.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -10,7 +10,7 @@ use crate::diagnostic::FileId;
 use crate::quantity::Unit;
 use crate::resolve::{UnknownType, resolve, type_name, type_words, word, word_type};
 use crate::schema::{
-    Class, FieldDeclaration, Function, Kind, KindValue, Library, Operation, Place, ResultRule,
+    Class, Fact, FieldDeclaration, Function, Kind, KindValue, Library, Operation, Place, ResultRule,
     column_base,
 };
 use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, TypeExpr};
@@ -18,7 +18,7 @@ use crate::types::{Case, CaseResult, CheckedType, Default, EnumType, Parameter, 
 use crate::{lower, tree};
 
 /// The words that begin a declaration.
-pub(crate) const FORMS: [&str; 7] = [
+pub(crate) const FORMS: [&str; 8] = [
     "unit",
     "type",
     "kind",
@@ -26,10 +26,11 @@ pub(crate) const FORMS: [&str; 7] = [
     "function",
     "data_class",
     "attribute",
+    "view",
 ];
 
 /// Reads the library's texts. What is wrong with them is in [`Library::faults`].
-pub(crate) fn read(texts: &[&str]) -> Library {
+pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
     let mut library = Library::default();
     let mut items = Vec::new();
     for text in texts {
@@ -55,7 +56,11 @@ pub(crate) fn read(texts: &[&str]) -> Library {
     of("data_class")
         .iter()
         .for_each(|(item, block, name)| class(&mut library, item, block, name));
-    let kinds: Vec<&str> = of("kind").iter().map(|(_, _, name)| *name).collect();
+    let mut kinds: Vec<&str> = of("kind").iter().map(|(_, _, name)| *name).collect();
+    for (_, block, _) in of("kind") {
+        let nested = block.items().iter().filter_map(named_block);
+        kinds.extend(nested.filter_map(|(form, name, _)| (form == "kind").then_some(name)));
+    }
     of("type").iter().for_each(|(_, block, name)| {
         let declared = type_head(&mut library, block, name, &kinds);
         library.types.insert((*name).to_owned(), declared);
@@ -88,6 +93,17 @@ pub(crate) fn read(texts: &[&str]) -> Library {
     for (_, block, name) in of("attribute") {
         let declared = parameters(&mut library, block, &kinds);
         library.attributes.insert((*name).to_owned(), declared);
+    }
+    for (_, block, name) in of("view") {
+        let members = (block.items().iter()).filter_map(|entry| field(&mut library, entry, &kinds));
+        let members = members.collect();
+        library.views.insert((*name).to_owned(), members);
+    }
+    for (name, text) in packs {
+        let lowered = lower::lower(text, FileId(u32::MAX));
+        let faults = lowered.findings.iter().map(|f| f.primary.text.clone());
+        library.faults.extend(faults);
+        library.packs.insert(name, lowered.items);
     }
     library
 }
@@ -381,6 +397,7 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
         chosen: has(item, "chosen"),
         secret,
         late: has(item, "late"),
+        keeps: has(item, "keeps"),
         documentation: item.documentation.clone(),
     };
     Some((name.text.clone(), declared))
@@ -414,6 +431,7 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
         table: block.result.as_ref().and_then(table_section),
         fields: BTreeMap::new(),
         nested: BTreeMap::new(),
+        facts: BTreeMap::new(),
         each: None,
         holds_data: has(item, "protect"),
         replaces: std::collections::BTreeSet::new(),
@@ -426,6 +444,15 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
         } else if let Some((name, field)) = field(library, entry, kinds) {
             if name == "each" {
                 declared.each = Some(field.field_type);
+                continue;
+            }
+            if let [fact, argument @ ..] = words(entry, "fact").as_slice() {
+                let fact = Fact {
+                    field_type: field.field_type,
+                    name: fact.clone(),
+                    argument: argument.first().cloned(),
+                };
+                declared.facts.insert(name, fact);
                 continue;
             }
             if has(entry, "replaces") {
@@ -500,6 +527,7 @@ fn result_rule(library: &mut Library, block: &BlockItem, name: &str) -> ResultRu
             data,
             label: label.clone(),
             exclude: rest.first().cloned(),
+            needs: rest.get(1).cloned(),
         },
         ("release", [_]) => ResultRule::Release { model: data },
         (word, []) if library.types.contains_key(word) => ResultRule::Opaque(word.to_owned()),

@@ -17,15 +17,19 @@ mod cycle;
 mod declare;
 pub mod diagnostic;
 mod eval;
+mod facts;
 mod fit;
+mod flow;
 mod functions;
 mod lower;
 mod member;
+mod mend;
 mod model;
 mod names;
 mod operate;
 mod order;
 mod parameter;
+mod policy;
 pub mod program;
 mod quantity;
 mod residency;
@@ -97,8 +101,10 @@ pub fn check(world: &dyn World, root: &str) -> Checked {
     check_parameters(&mut checker, &sources);
     check_once(&mut checker);
     checker.check_residency();
-    let program = assemble(&mut checker);
+    let mut program = assemble(&checker);
+    program.flow = checker.flow(&sources.files);
     checker.check_cycles(&program);
+    program.policies = checker.judge_policies(&program, &sources.files);
     let mut diagnostics = std::mem::take(&mut checker.findings);
     diagnostics.sort_by_key(|finding| (finding.primary.span, finding.code));
     diagnostics.dedup_by(|a, b| a.primary == b.primary && a.code == b.code);
@@ -271,11 +277,9 @@ fn check_once(checker: &mut Checker<'_>) {
 }
 
 /// The program, from all that was checked.
-fn assemble(checker: &mut Checker<'_>) -> Program {
+fn assemble(checker: &Checker<'_>) -> Program {
     let mut program = Program::default();
-    for block in std::mem::take(&mut checker.blocks) {
-        program.blocks.extend(block);
-    }
+    program.blocks.extend(checker.blocks.iter().flatten().cloned());
     let outputs: Vec<(String, usize)> = match checker.scopes.first() {
         Some(root) => root
             .outputs

@@ -8,6 +8,7 @@ use mlinfra_api::ColumnBase;
 
 use crate::declare;
 use crate::quantity::Unit;
+use crate::tree::Item;
 use crate::types::{Default, Parameter, Type};
 
 /// The standard library's files, in the order in which they are read.
@@ -20,6 +21,12 @@ const TEXTS: &[&str] = &[
     include_str!("../../../stdlib/functions.mlinfra"),
 ];
 
+/// The packs of policies, by the word that `comply` names them with.
+const PACKS: &[(&str, &str)] = &[(
+    "gdpr",
+    include_str!("../../../stdlib/compliance/gdpr.mlinfra"),
+)];
+
 /// All declared words.
 #[derive(Debug, Default)]
 pub(crate) struct Library {
@@ -30,6 +37,10 @@ pub(crate) struct Library {
     pub(crate) functions: BTreeMap<String, Arc<Function>>,
     pub(crate) classes: BTreeMap<String, Class>,
     pub(crate) attributes: BTreeMap<String, Vec<Parameter>>,
+    /// What `all` lists beside blocks: the members of each element.
+    pub(crate) views: BTreeMap<String, BTreeMap<String, FieldDeclaration>>,
+    /// The policies of each pack.
+    pub(crate) packs: BTreeMap<&'static str, Vec<Item>>,
     /// What is wrong with the declarations; a test holds that nothing is.
     pub(crate) faults: Vec<String>,
 }
@@ -49,6 +60,8 @@ pub(crate) struct Kind {
     pub(crate) table: Option<String>,
     pub(crate) fields: BTreeMap<String, FieldDeclaration>,
     pub(crate) nested: BTreeMap<String, Arc<Kind>>,
+    /// What the whole program says of such a block, for policies and tests.
+    pub(crate) facts: BTreeMap<String, Fact>,
     /// The type of every entry of an open body.
     pub(crate) each: Option<Type>,
     pub(crate) holds_data: bool,
@@ -100,6 +113,8 @@ pub(crate) struct FieldDeclaration {
     pub(crate) secret: bool,
     /// Whether a reference in it is no dependency: it is made after both ends exist.
     pub(crate) late: bool,
+    /// Whether the block in it keeps what is in this one.
+    pub(crate) keeps: bool,
     /// Its documentation, for editors.
     pub(crate) documentation: String,
 }
@@ -110,6 +125,15 @@ impl FieldDeclaration {
         let fills_itself = self.computed || self.chosen || self.default.is_some();
         !fills_itself && !self.field_type.may_be_absent()
     }
+}
+
+/// Something that is found out about a block once the whole program is checked.
+#[derive(Debug)]
+pub(crate) struct Fact {
+    pub(crate) field_type: Type,
+    /// Which computation gives it, and what it is given: `@fact(columns, personal)`.
+    pub(crate) name: String,
+    pub(crate) argument: Option<String>,
 }
 
 /// An operation: what a step calls.
@@ -142,6 +166,8 @@ pub(crate) enum ResultRule {
         data: String,
         label: String,
         exclude: Option<String>,
+        /// The setting that lists what the purpose can't do without, however personal.
+        needs: Option<String>,
     },
     /// A named model.
     Release { model: String },
@@ -173,7 +199,7 @@ impl Library {
     /// The standard library, read once.
     pub(crate) fn standard() -> &'static Library {
         static STANDARD: OnceLock<Library> = OnceLock::new();
-        STANDARD.get_or_init(|| declare::read(TEXTS))
+        STANDARD.get_or_init(|| declare::read(TEXTS, PACKS))
     }
 
     /// A class and everything that it implies.

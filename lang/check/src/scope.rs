@@ -19,10 +19,9 @@ pub(crate) type NodeId = usize;
 pub(crate) type ScopeId = usize;
 
 /// The forms of the language that this version does not check.
-const FORMS_UNSUPPORTED: [&str; 7] = [
+const FORMS_UNSUPPORTED: [&str; 6] = [
     "component",
     "test",
-    "policy",
     "moved",
     "removed",
     "import",
@@ -182,6 +181,10 @@ impl<'t> Checker<'t> {
             "let" => Form::Let,
             "param" => Form::Parameter,
             "output" => Form::Output,
+            "policy" => {
+                self.collect_policy(item, block, place.scope);
+                return true;
+            }
             _ if FORMS.contains(&word) && block.name.is_some() => {
                 self.report(
                     Diagnostic::error(
