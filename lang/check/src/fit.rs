@@ -61,6 +61,12 @@ pub(crate) fn fit(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit
                 false => Err(Misfit::Column(*from, wanted)),
             }
         }
+        (Type::Union(members), to) => {
+            // Which of them it is was decided when it was made: each of them must do.
+            let mut fitting = members.iter().map(|member| fit(value, member, to));
+            let first = fitting.next().unwrap_or(Err(Misfit::Type));
+            fitting.fold(first, |all, one| all.and_then(|value| one.map(|_| value)))
+        }
         (from, Type::Union(members)) => {
             let fits = members
                 .iter()

@@ -183,7 +183,7 @@ impl Checker<'_> {
                 let Some(gate) = gate else { continue };
                 let judges_it = (judging.arguments.keys())
                     .any(|name| self.fitting_step(judging, name).as_ref() == Some(&released));
-                let taken = step.arguments.contains_key(&gate.name);
+                let taken = step.spans.contains_key(&gate.name);
                 if !judges_it
                     || awaited.contains(&judge.address)
                     || taken && judging.gates.is_empty()
