@@ -10,9 +10,10 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::facts::Facts;
 use crate::policy::Policy;
-use crate::program::Block;
+use crate::program::{Block, Gate};
 use crate::schema::Library;
 use crate::scope::{Declared, Form, NodeId, Scope};
+use crate::source::SourceFile;
 use crate::tree::Expr;
 use crate::types::{Term, Type};
 
@@ -30,6 +31,10 @@ pub(crate) struct Checker<'t> {
     pub(crate) findings: Vec<Diagnostic>,
     /// The checked blocks, by declaration.
     pub(crate) blocks: Vec<Option<Block>>,
+    /// The texts, by file.
+    pub(crate) texts: &'t [SourceFile],
+    /// The conditions of each test.
+    pub(crate) tests: BTreeMap<NodeId, Vec<Gate>>,
     /// What the user gave for each parameter, as an expression or as a text.
     pub(crate) given: BTreeMap<String, Given>,
     /// What may still be spent on values.
@@ -54,6 +59,8 @@ pub(crate) struct Given {
     /// None if it is no expression.
     pub(crate) expression: Option<Expr>,
     pub(crate) span: Span,
+    /// Whether it stands in the spec: a text has its quotes there.
+    pub(crate) of_spec: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -121,6 +128,8 @@ impl<'t> Checker<'t> {
             addresses: HashMap::new(),
             findings: Vec::new(),
             blocks: Vec::new(),
+            texts: &[],
+            tests: BTreeMap::new(),
             given: BTreeMap::new(),
             budget: Budget::new(),
             places: HashMap::new(),
@@ -222,6 +231,7 @@ impl<'t> Checker<'t> {
             Form::Let => self.check_let(id),
             Form::Parameter => self.check_parameter(id),
             Form::Output => self.check_output(id),
+            Form::Test => self.check_test(id),
             Form::Stray => Term::error(),
         };
         self.running.pop();
@@ -350,6 +360,11 @@ fn is_for_people(written: &Type) -> bool {
         | Type::LikeOf(_)
         | Type::FitsOf(_)
         | Type::RowOf(_)
+        | Type::ListedIn(_)
+        | Type::FeatureOf(_)
+        | Type::TrainingOf(_)
+        | Type::KindWord
+        | Type::BlocksOf(_)
         | Type::Cells
         | Type::Float
         | Type::Category

@@ -10,8 +10,8 @@ use crate::diagnostic::FileId;
 use crate::quantity::Unit;
 use crate::resolve::{UnknownType, resolve, type_name, type_words, word, word_type};
 use crate::schema::{
-    Class, Fact, FieldDeclaration, Function, Kind, KindValue, Library, Operation, Place, ResultRule,
-    column_base,
+    Class, Fact, FieldDeclaration, FigureDeclarations, Function, Kind, KindValue, Library,
+    Operation, Place, ResultRule, column_base,
 };
 use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, TypeExpr};
 use crate::types::{Case, CaseResult, CheckedType, Default, EnumType, Parameter, Type};
@@ -56,9 +56,13 @@ pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
     of("data_class")
         .iter()
         .for_each(|(item, block, name)| class(&mut library, item, block, name));
-    let mut kinds: Vec<&str> = of("kind").iter().map(|(_, _, name)| *name).collect();
+    let mut kinds: Vec<&str> = (of("kind").iter())
+        .filter(|(item, ..)| !has(item, "form"))
+        .map(|(_, _, name)| *name)
+        .collect();
     for (_, block, _) in of("kind") {
-        let nested = block.items().iter().filter_map(named_block);
+        let nested = block.items().iter().filter(|entry| !has(entry, "section"));
+        let nested = nested.filter_map(named_block);
         kinds.extend(nested.filter_map(|(form, name, _)| (form == "kind").then_some(name)));
     }
     of("type").iter().for_each(|(_, block, name)| {
@@ -69,8 +73,14 @@ pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
         .iter()
         .for_each(|(_, block, name)| cases(&mut library, block, name, &kinds));
     for (item, block, name) in of("kind") {
-        let kind = kind(&mut library, item, block, name, &kinds);
-        library.kinds.insert((*name).to_owned(), Arc::new(kind));
+        let kind = Arc::new(kind(&mut library, item, block, name, &kinds));
+        let of_form = has(item, "form");
+        let all = if of_form {
+            &mut library.forms
+        } else {
+            &mut library.kinds
+        };
+        all.insert((*name).to_owned(), kind);
     }
     for (item, block, name) in of("op") {
         let operation = operation(&mut library, item, block, name, &kinds);
@@ -79,16 +89,8 @@ pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
             .insert((*name).to_owned(), Arc::new(operation));
     }
     for (item, block, name) in of("function") {
-        let declared = Function {
-            name: (*name).to_owned(),
-            parameters: parameters(&mut library, block, &kinds),
-            result: optional_type(&mut library, block.result.as_ref(), &kinds),
-            row: has(item, "row"),
-            value: has(item, "value"),
-        };
-        library
-            .functions
-            .insert((*name).to_owned(), Arc::new(declared));
+        let declared = function(&mut library, item, block, name, &kinds);
+        library.functions.insert((*name).to_owned(), declared);
     }
     for (_, block, name) in of("attribute") {
         let declared = parameters(&mut library, block, &kinds);
@@ -106,6 +108,22 @@ pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
         library.packs.insert(name, lowered.items);
     }
     library
+}
+
+fn function(
+    library: &mut Library,
+    item: &Item,
+    block: &BlockItem,
+    name: &str,
+    kinds: &[&str],
+) -> Arc<Function> {
+    Arc::new(Function {
+        name: name.to_owned(),
+        parameters: parameters(library, block, kinds),
+        result: optional_type(library, block.result.as_ref(), kinds),
+        row: has(item, "row"),
+        value: has(item, "value"),
+    })
 }
 
 fn named_block(item: &Item) -> Option<(&str, &str, &BlockItem)> {
@@ -173,11 +191,19 @@ fn unit(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
         library.units.insert(format!("{name}s"), declared.clone());
     }
     library.units.insert(name.to_owned(), declared);
+    for family in words(item, "of") {
+        let members = library.families.entry(family).or_default();
+        members.push(name.to_owned());
+    }
 }
 
 /// What an expression over units and numbers amounts to: `0.125 B/s`, `B / s`.
 fn amount(library: &Library, value: &Expr) -> Option<Unit> {
     match &value.kind {
+        ExprKind::Name(name) if library.families.contains_key(name) => Some(Unit {
+            factor: Decimal::ONE,
+            dimension: Dimension::base(name),
+        }),
         ExprKind::Name(name) => library.unit(name).cloned(),
         ExprKind::Number {
             digits,
@@ -398,6 +424,9 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
         secret,
         late: has(item, "late"),
         keeps: has(item, "keeps"),
+        judged: has(item, "judged"),
+        unkeyed: has(item, "unkeyed"),
+        here: has(item, "here"),
         documentation: item.documentation.clone(),
     };
     Some((name.text.clone(), declared))
@@ -411,6 +440,7 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
     {
         None => KindValue::Nothing,
         Some("op") => KindValue::Operation,
+        Some("condition") => KindValue::Condition,
         Some(word) => match word_type(library, word, kinds) {
             Some(resolved) => KindValue::Of(resolved),
             None => {
@@ -436,10 +466,16 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
         holds_data: has(item, "protect"),
         replaces: std::collections::BTreeSet::new(),
         computed: std::collections::BTreeSet::new(),
+        figures: FigureDeclarations::default(),
     };
     for entry in block.items() {
         if let Some(("kind", name, nested)) = named_block(entry) {
             let nested = kind(library, entry, nested, name, kinds);
+            if nested.section {
+                let figures = nested.figures.plain.iter();
+                let named = figures.map(|(figure, of)| (format!("{name}.{figure}"), of.clone()));
+                declared.figures.plain.extend(named);
+            }
             declared.nested.insert(name.to_owned(), Arc::new(nested));
         } else if let Some((name, field)) = field(library, entry, kinds) {
             if name == "each" {
@@ -455,6 +491,10 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
                 declared.facts.insert(name, fact);
                 continue;
             }
+            if field.here {
+                declared.figures.plain.insert(name, field.field_type);
+                continue;
+            }
             if has(entry, "replaces") {
                 declared.replaces.insert(name.clone());
             }
@@ -462,6 +502,9 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
                 declared.computed.insert(name.clone());
             }
             declared.fields.insert(name, field);
+        } else if let Some(("function", name, nested)) = named_block(entry) {
+            let asked = function(library, entry, nested, name, kinds);
+            declared.figures.asked.insert(name.to_owned(), asked);
         } else {
             library
                 .faults
@@ -495,15 +538,29 @@ fn operation(
         result: result_rule(library, block, name),
         place: place(library, block, kinds),
         fields: BTreeMap::new(),
+        sections: BTreeMap::new(),
+        figures: FigureDeclarations::default(),
         each: None,
     };
     for entry in block.items() {
-        match field(library, entry, kinds) {
-            Some((name, field)) if name == "each" => declared.each = Some(field.field_type),
-            Some((name, field)) => {
+        match (field(library, entry, kinds), named_block(entry)) {
+            (Some((name, field)), _) if name == "each" => declared.each = Some(field.field_type),
+            (Some((name, field)), _) => {
+                if field.here {
+                    let figures = &mut declared.figures.plain;
+                    figures.insert(name.clone(), field.field_type.clone());
+                }
                 declared.fields.insert(name, field);
             }
-            None => library
+            (None, Some(("kind", name, nested))) if has(entry, "section") => {
+                let section = kind(library, entry, nested, name, kinds);
+                declared.sections.insert(name.to_owned(), Arc::new(section));
+            }
+            (None, Some(("function", name, nested))) => {
+                let asked = function(library, entry, nested, name, kinds);
+                declared.figures.asked.insert(name.to_owned(), asked);
+            }
+            _ => library
                 .faults
                 .push(format!("op {name} holds something that is no field")),
         }

@@ -16,13 +16,7 @@ use crate::table::{Change, Table};
 use crate::tree::Name;
 use crate::types::{Term, Type};
 
-/// The names by which the standard library declares facts: `@fact(columns, personal)`.
-const FACTS: [&str; 8] = [
-    "allowed", "columns", "country", "evaluations", "fits", "judged", "keeps", "reads",
-];
-
-/// The names of the lists of what is no block: `view learned`.
-const VIEWS: [&str; 1] = [LEARNED];
+/// The one list of what is no block: `view learned`.
 const LEARNED: &str = "learned";
 
 /// The entry of a view's element that says which one it is; no member has this name.
@@ -221,6 +215,24 @@ impl Checker<'_> {
         Some(&fitted.trained_by)
     }
 
+    /// The columns by which a step compares groups of people.
+    fn judged_by(&self, step: &Step) -> BTreeSet<String> {
+        let mut columns = BTreeSet::new();
+        let Some(operation) = self.library.operations.get(&step.operation) else {
+            return columns;
+        };
+        for (name, section) in &operation.sections {
+            let settings = step.settings.get(name).and_then(Value::as_record);
+            for (field, declared) in &section.fields {
+                let value = settings.and_then(|settings| settings.get(field));
+                if let Some(value) = value.filter(|_| declared.judged) {
+                    collect_texts(value, &mut columns);
+                }
+            }
+        }
+        columns
+    }
+
     /// In which country each target is, and whether the project lets data be there.
     fn find_countries(&self, program: &Program, facts: &mut Facts) {
         let regions = self.residency().map(|(regions, _)| regions);
@@ -305,15 +317,7 @@ impl Checker<'_> {
     /// A fact about a block, once they are found; a finding before.
     pub(crate) fn fact(&mut self, id: NodeId, fact: &Fact, name: &Name) -> Term {
         let Some(facts) = &self.facts else {
-            self.report(
-                Diagnostic::error(
-                    code::KNOWN_TOO_LATE,
-                    name.span,
-                    "this is known only once the whole spec is checked",
-                )
-                .help("what stands here would change what it says")
-                .help("ask for it in a `policy`, which judges the spec as a whole"),
-            );
+            self.too_early(name.span);
             return Term::error();
         };
         let key = (fact.name.clone(), fact.argument.clone().unwrap_or_default());
@@ -327,21 +331,30 @@ impl Checker<'_> {
         Term::new(fact.field_type.clone(), value)
     }
 
-    /// `all(kind)`: every block of a kind, every element of a view.
-    pub(crate) fn all_of(&mut self, arguments: &[crate::tree::Argument], span: Span) -> Term {
-        let [only] = arguments else { return Term::error() };
-        let Some(word) = only.value.as_name() else { return Term::error() };
-        let elements: Vec<Value> = if self.library.views.contains_key(word) {
-            self.facts.as_ref().map_or_else(Vec::new, |facts| facts.view(word).to_vec())
-        } else {
-            let blocks = self.blocks.iter().flatten();
-            let same = blocks.filter(|block| block.kind == word);
-            same.map(|block| Value::Reference(own(&block.address))).collect()
-        };
-        if !self.pay_parts(&elements, span) {
-            return Term::error();
+    fn too_early(&mut self, span: Span) {
+        let text = "this is known only once the whole spec is checked";
+        self.report(
+            Diagnostic::error(code::KNOWN_TOO_LATE, span, text)
+                .help("what stands here would change what it says")
+                .help("ask for it in a `policy`, which judges the spec as a whole"),
+        );
+    }
+
+    /// Every element of the view of this name, if there is one.
+    pub(crate) fn elements(&mut self, view: &str, span: Span) -> Option<Term> {
+        if !self.library.views.contains_key(view) {
+            return None;
         }
-        Term::new(Type::List(Arc::new(Type::Block(word.into()))), Value::List(elements))
+        let Some(facts) = &self.facts else {
+            self.too_early(span);
+            return Some(Term::error());
+        };
+        let elements = facts.view(view).to_vec();
+        if !self.pay_parts(&elements, span) {
+            return Some(Term::error());
+        }
+        let element = Type::Block(view.into());
+        Some(Term::new(Type::List(Arc::new(element)), Value::List(elements)))
     }
 
     /// A member of an element of a view.
@@ -430,6 +443,17 @@ fn of_class(table: &TableType, class: &str, columns: &mut BTreeSet<String>) {
     columns.extend(found.map(|column| column.name.clone()));
 }
 
+/// The texts in a value, however deep.
+fn collect_texts(value: &Value, texts: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => {
+            texts.insert(text.clone());
+        }
+        Value::List(elements) => elements.iter().for_each(|e| collect_texts(e, texts)),
+        _ => {}
+    }
+}
+
 fn own(address: &Address) -> Reference {
     Reference {
         address: address.clone(),
@@ -451,6 +475,17 @@ mod tests {
     use super::*;
     use crate::schema::Library;
 
+    const FACTS: [&str; 8] = [
+        "allowed",
+        "columns",
+        "country",
+        "evaluations",
+        "fits",
+        "judged",
+        "keeps",
+        "reads",
+    ];
+
     #[test]
     fn every_declared_fact_is_found_and_every_found_one_declared() {
         let library = Library::standard();
@@ -466,6 +501,6 @@ mod tests {
             }
         }
         assert_eq!(declared.into_iter().collect::<Vec<_>>(), FACTS);
-        assert_eq!(library.views.keys().collect::<Vec<_>>(), VIEWS);
+        assert_eq!(library.views.keys().collect::<Vec<_>>(), [LEARNED]);
     }
 }

@@ -65,7 +65,7 @@ impl Checker<'_> {
                 Form::Block(kind) => kind.name == word,
                 Form::Parameter => word == "param",
                 Form::Let => word == "let",
-                Form::Output => false,
+                Form::Output | Form::Test => false,
                 Form::Stray => true,
             });
         Some(match found {

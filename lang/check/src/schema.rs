@@ -31,8 +31,12 @@ const PACKS: &[(&str, &str)] = &[(
 #[derive(Debug, Default)]
 pub(crate) struct Library {
     pub(crate) units: BTreeMap<String, Unit>,
+    /// Words for any one of several units, with these, in the order declared.
+    pub(crate) families: BTreeMap<String, Vec<String>>,
     pub(crate) types: BTreeMap<String, Type>,
     pub(crate) kinds: BTreeMap<String, Arc<Kind>>,
+    /// What stands in the bodies of forms that are no blocks.
+    pub(crate) forms: BTreeMap<String, Arc<Kind>>,
     pub(crate) operations: BTreeMap<String, Arc<Operation>>,
     pub(crate) functions: BTreeMap<String, Arc<Function>>,
     pub(crate) classes: BTreeMap<String, Class>,
@@ -67,6 +71,42 @@ pub(crate) struct Kind {
     pub(crate) holds_data: bool,
     pub(crate) replaces: BTreeSet<String>,
     pub(crate) computed: BTreeSet<String>,
+    /// What conditions in such a block may be about.
+    pub(crate) figures: FigureDeclarations,
+}
+
+/// Figures by their names: a run, a plan or a running endpoint tells their values.
+#[derive(Debug, Default)]
+pub(crate) struct FigureDeclarations {
+    /// Those that are asked for nothing; in a section `section.name`.
+    pub(crate) plain: BTreeMap<String, Type>,
+    /// Those that are asked for something.
+    pub(crate) asked: BTreeMap<String, Arc<Function>>,
+}
+
+impl FigureDeclarations {
+    /// Whether there is a figure of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.plain.contains_key(name) || self.asked.contains_key(name)
+    }
+
+    /// Whether figures stand behind this word and a point.
+    pub(crate) fn has_section(&self, word: &str) -> bool {
+        let inside = |name: &String| name.split_once('.').is_some_and(|(of, _)| of == word);
+        self.plain.keys().any(inside)
+    }
+
+    /// Every name, sorted.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = self
+            .plain
+            .keys()
+            .chain(self.asked.keys())
+            .map(String::as_str)
+            .collect();
+        all.sort_unstable();
+        all
+    }
 }
 
 impl Kind {
@@ -100,6 +140,8 @@ pub(crate) enum KindValue {
     Nothing,
     /// The call of an operation.
     Operation,
+    /// A condition over its figures.
+    Condition,
     Of(Type),
 }
 
@@ -115,6 +157,12 @@ pub(crate) struct FieldDeclaration {
     pub(crate) late: bool,
     /// Whether the block in it keeps what is in this one.
     pub(crate) keeps: bool,
+    /// Whether groups of people are compared by the columns in it.
+    pub(crate) judged: bool,
+    /// Whether it changes no byte of a step's result.
+    pub(crate) unkeyed: bool,
+    /// Whether conditions in the same body may name it.
+    pub(crate) here: bool,
     /// Its documentation, for editors.
     pub(crate) documentation: String,
 }
@@ -147,6 +195,10 @@ pub(crate) struct Operation {
     pub(crate) result: ResultRule,
     pub(crate) place: Place,
     pub(crate) fields: BTreeMap<String, FieldDeclaration>,
+    /// Settings that belong together, each a block of its own in the body.
+    pub(crate) sections: BTreeMap<String, Arc<Kind>>,
+    /// What conditions in the body may be about.
+    pub(crate) figures: FigureDeclarations,
     pub(crate) each: Option<Type>,
 }
 

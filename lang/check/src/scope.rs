@@ -11,6 +11,7 @@ use crate::declare::FORMS;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::schema::{Kind, KindValue};
 use crate::suggest::nearest;
+use crate::test::TEST;
 use crate::tree::{BlockItem, Item, Name, Node};
 
 /// A declared thing, by its place in [`Checker::nodes`].
@@ -19,9 +20,8 @@ pub(crate) type NodeId = usize;
 pub(crate) type ScopeId = usize;
 
 /// The forms of the language that this version does not check.
-const FORMS_UNSUPPORTED: [&str; 6] = [
+const FORMS_UNSUPPORTED: [&str; 5] = [
     "component",
-    "test",
     "moved",
     "removed",
     "import",
@@ -48,6 +48,7 @@ pub(crate) enum Form {
     Let,
     Parameter,
     Output,
+    Test,
     /// Something in error: everything about it fits.
     Stray,
 }
@@ -181,6 +182,7 @@ impl<'t> Checker<'t> {
             "let" => Form::Let,
             "param" => Form::Parameter,
             "output" => Form::Output,
+            TEST => Form::Test,
             "policy" => {
                 self.collect_policy(item, block, place.scope);
                 return true;
@@ -470,6 +472,16 @@ impl<'t> Checker<'t> {
                         .outputs
                         .insert(name.text.clone(), id);
                 }
+            }
+            return id;
+        }
+        if matches!(form, Form::Test) {
+            let same = |node: &&Declared<'_>| {
+                matches!(node.form, Form::Test) && node.name.text == name.text
+            };
+            let first = self.nodes[..id].iter().position(|node| same(&node));
+            if let Some(first) = first {
+                self.name_twice(name, first);
             }
             return id;
         }
