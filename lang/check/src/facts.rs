@@ -189,6 +189,12 @@ impl Checker<'_> {
             fitted.insert(block.address.clone());
             judged.entry(model).or_default().extend(self.judged_by(step));
         }
+        for block in &program.blocks {
+            let models = served(block, &known);
+            let steps = models.iter().filter_map(|model| evaluations.get(&model.trained_by));
+            let steps: BTreeSet<Address> = steps.flatten().cloned().collect();
+            facts.put("evaluations", "", &block.address, blocks(steps));
+        }
         for (address, steps) in evaluations {
             facts.put("evaluations", "", address, blocks(steps));
         }

@@ -260,7 +260,7 @@ fn what_would_have_no_effect_is_refused() {
             "keep",
         ),
         ("component c on d {}\n", "E0106", "component"),
-        ("policy p { }\n", "E0106", "policy"),
+        ("policy p { }\n", "E0511", "p"),
         ("kind lake on here {}\n", "E0107", "kind"),
         (
             "target here = local()\nkey a on here when true\n",
