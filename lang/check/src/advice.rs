@@ -86,6 +86,9 @@ impl Checker<'_> {
                 "name a dataset, or a step whose result is a table".to_owned()
             }
             Type::Column(..) | Type::ColumnOf(..) => "name a column of the table".to_owned(),
+            other if other.column_table().is_some() => {
+                "name columns of the table, without quotes".to_owned()
+            }
             other => format!("write `{}`", self.example(other, 0)),
         }
     }

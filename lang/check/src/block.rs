@@ -313,8 +313,10 @@ impl<'t> Checker<'t> {
 
     /// What stands behind the block's `=`.
     fn check_value(&mut self, id: NodeId, kind: &Kind, block: &BlockItem, checked: &mut Block) {
-        let KindValue::Of(expected) = &kind.value else {
-            return;
+        let expected = match &kind.value {
+            KindValue::Of(expected) => expected,
+            KindValue::Condition => return self.condition_value(id, kind, block, checked),
+            KindValue::Nothing | KindValue::Operation => return,
         };
         match &block.value {
             Some(value) => {

@@ -10,7 +10,7 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::fit::unify;
 use crate::functions;
-use crate::scope::list;
+use crate::scope::{Form, list};
 use crate::suggest::nearest;
 use crate::tree::{Argument, Expr, ExprKind, Require};
 use crate::types::{Default, EnumType, Parameter, Term, Type, a};
@@ -256,6 +256,9 @@ impl Checker<'_> {
         let Some(bound) = self.bind(&function.parameters, arguments, &function.name, span) else {
             return Term::error();
         };
+        if let (Type::BlocksOf(_), Some(Some(word))) = (&function.result, bound.first()) {
+            return self.blocks_of(word);
+        }
         let mut terms = Vec::new();
         for (parameter, argument) in function.parameters.iter().zip(bound) {
             let term = match argument {
@@ -287,6 +290,50 @@ impl Checker<'_> {
             },
             None => self.number_fault(&crate::quantity::NumberFault::Overflow, span),
         }
+    }
+
+    /// Every block of the kind with this word, in the order written.
+    fn blocks_of(&mut self, word: &Expr) -> Term {
+        let Some(kind) = word.as_name() else {
+            let text = "this is no kind";
+            self.report(
+                Diagnostic::error(code::TYPE_WRONG, word.span, text)
+                    .help("which blocks are meant is said by their kind alone")
+                    .help("write its word, without quotes"),
+            );
+            return Term::error();
+        };
+        if let Some(elements) = self.elements(kind, word.span) {
+            return elements;
+        }
+        let library = self.library;
+        let nested = || library.kinds.values().flat_map(|kind| kind.nested.values());
+        let known: Vec<&str> = (library.kinds.values().chain(nested()))
+            .filter(|kind| !kind.section)
+            .map(|kind| kind.name.as_str())
+            .chain(library.views.keys().map(String::as_str))
+            .collect();
+        if !known.contains(&kind) {
+            let meant = nearest(kind, known.iter().copied());
+            let text = format!("there is no kind `{kind}`");
+            let finding = Diagnostic::error(code::KIND_UNKNOWN, word.span, text)
+                .help("there would never be a block of it");
+            self.report(match meant {
+                Some(_) => finding.suggest(word.span, kind, meant),
+                None => finding.help(format!("the kinds are {}", list(&known))),
+            });
+            return Term::error();
+        }
+        let of_kind = (0..self.nodes.len()).filter(|id| match &self.nodes[*id].form {
+            Form::Block(declared) => declared.name == kind,
+            _ => false,
+        });
+        let blocks: Vec<Value> = of_kind.map(|id| self.reference_to(id)).collect();
+        if !self.pay_parts(&blocks, word.span) {
+            return Term::error();
+        }
+        let element = Type::Block(kind.into());
+        Term::new(Type::List(Arc::new(element)), Value::List(blocks))
     }
 
     fn function_result(&self, function: &crate::schema::Function, terms: &[Term]) -> Type {

@@ -8,9 +8,12 @@ use mlinfra_api::{Address, Reference, Value};
 use crate::budget::Budget;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Severity, Span};
-use crate::program::Block;
+use crate::facts::Facts;
+use crate::policy::Policy;
+use crate::program::{Block, Gate};
 use crate::schema::Library;
 use crate::scope::{Declared, Form, NodeId, Scope};
+use crate::source::SourceFile;
 use crate::tree::Expr;
 use crate::types::{Term, Type};
 
@@ -28,12 +31,22 @@ pub(crate) struct Checker<'t> {
     pub(crate) findings: Vec<Diagnostic>,
     /// The checked blocks, by declaration.
     pub(crate) blocks: Vec<Option<Block>>,
+    /// The texts, by file.
+    pub(crate) texts: &'t [SourceFile],
+    /// The conditions of each test.
+    pub(crate) tests: BTreeMap<NodeId, Vec<Gate>>,
     /// What the user gave for each parameter, as an expression or as a text.
     pub(crate) given: BTreeMap<String, Given>,
     /// What may still be spent on values.
     pub(crate) budget: Budget,
     /// The places written on blocks, as far as they were asked for.
     pub(crate) places: HashMap<NodeId, Option<Address>>,
+    /// Where the classes of each declared column are written, by the column's place.
+    pub(crate) class_spans: HashMap<Span, Vec<(String, Span)>>,
+    /// The policies of the spec.
+    pub(crate) policies: Vec<Policy<'t>>,
+    /// What the program as a whole says, once that is found out.
+    pub(crate) facts: Option<Facts>,
     errors: usize,
     states: Vec<State>,
     running: Vec<NodeId>,
@@ -46,6 +59,8 @@ pub(crate) struct Given {
     /// None if it is no expression.
     pub(crate) expression: Option<Expr>,
     pub(crate) span: Span,
+    /// Whether it stands in the spec: a text has its quotes there.
+    pub(crate) of_spec: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -113,9 +128,14 @@ impl<'t> Checker<'t> {
             addresses: HashMap::new(),
             findings: Vec::new(),
             blocks: Vec::new(),
+            texts: &[],
+            tests: BTreeMap::new(),
             given: BTreeMap::new(),
             budget: Budget::new(),
             places: HashMap::new(),
+            class_spans: HashMap::new(),
+            policies: Vec::new(),
+            facts: None,
             errors: 0,
             states: Vec::new(),
             running: Vec::new(),
@@ -126,6 +146,12 @@ impl<'t> Checker<'t> {
     pub(crate) fn report(&mut self, finding: Diagnostic) {
         self.errors += usize::from(finding.severity == Severity::Error);
         self.findings.push(finding);
+    }
+
+    /// Takes back what was found since there were so many findings and errors.
+    pub(crate) fn forget(&mut self, findings: usize, errors: usize) {
+        self.findings.truncate(findings);
+        self.errors = errors;
     }
 
     /// How many errors were found so far: a caller that sees it grow knows that its result may be
@@ -205,6 +231,7 @@ impl<'t> Checker<'t> {
             Form::Let => self.check_let(id),
             Form::Parameter => self.check_parameter(id),
             Form::Output => self.check_output(id),
+            Form::Test => self.check_test(id),
             Form::Stray => Term::error(),
         };
         self.running.pop();
@@ -333,6 +360,11 @@ fn is_for_people(written: &Type) -> bool {
         | Type::LikeOf(_)
         | Type::FitsOf(_)
         | Type::RowOf(_)
+        | Type::ListedIn(_)
+        | Type::FeatureOf(_)
+        | Type::TrainingOf(_)
+        | Type::KindWord
+        | Type::BlocksOf(_)
         | Type::Cells
         | Type::Float
         | Type::Category

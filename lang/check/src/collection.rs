@@ -128,7 +128,11 @@ impl Checker<'_> {
     }
 
     /// What a loop's names stand for, round by round.
-    fn rounds(&mut self, source: &Term, repeat: &Loop) -> Option<Vec<(Term, Option<Term>)>> {
+    pub(crate) fn rounds(
+        &mut self,
+        source: &Term,
+        repeat: &Loop,
+    ) -> Option<Vec<(Term, Option<Term>)>> {
         if source.term_type.is_error()
             || !self.must_be_known(source, repeat.source.span, "what a loop goes over")
         {

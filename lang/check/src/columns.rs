@@ -95,6 +95,9 @@ impl Checker<'_> {
             Some((base, nullable)) => Some(ColumnType { base, nullable }),
             None => self.unknown_column_type(written),
         };
+        let written = entry.attributes.iter();
+        let spans = written.map(|a| (a.path.text(), a.path.span)).collect();
+        self.class_spans.insert(entry.span, spans);
         Some(TableColumn {
             name: name.text.clone(),
             column_type,

@@ -1,4 +1,4 @@
-//! Reads declarations (`unit type kind op function data_class attribute`) into a library.
+//! Reads declarations (`unit type kind op function data_class attribute view`) into a library.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -10,15 +10,15 @@ use crate::diagnostic::FileId;
 use crate::quantity::Unit;
 use crate::resolve::{UnknownType, resolve, type_name, type_words, word, word_type};
 use crate::schema::{
-    Class, FieldDeclaration, Function, Kind, KindValue, Library, Operation, Place, ResultRule,
-    column_base,
+    Class, Fact, FieldDeclaration, FigureDeclarations, Function, Kind, KindValue, Library,
+    Operation, Place, ResultRule, column_base,
 };
 use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, TypeExpr};
 use crate::types::{Case, CaseResult, CheckedType, Default, EnumType, Parameter, Type};
 use crate::{lower, tree};
 
 /// The words that begin a declaration.
-pub(crate) const FORMS: [&str; 7] = [
+pub(crate) const FORMS: [&str; 8] = [
     "unit",
     "type",
     "kind",
@@ -26,10 +26,11 @@ pub(crate) const FORMS: [&str; 7] = [
     "function",
     "data_class",
     "attribute",
+    "view",
 ];
 
 /// Reads the library's texts. What is wrong with them is in [`Library::faults`].
-pub(crate) fn read(texts: &[&str]) -> Library {
+pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
     let mut library = Library::default();
     let mut items = Vec::new();
     for text in texts {
@@ -55,7 +56,15 @@ pub(crate) fn read(texts: &[&str]) -> Library {
     of("data_class")
         .iter()
         .for_each(|(item, block, name)| class(&mut library, item, block, name));
-    let kinds: Vec<&str> = of("kind").iter().map(|(_, _, name)| *name).collect();
+    let mut kinds: Vec<&str> = (of("kind").iter())
+        .filter(|(item, ..)| !has(item, "form"))
+        .map(|(_, _, name)| *name)
+        .collect();
+    for (_, block, _) in of("kind") {
+        let nested = block.items().iter().filter(|entry| !has(entry, "section"));
+        let nested = nested.filter_map(named_block);
+        kinds.extend(nested.filter_map(|(form, name, _)| (form == "kind").then_some(name)));
+    }
     of("type").iter().for_each(|(_, block, name)| {
         let declared = type_head(&mut library, block, name, &kinds);
         library.types.insert((*name).to_owned(), declared);
@@ -64,8 +73,14 @@ pub(crate) fn read(texts: &[&str]) -> Library {
         .iter()
         .for_each(|(_, block, name)| cases(&mut library, block, name, &kinds));
     for (item, block, name) in of("kind") {
-        let kind = kind(&mut library, item, block, name, &kinds);
-        library.kinds.insert((*name).to_owned(), Arc::new(kind));
+        let kind = Arc::new(kind(&mut library, item, block, name, &kinds));
+        let of_form = has(item, "form");
+        let all = if of_form {
+            &mut library.forms
+        } else {
+            &mut library.kinds
+        };
+        all.insert((*name).to_owned(), kind);
     }
     for (item, block, name) in of("op") {
         let operation = operation(&mut library, item, block, name, &kinds);
@@ -74,22 +89,41 @@ pub(crate) fn read(texts: &[&str]) -> Library {
             .insert((*name).to_owned(), Arc::new(operation));
     }
     for (item, block, name) in of("function") {
-        let declared = Function {
-            name: (*name).to_owned(),
-            parameters: parameters(&mut library, block, &kinds),
-            result: optional_type(&mut library, block.result.as_ref(), &kinds),
-            row: has(item, "row"),
-            value: has(item, "value"),
-        };
-        library
-            .functions
-            .insert((*name).to_owned(), Arc::new(declared));
+        let declared = function(&mut library, item, block, name, &kinds);
+        library.functions.insert((*name).to_owned(), declared);
     }
     for (_, block, name) in of("attribute") {
         let declared = parameters(&mut library, block, &kinds);
         library.attributes.insert((*name).to_owned(), declared);
     }
+    for (_, block, name) in of("view") {
+        let members = (block.items().iter()).filter_map(|entry| field(&mut library, entry, &kinds));
+        let members = members.collect();
+        library.views.insert((*name).to_owned(), members);
+    }
+    for (name, text) in packs {
+        let lowered = lower::lower(text, FileId(u32::MAX));
+        let faults = lowered.findings.iter().map(|f| f.primary.text.clone());
+        library.faults.extend(faults);
+        library.packs.insert(name, lowered.items);
+    }
     library
+}
+
+fn function(
+    library: &mut Library,
+    item: &Item,
+    block: &BlockItem,
+    name: &str,
+    kinds: &[&str],
+) -> Arc<Function> {
+    Arc::new(Function {
+        name: name.to_owned(),
+        parameters: parameters(library, block, kinds),
+        result: optional_type(library, block.result.as_ref(), kinds),
+        row: has(item, "row"),
+        value: has(item, "value"),
+    })
 }
 
 fn named_block(item: &Item) -> Option<(&str, &str, &BlockItem)> {
@@ -157,11 +191,19 @@ fn unit(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
         library.units.insert(format!("{name}s"), declared.clone());
     }
     library.units.insert(name.to_owned(), declared);
+    for family in words(item, "of") {
+        let members = library.families.entry(family).or_default();
+        members.push(name.to_owned());
+    }
 }
 
 /// What an expression over units and numbers amounts to: `0.125 B/s`, `B / s`.
 fn amount(library: &Library, value: &Expr) -> Option<Unit> {
     match &value.kind {
+        ExprKind::Name(name) if library.families.contains_key(name) => Some(Unit {
+            factor: Decimal::ONE,
+            dimension: Dimension::base(name),
+        }),
         ExprKind::Name(name) => library.unit(name).cloned(),
         ExprKind::Number {
             digits,
@@ -381,6 +423,10 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
         chosen: has(item, "chosen"),
         secret,
         late: has(item, "late"),
+        keeps: has(item, "keeps"),
+        judged: has(item, "judged"),
+        unkeyed: has(item, "unkeyed"),
+        here: has(item, "here"),
         documentation: item.documentation.clone(),
     };
     Some((name.text.clone(), declared))
@@ -394,6 +440,7 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
     {
         None => KindValue::Nothing,
         Some("op") => KindValue::Operation,
+        Some("condition") => KindValue::Condition,
         Some(word) => match word_type(library, word, kinds) {
             Some(resolved) => KindValue::Of(resolved),
             None => {
@@ -414,18 +461,38 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
         table: block.result.as_ref().and_then(table_section),
         fields: BTreeMap::new(),
         nested: BTreeMap::new(),
+        facts: BTreeMap::new(),
         each: None,
         holds_data: has(item, "protect"),
         replaces: std::collections::BTreeSet::new(),
         computed: std::collections::BTreeSet::new(),
+        figures: FigureDeclarations::default(),
     };
     for entry in block.items() {
         if let Some(("kind", name, nested)) = named_block(entry) {
             let nested = kind(library, entry, nested, name, kinds);
+            if nested.section {
+                let figures = nested.figures.plain.iter();
+                let named = figures.map(|(figure, of)| (format!("{name}.{figure}"), of.clone()));
+                declared.figures.plain.extend(named);
+            }
             declared.nested.insert(name.to_owned(), Arc::new(nested));
         } else if let Some((name, field)) = field(library, entry, kinds) {
             if name == "each" {
                 declared.each = Some(field.field_type);
+                continue;
+            }
+            if let [fact, argument @ ..] = words(entry, "fact").as_slice() {
+                let fact = Fact {
+                    field_type: field.field_type,
+                    name: fact.clone(),
+                    argument: argument.first().cloned(),
+                };
+                declared.facts.insert(name, fact);
+                continue;
+            }
+            if field.here {
+                declared.figures.plain.insert(name, field.field_type);
                 continue;
             }
             if has(entry, "replaces") {
@@ -435,6 +502,9 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
                 declared.computed.insert(name.clone());
             }
             declared.fields.insert(name, field);
+        } else if let Some(("function", name, nested)) = named_block(entry) {
+            let asked = function(library, entry, nested, name, kinds);
+            declared.figures.asked.insert(name.to_owned(), asked);
         } else {
             library
                 .faults
@@ -468,15 +538,29 @@ fn operation(
         result: result_rule(library, block, name),
         place: place(library, block, kinds),
         fields: BTreeMap::new(),
+        sections: BTreeMap::new(),
+        figures: FigureDeclarations::default(),
         each: None,
     };
     for entry in block.items() {
-        match field(library, entry, kinds) {
-            Some((name, field)) if name == "each" => declared.each = Some(field.field_type),
-            Some((name, field)) => {
+        match (field(library, entry, kinds), named_block(entry)) {
+            (Some((name, field)), _) if name == "each" => declared.each = Some(field.field_type),
+            (Some((name, field)), _) => {
+                if field.here {
+                    let figures = &mut declared.figures.plain;
+                    figures.insert(name.clone(), field.field_type.clone());
+                }
                 declared.fields.insert(name, field);
             }
-            None => library
+            (None, Some(("kind", name, nested))) if has(entry, "section") => {
+                let section = kind(library, entry, nested, name, kinds);
+                declared.sections.insert(name.to_owned(), Arc::new(section));
+            }
+            (None, Some(("function", name, nested))) => {
+                let asked = function(library, entry, nested, name, kinds);
+                declared.figures.asked.insert(name.to_owned(), asked);
+            }
+            _ => library
                 .faults
                 .push(format!("op {name} holds something that is no field")),
         }
@@ -500,6 +584,7 @@ fn result_rule(library: &mut Library, block: &BlockItem, name: &str) -> ResultRu
             data,
             label: label.clone(),
             exclude: rest.first().cloned(),
+            needs: rest.get(1).cloned(),
         },
         ("release", [_]) => ResultRule::Release { model: data },
         (word, []) if library.types.contains_key(word) => ResultRule::Opaque(word.to_owned()),

@@ -250,7 +250,8 @@ impl Checker<'_> {
         Term::error()
     }
 
-    fn eval_negate(&mut self, term: &Term, span: Span) -> Term {
+    /// `-x`.
+    pub(crate) fn eval_negate(&mut self, term: &Term, span: Span) -> Term {
         if term.term_type.is_error() {
             return Term::error();
         }

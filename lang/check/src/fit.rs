@@ -27,7 +27,7 @@ pub(crate) enum Misfit {
     /// It is secret, and this is no place for secrets.
     Secret,
     /// It is a column of another type.
-    Column(ColumnBase, ColumnBase),
+    Column(ColumnBase, Vec<ColumnBase>),
 }
 
 /// The value as one of type `to`, if it fits.
@@ -46,6 +46,27 @@ pub(crate) fn fit(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit
         },
         (Type::Optional(_) | Type::Nothing, _) => Err(Misfit::Absent),
         (from, Type::Optional(to)) => fit(value, from, to),
+        (Type::Column(_, Some(from)), Type::Union(members))
+            if members
+                .iter()
+                .all(|member| matches!(member, Type::Column(..))) =>
+        {
+            let wanted = |member: &Type| match member {
+                Type::Column(_, base) => *base,
+                _ => None,
+            };
+            let wanted: Vec<ColumnBase> = members.iter().filter_map(wanted).collect();
+            match wanted.contains(from) || wanted.len() < members.len() {
+                true => Ok(value.clone()),
+                false => Err(Misfit::Column(*from, wanted)),
+            }
+        }
+        (Type::Union(members), to) => {
+            // Which of them it is was decided when it was made: each of them must do.
+            let mut fitting = members.iter().map(|member| fit(value, member, to));
+            let first = fitting.next().unwrap_or(Err(Misfit::Type));
+            fitting.fold(first, |all, one| all.and_then(|value| one.map(|_| value)))
+        }
         (from, Type::Union(members)) => {
             let fits = members
                 .iter()
@@ -103,7 +124,10 @@ fn fit_plain(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit> {
             Value::Case { .. } => Err(Misfit::Type),
             other => Ok(other.clone()),
         },
-        (Type::Quantity(from), Type::Quantity(to)) if from != to => {
+        (Type::Quantity(from), Type::Quantity(to)) if quantity::is_of(from, to) => {
+            Ok(value.clone())
+        }
+        (Type::Quantity(from), Type::Quantity(to)) => {
             Err(Misfit::Dimension(from.clone(), to.clone()))
         }
         (Type::Int | Type::Decimal, Type::Quantity(to)) => Err(Misfit::UnitMissing(to.clone())),
@@ -111,7 +135,7 @@ fn fit_plain(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit> {
             Err(Misfit::UnitUnwanted(from.clone()))
         }
         (Type::Column(_, Some(from)), Type::Column(_, Some(to))) if from != to => {
-            Err(Misfit::Column(*from, *to))
+            Err(Misfit::Column(*from, vec![*to]))
         }
         (Type::Column(..), Type::Column(..))
         | (Type::Table(_), Type::AnyTable)
@@ -252,17 +276,15 @@ impl Checker<'_> {
             .help("a secret may reach only fields that are declared secret")
             .help("keep it out of here; `mlinfra output --reveal` shows a secret output"),
             Misfit::Column(from, to) => {
+                let words: Vec<&str> = to.iter().map(|base| base.word()).collect();
+                let wanted = a(words.join(" or "));
                 let text = format!(
-                    "this column is {}, and {} one belongs here",
+                    "this column is {}, and {wanted} one belongs here",
                     from.word(),
-                    a(to.word())
                 );
                 Diagnostic::error(code::COLUMN_TYPE_WRONG, span, text)
                     .help("what works on the column would not know what to do with its cells")
-                    .help(format!(
-                        "derive {} column first, or name another",
-                        a(to.word())
-                    ))
+                    .help(format!("derive {wanted} column first, or name another"))
             }
             Misfit::Type => {
                 let text = format!(
@@ -287,12 +309,76 @@ impl Checker<'_> {
         units.dedup_by_key(|(factor, _)| *factor);
         let names: Vec<&str> = units.iter().map(|(_, name)| *name).collect();
         if names.is_empty() {
-            return format!("write an amount in {dimension}");
+            return match self.example_rate(dimension) {
+                Some(example) => format!("write an amount such as `{example}`"),
+                None => format!("write an amount in {dimension}"),
+            };
         }
         format!(
             "write a number with one of the units {}",
             crate::scope::list(&names)
         )
+    }
+
+    /// Five of this dimension, with a unit for each of its parts.
+    fn example_rate(&self, dimension: &Dimension) -> Option<String> {
+        let mut text = "5".to_owned();
+        let parts = |over: bool| {
+            dimension
+                .0
+                .iter()
+                .filter(move |(_, power)| (**power > 0) == over)
+        };
+        for (base, power) in parts(true).chain(parts(false)) {
+            let declared = || {
+                let of = |(_, unit): &(&String, &quantity::Unit)| {
+                    unit.dimension == Dimension::base(base)
+                };
+                let of_base = self.library.units.iter().filter(of);
+                let mut names = of_base.map(|(name, _)| name.as_str());
+                names.find_map(|name| name.strip_suffix('s').filter(|one| !one.is_empty()))
+            };
+            let member = self.library.families.get(base).and_then(|all| all.first());
+            let unit = member.map(String::as_str).or_else(declared)?;
+            text.push_str(if *power > 0 { " " } else { "/" });
+            text.push_str(unit);
+        }
+        Some(text)
+    }
+
+    /// What a checked type says against a value; none if it takes it.
+    pub(crate) fn refused(
+        &mut self,
+        checked: &crate::types::CheckedType,
+        value: &Value,
+    ) -> Option<String> {
+        let term = Term::new(checked.base.clone(), value.clone());
+        for require in &checked.requires {
+            if let Err(message) = self.holds(require, &checked.name, &term) {
+                return Some(message.unwrap_or_else(|| format!("this is no {}", checked.name)));
+            }
+        }
+        None
+    }
+
+    /// `70%` for a 70, where shares alone are taken: the sign is what was forgotten.
+    pub(crate) fn as_percent(
+        &mut self,
+        checked: &crate::types::CheckedType,
+        value: &Value,
+    ) -> Option<String> {
+        let number = match value {
+            Value::Int(number) => Decimal::from(*number),
+            Value::Decimal(number) => *number,
+            _ => return None,
+        };
+        let share = Value::Decimal(number / Decimal::ONE_HUNDRED);
+        let of_shares = *checked.base.bare() == Type::Decimal
+            && self
+                .refused(checked, &Value::Decimal(Decimal::TWO))
+                .is_some();
+        (of_shares && number > Decimal::ONE && self.refused(checked, &share).is_none())
+            .then(|| format!("{}%", number.normalize()))
     }
 
     /// Judges the conditions of a checked type. Whether they hold, or can't be judged yet.
@@ -322,20 +408,18 @@ impl Checker<'_> {
         term: &Term,
         span: Span,
     ) -> bool {
-        for require in &checked.requires {
-            if let Err(message) = self.holds(require, &checked.name, term) {
-                let text = message.unwrap_or_else(|| format!("this is no {}", checked.name));
-                self.report(
-                    Diagnostic::error(code::VALUE_REFUSED, span, text)
-                        .help(format!(
-                            "{} says what it takes, so that a wrong one is found here",
-                            a(&checked.name)
-                        ))
-                        .help(format!("put another {} here", checked.name)),
-                );
-                return false;
-            }
-        }
-        true
+        let Some(text) = self.refused(checked, &term.value) else {
+            return true;
+        };
+        let finding = Diagnostic::error(code::VALUE_REFUSED, span, text).help(format!(
+            "{} says what it takes, so that a wrong one is found here",
+            a(&checked.name)
+        ));
+        let finding = match self.as_percent(checked, &term.value) {
+            Some(percent) => finding.suggest(span, &term.value.to_string(), Some(&percent)),
+            None => finding.help(format!("put another {} here", checked.name)),
+        };
+        self.report(finding);
+        false
     }
 }

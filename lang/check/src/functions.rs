@@ -94,11 +94,12 @@ fn join(values: &[Value]) -> Option<Value> {
 mod tests {
     use super::*;
     use crate::schema::Library;
+    use crate::types::Type;
 
     #[test]
     fn every_function_on_values_has_a_body_and_every_body_a_declaration() {
         let declared: Vec<&str> = (Library::standard().functions.values())
-            .filter(|function| function.value)
+            .filter(|function| function.value && !matches!(function.result, Type::BlocksOf(_)))
             .map(|function| function.name.as_str())
             .collect();
         let mut bodies: Vec<&str> = BODIES.iter().map(|(name, _)| *name).collect();

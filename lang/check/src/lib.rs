@@ -13,21 +13,28 @@ mod check;
 pub mod code;
 mod collection;
 mod columns;
+mod condition;
 mod cycle;
 mod declare;
 pub mod diagnostic;
 mod eval;
+mod facts;
+mod figure;
 mod fit;
+mod flow;
 mod functions;
+mod gate;
 pub mod hover;
 mod lower;
 mod member;
+mod mend;
 mod message;
 mod model;
 mod names;
 mod operate;
 mod order;
 mod parameter;
+mod policy;
 pub mod program;
 mod quantity;
 mod residency;
@@ -37,11 +44,13 @@ mod row;
 mod row_call;
 mod schema;
 mod scope;
+mod section;
 mod source;
 pub mod stdlib;
 mod step;
 mod suggest;
 mod table;
+mod test;
 mod train;
 mod tree;
 mod types;
@@ -82,34 +91,86 @@ impl Checked {
     }
 }
 
-/// Checks the spec whose root is this file.
+/// A spec checked with the parameters of one of its tests.
+#[derive(Clone, Debug, Default)]
+pub struct CheckedTest {
+    /// The spec as it is with these parameters.
+    pub checked: Checked,
+    /// What must hold of it, in the order written. Only figures of the plan are left open in it;
+    /// everything else is folded to values.
+    pub gates: Vec<Gate>,
+}
+
+/// Checks the spec whose root is this file, its tests included.
 pub fn check(world: &dyn World, root: &str) -> Checked {
+    run(world, root, None).checked
+}
+
+/// Checks the spec with the parameters of this test; what the world gives for others holds too. A
+/// test that the spec has not is a finding.
+pub fn check_test(world: &dyn World, root: &str, name: &str) -> CheckedTest {
+    run(world, root, Some(name))
+}
+
+fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
     let mut sources = source::load(world, root);
-    let given = given(world, &mut sources.files);
+    let mut given = given(world, &mut sources.files);
+    let mut findings = std::mem::take(&mut sources.findings);
+    if let Some(name) = test {
+        match test::given(&sources, name) {
+            Ok(of_test) => given.extend(of_test),
+            Err(finding) => findings.push(finding),
+        }
+    }
     let mut checker = Checker::new();
+    checker.texts = &sources.files;
     checker.given = given;
-    for finding in std::mem::take(&mut sources.findings) {
+    for finding in findings {
         checker.report(finding);
     }
     collect(&mut checker, &sources);
     checker.prepare();
+    let is_other = |checker: &Checker<'_>, id: usize| {
+        let node = &checker.nodes[id];
+        let another = test.is_some_and(|name| node.name.text != name);
+        matches!(node.form, Form::Test) && another
+    };
     for id in checker.evaluation_order() {
+        // The other tests are about other parameters.
+        if is_other(&checker, id) {
+            continue;
+        }
         let span = checker.nodes[id].name.span;
         checker.evaluate(id, span);
     }
     check_parameters(&mut checker, &sources);
     check_once(&mut checker);
     checker.check_residency();
-    let program = assemble(&mut checker);
+    checker.check_judgements();
+    let mut program = assemble(&checker);
+    program.flow = checker.flow(&sources.files);
     checker.check_cycles(&program);
+    program.policies = checker.judge_policies(&program, &sources.files);
     let mut diagnostics = std::mem::take(&mut checker.findings);
     diagnostics.sort_by_key(|finding| (finding.primary.span, finding.code));
     diagnostics.dedup_by(|a, b| a.primary == b.primary && a.code == b.code);
+    let gates = test.and_then(|name| {
+        let named = |(id, _): &(&usize, &Vec<Gate>)| checker.nodes[**id].name.text == name;
+        checker
+            .tests
+            .iter()
+            .find(named)
+            .map(|(_, gates)| gates.clone())
+    });
     drop(checker);
-    Checked {
+    let checked = Checked {
         program,
         diagnostics,
         files: sources.files,
+    };
+    CheckedTest {
+        checked,
+        gates: gates.unwrap_or_default(),
     }
 }
 
@@ -146,6 +207,7 @@ fn given(world: &dyn World, files: &mut Vec<SourceFile>) -> BTreeMap<String, Giv
                 text,
                 expression,
                 span,
+                of_spec: false,
             },
         );
     }
@@ -274,11 +336,9 @@ fn check_once(checker: &mut Checker<'_>) {
 }
 
 /// The program, from all that was checked.
-fn assemble(checker: &mut Checker<'_>) -> Program {
+fn assemble(checker: &Checker<'_>) -> Program {
     let mut program = Program::default();
-    for block in std::mem::take(&mut checker.blocks) {
-        program.blocks.extend(block);
-    }
+    program.blocks.extend(checker.blocks.iter().flatten().cloned());
     let outputs: Vec<(String, usize)> = match checker.scopes.first() {
         Some(root) => root
             .outputs
@@ -299,5 +359,8 @@ fn assemble(checker: &mut Checker<'_>) -> Program {
             program.outputs.insert(name, output);
         }
     }
+    let is_test = |node: &&scope::Declared<'_>| matches!(node.form, Form::Test);
+    let tests = checker.nodes.iter().filter(is_test);
+    program.tests = tests.map(|node| node.name.text.clone()).collect();
     program
 }

@@ -65,7 +65,7 @@ impl Checker<'_> {
                 Form::Block(kind) => kind.name == word,
                 Form::Parameter => word == "param",
                 Form::Let => word == "let",
-                Form::Output => false,
+                Form::Output | Form::Test => false,
                 Form::Stray => true,
             });
         Some(match found {
@@ -148,6 +148,15 @@ impl Checker<'_> {
                 }
             },
             Type::Map(inner) => self.map_member(inner, &term.value, &name.text, name),
+            Type::Block(view) if matches!(term.value, Value::Record(_)) => {
+                let found = self.view_member(view, &term.value, name);
+                found.unwrap_or_else(|| {
+                    let declared = self.library.views.get(&**view);
+                    let known = declared.into_iter().flat_map(|members| members.keys());
+                    self.unknown_member(name, known.map(String::as_str));
+                    Term::error()
+                })
+            }
             _ => self.block_member(term, name),
         }
     }
@@ -186,11 +195,24 @@ impl Checker<'_> {
             return Term::error();
         };
         let kind = Arc::clone(kind);
+        // In a policy, what was found out goes before a block of that name: a policy of a pack is
+        // written without knowing the spec.
+        let fact = kind.facts.get(&name.text);
+        if let Some(fact) = fact.filter(|_| self.facts.is_some()) {
+            return self.fact(id, fact, name);
+        }
         if let Some(nested) = self.nested(id, &name.text) {
             return self.refer(nested, name.span);
         }
         if let Some(term) = self.field_member(id, &kind, name) {
             return term;
+        }
+        if let Some(fact) = fact {
+            return self.fact(id, fact, name);
+        }
+        if name.text == "name" {
+            let own = self.nodes[id].name.text.clone();
+            return Term::new(Type::String, Value::String(own));
         }
         if let Type::Table(table) = &term.term_type
             && let Some(column) = self.column_of_table(table, name)
@@ -245,6 +267,11 @@ impl Checker<'_> {
         Some(match value {
             Some(value) => Term::new(field_type, value),
             None if field_type.may_be_absent() => Term::new(field_type, Value::None),
+            // What is chosen by mlinfra is known once it chose.
+            None if kind.fields.get(&name.text).is_some_and(|f| f.chosen) => {
+                let word = field_type.to_string();
+                Term::new(field_type, Value::Unknown(word))
+            }
             None => Term::error(),
         })
     }
@@ -264,6 +291,7 @@ impl Checker<'_> {
     fn members(&self, id: NodeId, kind: &Kind) -> Vec<String> {
         let node = &self.nodes[id];
         let mut all: std::collections::BTreeSet<String> = kind.fields.keys().cloned().collect();
+        all.extend(kind.facts.keys().cloned());
         if node.body != node.scope {
             all.extend(self.scopes[node.body].names.keys().cloned());
         }

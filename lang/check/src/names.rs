@@ -68,6 +68,7 @@ impl Checker<'_> {
             Form::Let => "let",
             Form::Parameter => "param",
             Form::Output => "output",
+            Form::Test => "test",
             Form::Stray => "stray",
         };
         match &place.parent {

@@ -284,7 +284,13 @@ impl Checker<'_> {
         Term::new(Type::Bool, Value::Bool(found == (operator.0 == Binary::In)))
     }
 
-    fn eval_arithmetic(&mut self, operator: Operator, left: &Term, right: &Term) -> Term {
+    /// `+ - * /` between two terms.
+    pub(crate) fn eval_arithmetic(
+        &mut self,
+        operator: Operator,
+        left: &Term,
+        right: &Term,
+    ) -> Term {
         let (first, second) = (&left.term_type, &right.term_type);
         if first.is_error() || second.is_error() {
             return Term::error();
@@ -302,10 +308,11 @@ impl Checker<'_> {
             return self.operands_wrong(operator, first, second);
         };
         let sum = matches!(operator.0, Binary::Add | Binary::Subtract);
-        if sum && over != under {
+        let known = left.is_known() && right.is_known();
+        if sum && !known && over != under {
             return self.number_fault(&NumberFault::Dimensions(over, under), operator.1);
         }
-        if !left.is_known() || !right.is_known() {
+        if !known {
             return unknown_number(operator.0, first, second, &over, &under);
         }
         match quantity::arithmetic(operator.0, &left.value, &right.value) {
@@ -316,7 +323,7 @@ impl Checker<'_> {
 }
 
 /// The dimension of a number's type.
-fn dimension(number: &Type) -> Option<Dimension> {
+pub(crate) fn dimension(number: &Type) -> Option<Dimension> {
     match number.bare() {
         Type::Int | Type::Decimal => Some(Dimension::default()),
         Type::Quantity(dimension) => Some(dimension.clone()),

@@ -63,7 +63,7 @@ impl Checker<'_> {
     }
 
     /// Judges the conditions in a parameter's body.
-    fn conditions(
+    pub(crate) fn conditions(
         &mut self,
         block: &BlockItem,
         name: &str,
@@ -104,7 +104,7 @@ impl Checker<'_> {
     /// What the user gave for a parameter, as a value of its type.
     fn given_value(&mut self, name: &str, expected: &Type) -> Option<(Term, Span)> {
         let given = self.given.get(name)?.clone();
-        if takes_text(expected) {
+        if takes_text(expected) && !given.of_spec {
             let term = Term::new(Type::String, Value::text(&given.text));
             return Some((self.fitted(term, expected, given.span), given.span));
         }

@@ -62,6 +62,9 @@ pub struct ColumnFlow {
     pub from: Vec<String>,
     /// The masking that the step before gave it, as written: `bucket(5)`.
     pub masking: Option<String>,
+    /// The steps that masked it on its way, this one included; empty if its cells are as they came
+    /// in. A column made from others is masked only if each of them was.
+    pub masked_by: BTreeSet<Address>,
 }
 
 /// What a policy says of one thing.

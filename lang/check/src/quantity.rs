@@ -3,6 +3,7 @@
 use mlinfra_api::{Dimension, Quantity, Value};
 use rust_decimal::Decimal;
 
+use crate::schema::Library;
 use crate::tree::Binary;
 
 /// A declared unit: so many base units.
@@ -138,6 +139,19 @@ pub(crate) fn compare(left: &Value, right: &Value) -> Result<std::cmp::Ordering,
         (Some((_, over)), Some((_, under))) => Err(NumberFault::Dimensions(over, under)),
         _ => Err(NumberFault::Overflow),
     }
+}
+
+/// Whether an amount of the first dimension is one of the second, in which a word may stand for any
+/// unit of a family: `USD/second` is so much `money/second`.
+pub(crate) fn is_of(dimension: &Dimension, wanted: &Dimension) -> bool {
+    let families = &Library::standard().families;
+    let fits = |(unit, power): (&String, &i8)| {
+        wanted.0.get(unit) == Some(power)
+            || families.iter().any(|(family, members)| {
+                members.contains(unit) && wanted.0.get(family) == Some(power)
+            })
+    };
+    dimension == wanted || dimension.0.len() == wanted.0.len() && dimension.0.iter().all(fits)
 }
 
 /// What an amount of this dimension is called.

@@ -54,7 +54,7 @@ impl Checker<'_> {
     }
 
     /// The regions that the project names, and where; none if it names none.
-    fn residency(&self) -> Option<(Vec<&'static Case>, Span)> {
+    pub(crate) fn residency(&self) -> Option<(Vec<&'static Case>, Span)> {
         let library: &'static Library = self.library;
         let project = (self.blocks.iter().flatten())
             .find(|block| block.role.as_deref() == Some("project"))?;

@@ -65,6 +65,10 @@ pub(crate) fn resolve(
         ("like", false) => Type::LikeOf(words.iter().map(|word| word.as_str().into()).collect()),
         ("fits", false) => Type::FitsOf(first()?),
         ("row", false) => Type::RowOf(first()?),
+        ("listed", false) => Type::ListedIn(type_paths(written)),
+        ("feature", false) => Type::FeatureOf(first()?),
+        ("training", false) => Type::TrainingOf(first()?),
+        ("blocks", false) => Type::BlocksOf(first()?),
         (word, true) => word_type(library, word, kinds).ok_or_else(unknown)?,
         _ => return Err(unknown()),
     };
@@ -85,6 +89,7 @@ pub(crate) fn word_type(library: &Library, word: &str, kinds: &[&str]) -> Option
         "float" => Type::Float,
         "category" => Type::Category,
         "any" => Type::Any,
+        "kind" => Type::KindWord,
         "type" => Type::Cells,
         "table" => Type::AnyTable,
         "weights" => Type::AnyWeights,
@@ -133,6 +138,21 @@ pub(crate) fn type_words(written: &TypeExpr) -> Vec<String> {
         TypeArgument::Literal => None,
     };
     arguments.iter().filter_map(bare).collect()
+}
+
+/// The paths in the parentheses: `a.b`.
+fn type_paths(written: &TypeExpr) -> Vec<Arc<str>> {
+    let TypeKind::Named { arguments, .. } = &written.kind else {
+        return Vec::new();
+    };
+    let path = |argument: &TypeArgument| match argument {
+        TypeArgument::Type(TypeExpr {
+            kind: TypeKind::Named { path, .. },
+            ..
+        }) => Some(path.text().into()),
+        _ => None,
+    };
+    arguments.iter().filter_map(path).collect()
 }
 
 /// The column type as written, if it is one.

@@ -104,6 +104,7 @@ impl Checker<'_> {
             data,
             label,
             exclude,
+            ..
         } = &operation.result
         else {
             return Term::error();

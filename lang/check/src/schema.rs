@@ -8,6 +8,7 @@ use mlinfra_api::ColumnBase;
 
 use crate::declare;
 use crate::quantity::Unit;
+use crate::tree::Item;
 use crate::types::{Default, Parameter, Type};
 
 /// The standard library's files, in the order in which they are read.
@@ -20,16 +21,30 @@ pub(crate) const TEXTS: &[&str] = &[
     include_str!("../../../stdlib/functions.mlinfra"),
 ];
 
+/// The packs of policies, by the word that `comply` names them with.
+const PACKS: &[(&str, &str)] = &[(
+    "gdpr",
+    include_str!("../../../stdlib/compliance/gdpr.mlinfra"),
+)];
+
 /// All declared words.
 #[derive(Debug, Default)]
 pub(crate) struct Library {
     pub(crate) units: BTreeMap<String, Unit>,
+    /// Words for any one of several units, with these, in the order declared.
+    pub(crate) families: BTreeMap<String, Vec<String>>,
     pub(crate) types: BTreeMap<String, Type>,
     pub(crate) kinds: BTreeMap<String, Arc<Kind>>,
+    /// What stands in the bodies of forms that are no blocks.
+    pub(crate) forms: BTreeMap<String, Arc<Kind>>,
     pub(crate) operations: BTreeMap<String, Arc<Operation>>,
     pub(crate) functions: BTreeMap<String, Arc<Function>>,
     pub(crate) classes: BTreeMap<String, Class>,
     pub(crate) attributes: BTreeMap<String, Vec<Parameter>>,
+    /// What `all` lists beside blocks: the members of each element.
+    pub(crate) views: BTreeMap<String, BTreeMap<String, FieldDeclaration>>,
+    /// The policies of each pack.
+    pub(crate) packs: BTreeMap<&'static str, Vec<Item>>,
     /// What is wrong with the declarations; a test holds that nothing is.
     pub(crate) faults: Vec<String>,
 }
@@ -49,11 +64,49 @@ pub(crate) struct Kind {
     pub(crate) table: Option<String>,
     pub(crate) fields: BTreeMap<String, FieldDeclaration>,
     pub(crate) nested: BTreeMap<String, Arc<Kind>>,
+    /// What the whole program says of such a block, for policies and tests.
+    pub(crate) facts: BTreeMap<String, Fact>,
     /// The type of every entry of an open body.
     pub(crate) each: Option<Type>,
     pub(crate) holds_data: bool,
     pub(crate) replaces: BTreeSet<String>,
     pub(crate) computed: BTreeSet<String>,
+    /// What conditions in such a block may be about.
+    pub(crate) figures: FigureDeclarations,
+}
+
+/// Figures by their names: a run, a plan or a running endpoint tells their values.
+#[derive(Debug, Default)]
+pub(crate) struct FigureDeclarations {
+    /// Those that are asked for nothing; in a section `section.name`.
+    pub(crate) plain: BTreeMap<String, Type>,
+    /// Those that are asked for something.
+    pub(crate) asked: BTreeMap<String, Arc<Function>>,
+}
+
+impl FigureDeclarations {
+    /// Whether there is a figure of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.plain.contains_key(name) || self.asked.contains_key(name)
+    }
+
+    /// Whether figures stand behind this word and a point.
+    pub(crate) fn has_section(&self, word: &str) -> bool {
+        let inside = |name: &String| name.split_once('.').is_some_and(|(of, _)| of == word);
+        self.plain.keys().any(inside)
+    }
+
+    /// Every name, sorted.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = self
+            .plain
+            .keys()
+            .chain(self.asked.keys())
+            .map(String::as_str)
+            .collect();
+        all.sort_unstable();
+        all
+    }
 }
 
 impl Kind {
@@ -87,6 +140,8 @@ pub(crate) enum KindValue {
     Nothing,
     /// The call of an operation.
     Operation,
+    /// A condition over its figures.
+    Condition,
     Of(Type),
 }
 
@@ -100,6 +155,14 @@ pub(crate) struct FieldDeclaration {
     pub(crate) secret: bool,
     /// Whether a reference in it is no dependency: it is made after both ends exist.
     pub(crate) late: bool,
+    /// Whether the block in it keeps what is in this one.
+    pub(crate) keeps: bool,
+    /// Whether groups of people are compared by the columns in it.
+    pub(crate) judged: bool,
+    /// Whether it changes no byte of a step's result.
+    pub(crate) unkeyed: bool,
+    /// Whether conditions in the same body may name it.
+    pub(crate) here: bool,
     /// Its documentation, for editors.
     pub(crate) documentation: String,
 }
@@ -110,6 +173,15 @@ impl FieldDeclaration {
         let fills_itself = self.computed || self.chosen || self.default.is_some();
         !fills_itself && !self.field_type.may_be_absent()
     }
+}
+
+/// Something that is found out about a block once the whole program is checked.
+#[derive(Debug)]
+pub(crate) struct Fact {
+    pub(crate) field_type: Type,
+    /// Which computation gives it, and what it is given: `@fact(columns, personal)`.
+    pub(crate) name: String,
+    pub(crate) argument: Option<String>,
 }
 
 /// An operation: what a step calls.
@@ -123,6 +195,10 @@ pub(crate) struct Operation {
     pub(crate) result: ResultRule,
     pub(crate) place: Place,
     pub(crate) fields: BTreeMap<String, FieldDeclaration>,
+    /// Settings that belong together, each a block of its own in the body.
+    pub(crate) sections: BTreeMap<String, Arc<Kind>>,
+    /// What conditions in the body may be about.
+    pub(crate) figures: FigureDeclarations,
     pub(crate) each: Option<Type>,
 }
 
@@ -142,6 +218,8 @@ pub(crate) enum ResultRule {
         data: String,
         label: String,
         exclude: Option<String>,
+        /// The setting that lists what the purpose can't do without, however personal.
+        needs: Option<String>,
     },
     /// A named model.
     Release { model: String },
@@ -173,7 +251,7 @@ impl Library {
     /// The standard library, read once.
     pub(crate) fn standard() -> &'static Library {
         static STANDARD: OnceLock<Library> = OnceLock::new();
-        STANDARD.get_or_init(|| declare::read(TEXTS))
+        STANDARD.get_or_init(|| declare::read(TEXTS, PACKS))
     }
 
     /// A class and everything that it implies.

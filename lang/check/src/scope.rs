@@ -11,6 +11,7 @@ use crate::declare::FORMS;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::schema::{Kind, KindValue};
 use crate::suggest::nearest;
+use crate::test::TEST;
 use crate::tree::{BlockItem, Item, Name, Node};
 
 /// A declared thing, by its place in [`Checker::nodes`].
@@ -19,10 +20,8 @@ pub(crate) type NodeId = usize;
 pub(crate) type ScopeId = usize;
 
 /// The forms of the language that this version does not check.
-const FORMS_UNSUPPORTED: [&str; 7] = [
+const FORMS_UNSUPPORTED: [&str; 5] = [
     "component",
-    "test",
-    "policy",
     "moved",
     "removed",
     "import",
@@ -49,6 +48,7 @@ pub(crate) enum Form {
     Let,
     Parameter,
     Output,
+    Test,
     /// Something in error: everything about it fits.
     Stray,
 }
@@ -182,6 +182,11 @@ impl<'t> Checker<'t> {
             "let" => Form::Let,
             "param" => Form::Parameter,
             "output" => Form::Output,
+            TEST => Form::Test,
+            "policy" => {
+                self.collect_policy(item, block, place.scope);
+                return true;
+            }
             _ if FORMS.contains(&word) && block.name.is_some() => {
                 self.report(
                     Diagnostic::error(
@@ -467,6 +472,16 @@ impl<'t> Checker<'t> {
                         .outputs
                         .insert(name.text.clone(), id);
                 }
+            }
+            return id;
+        }
+        if matches!(form, Form::Test) {
+            let same = |node: &&Declared<'_>| {
+                matches!(node.form, Form::Test) && node.name.text == name.text
+            };
+            let first = self.nodes[..id].iter().position(|node| same(&node));
+            if let Some(first) = first {
+                self.name_twice(name, first);
             }
             return id;
         }

@@ -108,7 +108,10 @@ impl Checker<'_> {
             training_only: operation.training_only,
             arguments: BTreeMap::new(),
             settings: BTreeMap::new(),
-            unkeyed: BTreeSet::new(),
+            unkeyed: (operation.fields.iter())
+                .filter(|(_, field)| field.unkeyed)
+                .map(|(name, _)| name.clone())
+                .collect(),
             gates: Vec::new(),
             entries: Vec::new(),
             table: None,
@@ -120,6 +123,7 @@ impl Checker<'_> {
         let inputs = self.arguments(id, &operation, arguments, callee.span, &mut step);
         let entries = self.body(id, &operation, block, &inputs, &mut step);
         let tainted = broken || self.errors() > before;
+        step.gates = self.step_gates(id, &operation, block, &inputs, &step);
         let term = self.result(id, &operation, &inputs, entries, tainted, &mut step);
         checked.step = Some(step);
         term
@@ -314,6 +318,17 @@ impl Checker<'_> {
             self.refuse_attributes(item);
             let (path, value) = match &item.node {
                 Node::Field { path, value } => (path, value),
+                Node::Require(_) => continue,
+                Node::Block(nested) if operation.sections.contains_key(&nested.path.text()) => {
+                    let name = nested.path.text();
+                    let twice = self.field_twice(&name, nested.path.span, &mut seen);
+                    if let Some(kind) = operation.sections.get(&name).filter(|_| !twice) {
+                        let value = self.section(item, nested, kind, inputs, env);
+                        step.spans.insert(name.clone(), nested.path.span);
+                        step.settings.extend(value.map(|value| (name, value)));
+                    }
+                    continue;
+                }
                 _ => {
                     stray = true;
                     self.no_setting(item, operation);
@@ -366,13 +381,6 @@ impl Checker<'_> {
             return;
         }
         let finding = match &item.node {
-            Node::Require(_) => Diagnostic::error(
-                code::FORM_UNSUPPORTED,
-                item.span,
-                "this condition would not be judged",
-            )
-            .help("a condition that nobody judges would be worse than none")
-            .help("take it out, and read the figures with `mlinfra show`"),
             Node::Block(block) => {
                 let word = block.path.text();
                 match &block.name {
@@ -429,6 +437,11 @@ impl Checker<'_> {
             } else if declared.required() && !stray && !self.nodes[id].broken {
                 let finding = missing_field(name, declared, step.operation_span, &operation.name);
                 self.report(finding);
+            }
+        }
+        for name in operation.sections.keys() {
+            if !seen.contains_key(name) {
+                step.settings.insert(name.clone(), Value::None);
             }
         }
     }
@@ -505,13 +518,22 @@ impl Checker<'_> {
 }
 
 /// The declared type with the parameters that it names replaced by what flowed in.
-fn instantiate(declared: &Type, inputs: &Inputs) -> Type {
+pub(crate) fn instantiate(declared: &Type, inputs: &Inputs) -> Type {
     match declared {
         Type::Optional(inner) => instantiate(inner, inputs).optional(),
         Type::List(inner) => match instantiate(inner, inputs) {
             Type::Error => Type::Error,
             inner => Type::List(Arc::new(inner)),
         },
+        Type::Union(members) => {
+            let members: Vec<Type> = (members.iter())
+                .map(|member| instantiate(member, inputs))
+                .collect();
+            match members.iter().any(Type::is_error) {
+                true => Type::Error,
+                false => Type::Union(Arc::new(members)),
+            }
+        }
         Type::ColumnOf(name, base) => match inputs.table(name) {
             Some(table) => Type::Column(Arc::clone(table), *base),
             None => Type::Error,
@@ -521,12 +543,19 @@ fn instantiate(declared: &Type, inputs: &Inputs) -> Type {
 }
 
 /// The type that a setting's default is checked against: columns are named by written ones alone.
-fn settled(declared: &FieldDeclaration) -> Type {
+pub(crate) fn settled(declared: &FieldDeclaration) -> Type {
     match declared.field_type.present() {
-        Type::List(inner) if matches!(**inner, Type::ColumnOf(..)) => {
-            Type::List(Arc::new(Type::Any))
-        }
+        Type::List(inner) if of_columns(inner) => Type::List(Arc::new(Type::Any)),
         _ => declared.field_type.clone(),
+    }
+}
+
+fn of_columns(declared: &Type) -> bool {
+    match declared {
+        Type::ColumnOf(..) => true,
+        Type::List(inner) => of_columns(inner),
+        Type::Union(members) => members.iter().any(of_columns),
+        _ => false,
     }
 }
 

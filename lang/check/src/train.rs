@@ -202,7 +202,7 @@ impl Checker<'_> {
     }
 
     /// Where to write a column that shall be excluded too, and how.
-    fn exclude_edit(
+    pub(crate) fn exclude_edit(
         &self,
         id: NodeId,
         setting: Option<&str>,

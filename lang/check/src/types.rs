@@ -52,6 +52,16 @@ pub(crate) enum Type {
     LikeOf(Vec<Arc<str>>),
     FitsOf(Arc<str>),
     RowOf(Arc<str>),
+    /// One of what these settings list: `fairness.by`.
+    ListedIn(Vec<Arc<str>>),
+    /// A column that the model of what this field of the block around names learned from.
+    FeatureOf(Arc<str>),
+    /// The table that this model learned from.
+    TrainingOf(Arc<str>),
+    /// A kind's word.
+    KindWord,
+    /// Every block of the kind in this parameter.
+    BlocksOf(Arc<str>),
     /// Binary floating point: rows alone have it.
     Float,
     /// One of few texts: rows alone have it.
@@ -257,6 +267,7 @@ impl Type {
         match self {
             Type::Column(table, _) => Some(table),
             Type::Optional(inner) | Type::List(inner) => inner.column_table(),
+            Type::Union(members) => members.iter().find_map(Type::column_table),
             _ => None,
         }
     }
@@ -313,6 +324,10 @@ impl fmt::Display for Type {
             }
             Type::Cells => f.write_str("type of a column"),
             Type::RowOf(_) => f.write_str("expression over a row"),
+            Type::ListedIn(_) | Type::FeatureOf(_) => f.write_str("column"),
+            Type::TrainingOf(_) => f.write_str("table"),
+            Type::KindWord => f.write_str("kind"),
+            Type::BlocksOf(_) => f.write_str("list of blocks"),
             Type::Any => f.write_str("any value"),
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::{Dimension, Quantity, RowOperator, Value};
+use crate::{Dimension, Quantity, Reference, RowOperator, Value};
 
 /// A condition, or a part of one. It is typed when it is made: judging never finds a wrong type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -153,6 +153,24 @@ impl Condition {
             Condition::Binary { left, right, .. } => {
                 left.for_each_figure(visit);
                 right.for_each_figure(visit);
+            }
+        }
+    }
+
+    /// Calls `visit` for every reference: in what the spec says, and in what figures are asked for.
+    pub fn for_each_reference(&self, visit: &mut dyn FnMut(&Reference)) {
+        match self {
+            Condition::Value(value) => value.for_each_reference(visit),
+            Condition::Figure(figure) => {
+                let arguments = figure.arguments.iter();
+                arguments.for_each(|argument| argument.for_each_reference(visit));
+            }
+            Condition::Not(operand) | Condition::Negate(operand) => {
+                operand.for_each_reference(visit);
+            }
+            Condition::Binary { left, right, .. } => {
+                left.for_each_reference(visit);
+                right.for_each_reference(visit);
             }
         }
     }

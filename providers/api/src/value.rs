@@ -150,6 +150,7 @@ impl Value {
             } => {
                 entries.values().for_each(|e| e.for_each_reference(visit));
             }
+            Value::Condition(condition) => condition.for_each_reference(visit),
             Value::None
             | Value::Bool(_)
             | Value::Int(_)
@@ -158,7 +159,6 @@ impl Value {
             | Value::Quantity(_)
             | Value::Date(_)
             | Value::Row(_)
-            | Value::Condition(_)
             | Value::Secret(_)
             | Value::Unknown(_) => {}
         }

@@ -195,6 +195,7 @@ fn settings_and_arguments_are_complete() {
             "epochs = 30",
             "exclude = [\"sex\", \"age_band\", \"foreign_worker\"]",
             "learning_rate = 0.001",
+            "needs = []",
             "seed = 7",
             "weight_decay = 0.1",
         ]
@@ -210,7 +211,8 @@ fn settings_and_arguments_are_complete() {
             .to_string(),
         "risk/step.report"
     );
-    assert_eq!(train.version, 1);
+    assert_eq!(train.version, 2);
+    assert!(train.unkeyed.iter().eq(["needs"]));
     assert!(step(&checked, "masked").each_row && !step(&checked, "masked").training_only);
     assert!(step(&checked, "parts").training_only);
 }

@@ -260,7 +260,7 @@ fn what_would_have_no_effect_is_refused() {
             "keep",
         ),
         ("component c on d {}\n", "E0106", "component"),
-        ("policy p { }\n", "E0106", "policy"),
+        ("policy p { }\n", "E0511", "p"),
         ("kind lake on here {}\n", "E0107", "kind"),
         (
             "target here = local()\nkey a on here when true\n",
@@ -275,15 +275,9 @@ fn what_would_have_no_effect_is_refused() {
             "{text}"
         );
     }
-    let with_gate = credit_with(&[(
-        "evaluate(model, parts.test)",
-        "evaluate(model, parts.test) {\n    require auc >= 0.7\n  }",
-    )]);
-    let found = codes_at(&check_text(&with_gate));
-    assert_eq!(
-        found,
-        [("E0106".to_owned(), "require auc >= 0.7".to_owned())]
-    );
+    let on_a_machine = credit_with(&[("cpus   >= 2", "require cpus >= 2")]);
+    let found = codes_at(&check_text(&on_a_machine));
+    assert_eq!(found, [("E0106".to_owned(), "require cpus >= 2".to_owned())]);
 }
 
 #[test]

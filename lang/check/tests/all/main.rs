@@ -3,6 +3,7 @@
 mod credit;
 mod faults;
 mod files;
+mod gates;
 mod hover;
 mod pages;
 mod rows;

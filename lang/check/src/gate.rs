@@ -1,0 +1,253 @@
+//! Conditions that are judged later: what a step's result must hold, and what an alert waits for.
+
+use std::collections::BTreeSet;
+
+use mlinfra_api::{Address, Value, Verdict};
+
+use crate::check::{Checker, Env};
+use crate::code;
+use crate::condition::FigureEnv;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::figure::{About, Figures};
+use crate::program::{Block, Gate, Step};
+use crate::schema::{Kind, Operation, ResultRule};
+use crate::scope::{NodeId, list};
+use crate::step::Inputs;
+use crate::tree::{BlockItem, ExprKind, Node, Require};
+use crate::types::Type;
+
+impl Checker<'_> {
+    /// What the result of a step must hold.
+    pub(crate) fn step_gates(
+        &mut self,
+        id: NodeId,
+        operation: &Operation,
+        block: &BlockItem,
+        inputs: &Inputs,
+        step: &Step,
+    ) -> Vec<Gate> {
+        let mut gates = Vec::new();
+        for item in block.items() {
+            let Node::Require(require) = &item.node else {
+                continue;
+            };
+            let figures = Figures {
+                whose: &operation.name,
+                declared: &operation.figures,
+                about: About::Call {
+                    operation,
+                    inputs,
+                    step,
+                    block,
+                    entry: item.span,
+                },
+            };
+            let env = Env::of(self.nodes[id].scope);
+            let gate = self.gate(
+                require,
+                FigureEnv {
+                    figures: &figures,
+                    env,
+                },
+            );
+            if let Some(gate) = gate.filter(|gate| !self.is_settled(gate)) {
+                gates.push(gate);
+            }
+        }
+        gates
+    }
+
+    /// A `require` that is judged later; none, with a finding, if it is in error.
+    pub(crate) fn gate(&mut self, require: &Require, at: FigureEnv<'_>) -> Option<Gate> {
+        let condition = self.condition_over(&require.condition, at);
+        let message = match &require.message {
+            None => None,
+            Some(written) => {
+                let term = self.value(written, &Type::String, at.env);
+                let known = !term.term_type.is_error()
+                    && self.must_be_known(&term, written.span, "what is said when it fails");
+                Some(known.then(|| term.value.as_text().unwrap_or_default().to_owned())?)
+            }
+        };
+        Some(Gate {
+            condition: condition?,
+            text: self.text_of(require.condition.span),
+            message,
+            span: require.condition.span,
+        })
+    }
+
+    /// Whether what the spec itself says decides a condition: a finding says so.
+    fn is_settled(&mut self, gate: &Gate) -> bool {
+        let verdict = gate.condition.judge(&|_| None);
+        let finding = match verdict {
+            Verdict::Open => return false,
+            Verdict::Holds => {
+                let text = "this holds whatever the figures are";
+                Diagnostic::warning(code::CONDITION_SETTLED, gate.span, text)
+                    .help("a condition that never fails guards nothing")
+                    .help("compare a figure with something, or take it out")
+            }
+            Verdict::Fails | Verdict::Undefined => {
+                let text = gate.message.clone();
+                let text = text.unwrap_or_else(|| "this does not hold".to_owned());
+                Diagnostic::error(code::REQUIRE_FAILED, gate.span, text)
+                    .help("no figure changes that, so what depends on it would never be made")
+                    .help("change what it compares, or take it out")
+            }
+        };
+        self.report(finding);
+        true
+    }
+
+    /// A text of the spec, on one line.
+    fn text_of(&self, span: Span) -> String {
+        let file = self.texts.get(span.file.0 as usize);
+        let text = file.and_then(|file| file.text.get(span.start as usize..span.end as usize));
+        let lines = text.unwrap_or_default().lines().map(str::trim);
+        lines.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The condition that is a block's value.
+    pub(crate) fn condition_value(
+        &mut self,
+        id: NodeId,
+        kind: &Kind,
+        block: &BlockItem,
+        checked: &mut Block,
+    ) {
+        let Some(written) = &block.value else {
+            if !self.nodes[id].broken {
+                let text = format!("this `{}` has no condition", kind.name);
+                let names = kind.figures.names();
+                self.report(
+                    Diagnostic::error(code::VALUE_MISSING, self.nodes[id].name.span, text)
+                        .help("nothing says what it waits for")
+                        .help(format!("write `= condition` over {}", list(&names))),
+                );
+            }
+            return;
+        };
+        let figures = Figures {
+            whose: &kind.name,
+            declared: &kind.figures,
+            about: About::Around(id),
+        };
+        let env = Env::of(self.nodes[id].scope);
+        let at = FigureEnv {
+            figures: &figures,
+            env,
+        };
+        let Some(condition) = self.condition_over(written, at) else {
+            return;
+        };
+        if condition.judge(&|_| None) != Verdict::Open {
+            let text = "no figure changes whether this holds";
+            let names = kind.figures.names();
+            self.report(
+                Diagnostic::error(code::CONDITION_SETTLED, written.span, text)
+                    .help("it would always be so, or never: there is nothing to watch")
+                    .help(format!("compare one of {}", list(&names))),
+            );
+            return;
+        }
+        checked.value = Some(Value::Condition(Box::new(condition)));
+    }
+
+    /// Reports releases of a model that do not wait for a judgement of it.
+    pub(crate) fn check_judgements(&mut self) {
+        let library = self.library;
+        let mut findings = Vec::new();
+        let steps = || {
+            let steps = self.blocks.iter().flatten();
+            steps.filter_map(|block| {
+                let step = block.step.as_ref()?;
+                Some((block, step, library.operations.get(&step.operation)?))
+            })
+        };
+        for (block, step, operation) in steps() {
+            let ResultRule::Release { model } = &operation.result else {
+                continue;
+            };
+            let Some(released) = self.fitting_step(step, model) else {
+                continue;
+            };
+            let awaited: BTreeSet<Address> = references(step);
+            for (judge, judging, with) in steps() {
+                let ResultRule::Opaque(result) = &with.result else {
+                    continue;
+                };
+                let gate = operation.parameters.iter().find(|parameter| {
+                    matches!(parameter.parameter_type.present(), Type::Opaque(name) if **name == **result)
+                });
+                let Some(gate) = gate else { continue };
+                let judges_it = (judging.arguments.keys())
+                    .any(|name| self.fitting_step(judging, name).as_ref() == Some(&released));
+                let taken = step.spans.contains_key(&gate.name);
+                if !judges_it
+                    || awaited.contains(&judge.address)
+                    || taken && judging.gates.is_empty()
+                {
+                    continue;
+                }
+                findings.push(self.not_awaited(block, step, judge, &gate.name, taken));
+            }
+        }
+        findings
+            .into_iter()
+            .for_each(|finding| self.report(finding));
+    }
+
+    /// The step that fitted the model which flows into this parameter.
+    fn fitting_step(&self, step: &Step, parameter: &str) -> Option<Address> {
+        let reference = step.arguments.get(parameter)?.value.as_reference()?;
+        let id = self.addresses.get(&reference.address)?;
+        let made_by = self.blocks[*id].as_ref()?.step.as_ref()?;
+        Some(made_by.model.as_ref()?.trained_by.clone())
+    }
+
+    fn not_awaited(
+        &self,
+        release: &Block,
+        step: &Step,
+        judge: &Block,
+        gate: &str,
+        taken: bool,
+    ) -> Diagnostic {
+        let name = judge.address.name();
+        let text = format!("this does not wait for `{name}`, which judges the model");
+        let finding = Diagnostic::error(code::JUDGEMENT_NOT_AWAITED, step.operation_span, text)
+            .also(judge.name_span, "it is judged here")
+            .help("a model that fails there would be served all the same");
+        if taken {
+            let advice = format!("move the conditions of `{name}` to the one that it waits for");
+            return finding.help(advice);
+        }
+        let finding = finding.help(format!("add `{gate} = {name}`"));
+        let id = self.addresses.get(&release.address);
+        let call = id.and_then(|id| self.nodes[*id].block?.value.as_ref());
+        let last = call.and_then(|call| match &call.kind {
+            ExprKind::Call { arguments, .. } => arguments.last(),
+            _ => None,
+        });
+        match last {
+            Some(last) if judge.parent == release.parent => finding.fix(
+                format!("wait for {name}"),
+                last.value.span.end(),
+                format!(", {gate} = {name}"),
+            ),
+            _ => finding,
+        }
+    }
+}
+
+/// The blocks that flow into a step.
+fn references(step: &Step) -> BTreeSet<Address> {
+    let mut all = BTreeSet::new();
+    for argument in step.arguments.values() {
+        argument.value.for_each_reference(&mut |reference| {
+            all.insert(reference.address.clone());
+        });
+    }
+    all
+}

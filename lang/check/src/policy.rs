@@ -1,0 +1,602 @@
+//! Policies: what a spec, or a pack that it names, asks of everything in it, element by element.
+
+use std::collections::BTreeMap;
+
+use mlinfra_api::{Address, Value};
+
+use crate::budget::Budget;
+use crate::check::{Checker, Env, Local};
+use crate::code::{self, Code};
+use crate::diagnostic::{Diagnostic, Fix, Label, Severity, Span};
+use crate::facts::Learned;
+use crate::program::{PolicyFinding, PolicyStatus, Program};
+use crate::source::SourceFile;
+use crate::suggest::nearest;
+use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, Require};
+use crate::types::{Term, Type};
+
+/// A policy as written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy<'t> {
+    pub(crate) item: &'t Item,
+    pub(crate) block: &'t BlockItem,
+    /// Where its names are looked up; none for a policy of a pack.
+    pub(crate) scope: Option<usize>,
+    pub(crate) pack: Option<&'static str>,
+}
+
+/// What a policy may say, beside `require`. Its severity and what it cites hold for all elements.
+const FIELDS: [&str; 11] = [
+    "at", "cites", "code", "help", "manual", "mask", "origin", "pass", "set", "severity", "why",
+];
+
+/// A policy, read.
+struct Rule<'t> {
+    name: String,
+    title: String,
+    code: Code,
+    severity: String,
+    cites: Vec<String>,
+    fields: BTreeMap<&'static str, &'t Expr>,
+    requires: Vec<&'t Require>,
+}
+
+/// One thing that a policy looks at.
+struct Subject {
+    address: Address,
+    /// Where it is named.
+    span: Span,
+    learned: Option<Learned>,
+}
+
+/// What was found, and the findings among it that are reported.
+#[derive(Default)]
+pub(crate) struct Judged {
+    pub(crate) findings: Vec<PolicyFinding>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'t> Checker<'t> {
+    /// Notes a policy of the spec.
+    pub(crate) fn collect_policy(&mut self, item: &'t Item, block: &'t BlockItem, scope: usize) {
+        let name = block.name.as_ref();
+        let earlier = self.policies.iter().find(|policy| {
+            let other = policy.block.name.as_ref();
+            name.is_some() && other.map(|n| &n.text) == name.map(|n| &n.text)
+        });
+        if let (Some(name), Some(first)) = (name, earlier.map(|first| first.block.head())) {
+            self.report(
+                Diagnostic::error(code::NAME_TWICE, name.span, "there is such a policy already")
+                    .also(first, "here first")
+                    .help("what it finds could not be told from what the other one finds")
+                    .help("rename one of the two"),
+            );
+        }
+        self.policies.push(Policy {
+            item,
+            block,
+            scope: Some(scope),
+            pack: None,
+        });
+    }
+
+    /// Judges the program by the packs that it names and by its own policies.
+    pub(crate) fn judge_policies(
+        &mut self,
+        program: &Program,
+        files: &[SourceFile],
+    ) -> Vec<PolicyFinding> {
+        let library = self.library;
+        let mut policies: Vec<Policy<'t>> = Vec::new();
+        for (name, items) in &library.packs {
+            if !complies(program, name) {
+                continue;
+            }
+            for item in items {
+                if let Node::Block(block) = &item.node {
+                    policies.push(Policy {
+                        item,
+                        block,
+                        scope: None,
+                        pack: Some(name),
+                    });
+                }
+            }
+        }
+        policies.extend(&self.policies);
+        if policies.is_empty() {
+            return Vec::new();
+        }
+        self.facts = Some(self.find_facts(program));
+        let mut all = Vec::new();
+        for policy in policies {
+            let judged = match policy.pack {
+                Some(_) => self.judge_pack(policy, files),
+                None => self.judge_policy(policy, files),
+            };
+            for diagnostic in judged.diagnostics {
+                if !self.is_found(&diagnostic) {
+                    self.report(diagnostic);
+                }
+            }
+            all.extend(judged.findings);
+        }
+        all
+    }
+
+    /// Judges by a policy of a pack. What goes wrong inside of it is no fault of the spec: a limit
+    /// that is reached leaves the rest unknown.
+    fn judge_pack(&mut self, policy: Policy<'t>, files: &[SourceFile]) -> Judged {
+        let budget = std::mem::replace(&mut self.budget, Budget::new());
+        let (findings, errors) = (self.findings.len(), self.errors());
+        let judged = self.judge_policy(policy, files);
+        let faults: Vec<&Diagnostic> = (self.findings.iter().skip(findings))
+            .filter(|finding| finding.code != code::LIMIT)
+            .collect();
+        debug_assert!(faults.is_empty(), "{:?}: {faults:?}", policy.block.name);
+        self.forget(findings, errors);
+        self.budget = budget;
+        judged
+    }
+
+    /// Whether the check found this without any policy, in the same block.
+    fn is_found(&self, diagnostic: &Diagnostic) -> bool {
+        if diagnostic.code != code::OUTSIDE_RESIDENCY {
+            return false;
+        }
+        let at = diagnostic.primary.span;
+        let around = self.nodes.iter().rev().find(|node| node.item.span.holds(at));
+        let around = around.map_or(at, |node| node.item.span);
+        let same = |f: &Diagnostic| f.code == diagnostic.code && around.holds(f.primary.span);
+        self.findings.iter().any(same)
+    }
+
+    fn judge_policy(&mut self, policy: Policy<'t>, files: &[SourceFile]) -> Judged {
+        let mut judged = Judged::default();
+        let env = match policy.scope {
+            Some(scope) => Env::of(scope),
+            None => Env::library(),
+        };
+        let Some(rule) = self.rule(policy, env) else {
+            return judged;
+        };
+        let Some(repeat) = &policy.block.repeat else {
+            let holds = policy.block.when.as_ref();
+            self.judge_one(policy, &rule, None, holds, env, files, &mut judged);
+            return judged;
+        };
+        let before = self.errors();
+        let source = self.eval(&repeat.source, &Type::Any, env);
+        let rounds = self.rounds(&source, repeat).unwrap_or_default();
+        let nobody = [(Term::error(), None)];
+        let none = rounds.is_empty() && policy.pack.is_none();
+        for (element, second) in if none { &nobody[..] } else { &rounds[..] } {
+            let first = repeat.names.first().map_or("", |name| name.text.as_str());
+            let outer = Local {
+                name: first,
+                term: element,
+                next: None,
+            };
+            let both = second.as_ref().zip(repeat.names.get(1));
+            let both = both.map(|(term, name)| Local {
+                name: &name.text,
+                term,
+                next: Some(&outer),
+            });
+            let inside = Env {
+                locals: Some(both.as_ref().unwrap_or(&outer)),
+                ..env
+            };
+            let holds = policy.block.when.as_ref();
+            self.judge_one(policy, &rule, Some(element), holds, inside, files, &mut judged);
+            if policy.pack.is_none() && self.errors() > before {
+                break;
+            }
+        }
+        if none {
+            // It was judged for nobody, so that what is wrong in it is found now.
+            return Judged::default();
+        }
+        judged
+    }
+
+    /// Reads a policy; none, with findings, if it is in error.
+    fn rule(&mut self, policy: Policy<'t>, env: Env<'_>) -> Option<Rule<'t>> {
+        let (item, block) = (policy.item, policy.block);
+        let before = self.errors();
+        self.policy_head(item, block);
+        let name = block.name.as_ref()?.text.clone();
+        let mut fields: BTreeMap<&'static str, &'t Expr> = BTreeMap::new();
+        let mut requires = Vec::new();
+        let mut seen = BTreeMap::new();
+        for entry in block.items() {
+            self.refuse_attributes(entry);
+            match &entry.node {
+                Node::Require(require) => requires.push(require),
+                Node::Field { path, value } => {
+                    let text = path.text();
+                    match FIELDS.iter().find(|field| **field == text) {
+                        Some(field) if policy.pack.is_some() || *field != "code" => {
+                            if !self.field_twice(&text, path.span, &mut seen) {
+                                fields.insert(field, value);
+                            }
+                        }
+                        _ => self.policy_field_unknown(&text, path.span),
+                    }
+                }
+                _ => self.policy_entry(entry),
+            }
+        }
+        if requires.is_empty() && !fields.contains_key("manual") && !item.broken {
+            self.report(
+                Diagnostic::error(code::POLICY_EMPTY, block.head(), "this policy asks for nothing")
+                    .help("it would look like a rule, and nothing would ever be held against it")
+                    .help("add `require condition else \"what is wrong\"`"),
+            );
+        }
+        let severity = self.severity(fields.get("severity").copied(), env);
+        let cites = self.texts(fields.get("cites").copied(), env);
+        if item.broken || self.errors() > before {
+            return None;
+        }
+        let code = match fields.get("code").and_then(|expr| self.text(expr, env)) {
+            Some(text) => code::page(&text).map(|page| Code(page.code)),
+            None => Some(code::POLICY_FAILED),
+        };
+        debug_assert!(code.is_some(), "{name} names a code without a page");
+        let sentence = first_sentence(&item.documentation);
+        let title = sentence.unwrap_or_else(|| format!("the policy `{name}`"));
+        Some(Rule {
+            name,
+            title,
+            code: code?,
+            severity,
+            cites,
+            fields,
+            requires,
+        })
+    }
+
+    fn policy_head(&mut self, item: &Item, block: &BlockItem) {
+        for attribute in &item.attributes {
+            let name = attribute.path.text();
+            if !name.is_empty() {
+                self.attribute_unwanted(&name, attribute.path.span);
+            }
+        }
+        if block.name.is_none() && !item.broken {
+            let text = "this `policy` has no name";
+            self.report(
+                Diagnostic::error(code::NAME_MISSING, block.path.span, text)
+                    .help("what it finds is listed under its name")
+                    .help("name it: `policy stores_are_sealed for s in all(storage) { … }`"),
+            );
+        }
+        let parts = [
+            block.parameters.as_ref().map(|_| block.head()),
+            block.result.as_ref().map(|written| written.span),
+            block.place.as_ref().map(|place| place.span),
+            block.value.as_ref().map(|value| value.span),
+        ];
+        for span in parts.into_iter().flatten() {
+            let text = "a `policy` has no parameters, type, place or value";
+            self.report(
+                Diagnostic::error(code::HEAD_PART_UNWANTED, span, text)
+                    .help("nothing would read it")
+                    .help("write `policy name for element in all(kind) when condition { … }`"),
+            );
+        }
+    }
+
+    fn policy_field_unknown(&mut self, name: &str, span: Span) {
+        let known = FIELDS.iter().copied().filter(|field| *field != "code");
+        let meant = nearest(name, known.clone());
+        let text = format!("a policy has no field `{name}`");
+        let finding = Diagnostic::error(code::FIELD_UNKNOWN, span, text)
+            .help("nothing would read it, so it would have no effect");
+        let known: Vec<&str> = known.collect();
+        self.report(match meant {
+            Some(_) => finding.suggest(span, name, meant),
+            None => finding.help(format!("its fields are {}", crate::scope::list(&known))),
+        });
+    }
+
+    fn policy_entry(&mut self, entry: &Item) {
+        if entry.broken || matches!(entry.node, Node::Bad) {
+            return;
+        }
+        let text = "a policy holds fields and conditions alone";
+        self.report(
+            Diagnostic::error(code::ENTRY_OUT_OF_PLACE, entry.span, text)
+                .help("nothing would read this")
+                .help("write `require condition else \"what is wrong\"`"),
+        );
+    }
+
+    fn severity(&mut self, written: Option<&Expr>, env: Env<'_>) -> String {
+        let library = self.library;
+        let declared = library.types.get("severity").unwrap_or(&Type::String);
+        let term = written.map(|expr| self.value(expr, declared, env));
+        let word = term.as_ref().and_then(|term| term.value.as_case());
+        word.unwrap_or("medium").to_owned()
+    }
+
+    fn texts(&mut self, written: Option<&Expr>, env: Env<'_>) -> Vec<String> {
+        let list = Type::List(std::sync::Arc::new(Type::String));
+        let term = written.map(|expr| self.value(expr, &list, env));
+        let texts = term.as_ref().and_then(|term| term.value.as_list());
+        let texts = texts.unwrap_or_default().iter();
+        texts.filter_map(Value::as_text).map(str::to_owned).collect()
+    }
+
+    /// A text that may be absent.
+    fn text(&mut self, written: &Expr, env: Env<'_>) -> Option<String> {
+        let term = self.value(written, &Type::String.optional(), env);
+        term.value.as_text().map(str::to_owned)
+    }
+
+    /// Judges one element, if the policy is about it at all.
+    #[expect(clippy::too_many_arguments, reason = "each says another thing about the one judgement")]
+    fn judge_one(
+        &mut self,
+        policy: Policy<'t>,
+        rule: &Rule<'t>,
+        element: Option<&Term>,
+        when: Option<&Expr>,
+        env: Env<'_>,
+        files: &[SourceFile],
+        judged: &mut Judged,
+    ) {
+        let concerns = match when {
+            None => PolicyStatus::Pass,
+            Some(when) => self.verdict(when, env),
+        };
+        if concerns == PolicyStatus::Fail {
+            return;
+        }
+        let subject = self.subject(policy, element);
+        let mut finding = PolicyFinding {
+            policy: rule.name.clone(),
+            pack: policy.pack.map(str::to_owned),
+            code: rule.code.0.to_owned(),
+            severity: rule.severity.clone(),
+            cites: rule.cites.clone(),
+            title: rule.title.clone(),
+            status: concerns,
+            span: self.place_of(rule, &subject),
+            subject: subject.address.clone(),
+            message: String::new(),
+            fix: None,
+        };
+        if concerns == PolicyStatus::Pass {
+            if rule.fields.contains_key("manual") {
+                finding.status = PolicyStatus::Manual;
+            } else {
+                let failed = self.conditions_of(rule, env, &mut finding);
+                if let Some(failed) = failed {
+                    let diagnostic =
+                        self.failed(policy, rule, failed, &subject, env, files, &mut finding);
+                    judged.diagnostics.push(diagnostic);
+                }
+            }
+        }
+        let field = match finding.status {
+            PolicyStatus::Manual => rule.fields.get("manual"),
+            PolicyStatus::Pass => rule.fields.get("pass"),
+            _ => None,
+        };
+        if let Some(text) = field.and_then(|expr| self.text(expr, env)) {
+            finding.message = text;
+        }
+        if finding.status == PolicyStatus::Unknown {
+            "what this rests on is not known yet".clone_into(&mut finding.message);
+        }
+        judged.findings.push(finding);
+    }
+
+    /// How a condition stands: it holds, it does not, or it is not known.
+    fn verdict(&mut self, condition: &Expr, env: Env<'_>) -> PolicyStatus {
+        let term = self.value(condition, &Type::Bool, env);
+        match (term.term_type.is_error(), term.value) {
+            (false, Value::Bool(true)) => PolicyStatus::Pass,
+            (false, Value::Bool(false)) => PolicyStatus::Fail,
+            _ => PolicyStatus::Unknown,
+        }
+    }
+
+    /// Judges the conditions; the first that does not hold.
+    fn conditions_of(
+        &mut self,
+        rule: &Rule<'t>,
+        env: Env<'_>,
+        finding: &mut PolicyFinding,
+    ) -> Option<&'t Require> {
+        for require in &rule.requires {
+            match self.verdict(&require.condition, env) {
+                PolicyStatus::Fail => {
+                    finding.status = PolicyStatus::Fail;
+                    return Some(require);
+                }
+                PolicyStatus::Unknown => finding.status = PolicyStatus::Unknown,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// What is said of an element that fails.
+    #[expect(clippy::too_many_arguments, reason = "each says another thing about the one finding")]
+    fn failed(
+        &mut self,
+        policy: Policy<'t>,
+        rule: &Rule<'t>,
+        failed: &Require,
+        subject: &Subject,
+        env: Env<'_>,
+        files: &[SourceFile],
+        finding: &mut PolicyFinding,
+    ) -> Diagnostic {
+        let own = policy.pack.is_none();
+        let written = failed.message.as_ref().and_then(|m| self.text(m, env));
+        finding.message = written.unwrap_or_else(|| {
+            format!("`{}` does not hold for `{}`", rule.name, subject.address.name())
+        });
+        finding.fix = self.mend(rule, subject, env, files);
+        let mut diagnostic = Diagnostic::error(rule.code, finding.span, finding.message.clone());
+        if !matches!(rule.severity.as_str(), "high" | "critical") {
+            diagnostic.severity = Severity::Warning;
+        }
+        if own {
+            diagnostic.title.clone_from(&rule.title);
+            let text = "the policy asks for this".to_owned();
+            let span = failed.condition.span;
+            diagnostic.others.push(Label { span, text });
+        }
+        diagnostic.others.extend(self.labels(rule, subject, env));
+        let cites = rule.cites.join(", ");
+        let why = rule.fields.get("why").and_then(|expr| self.text(expr, env));
+        diagnostic.help.extend(match (cites.is_empty(), why) {
+            (false, Some(why)) => Some(format!("{cites}: {why}")),
+            (false, None) => Some(cites),
+            (true, Some(why)) => Some(why),
+            (true, None) => None,
+        });
+        let help = rule.fields.get("help").and_then(|expr| self.text(expr, env));
+        diagnostic.help.extend(help);
+        if diagnostic.help.is_empty() {
+            let text = format!("the spec's own policy `{}` is judged by every check", rule.name);
+            diagnostic.help.push(text);
+        }
+        diagnostic.fix.clone_from(&finding.fix);
+        diagnostic
+    }
+
+    /// What a policy looks at, and where that is named.
+    fn subject(&self, policy: Policy<'t>, element: Option<&Term>) -> Subject {
+        let learned = element.and_then(|e| self.facts.as_ref()?.learned(&e.value));
+        if let Some(learned) = learned {
+            return Subject {
+                address: learned.step.clone(),
+                span: learned.span,
+                learned: Some(learned.clone()),
+            };
+        }
+        let named = element.and_then(|element| element.value.as_reference());
+        let block = named.and_then(|reference| {
+            let id = self.addresses.get(&reference.address)?;
+            Some((reference.address.clone(), self.nodes[*id].name.span))
+        });
+        let name = policy.block.name.as_ref().map_or("", |n| n.text.as_str());
+        let own = || (Address::new("policy", name), policy.block.head());
+        let (address, span) = block.unwrap_or_else(own);
+        Subject {
+            address,
+            span,
+            learned: None,
+        }
+    }
+
+    /// The place at fault: what `at` names, as far as it is written.
+    fn place_of(&self, rule: &Rule<'t>, subject: &Subject) -> Span {
+        let written = rule.fields.get("at").and_then(|at| match &at.kind {
+            ExprKind::Member { name, .. } => {
+                let id = self.addresses.get(&subject.address)?;
+                let block = self.blocks[*id].as_ref()?;
+                let field = block.fields.get(&name.text).filter(|field| field.written);
+                let entry = block.step.as_ref().and_then(|s| s.spans.get(&name.text));
+                field.map(|field| field.span).or(entry.copied())
+            }
+            _ => None,
+        });
+        written.unwrap_or(subject.span)
+    }
+
+    /// Where the column at fault got the class that the policy is about.
+    fn labels(&mut self, rule: &Rule<'t>, subject: &Subject, env: Env<'_>) -> Vec<Label> {
+        let class = rule.fields.get("origin").and_then(|expr| self.text(expr, env));
+        match (&subject.learned, class) {
+            (Some(learned), Some(class)) => self.origins(&learned.table, &learned.column, &class),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The edit that mends it, if the policy knows one.
+    fn mend(
+        &mut self,
+        rule: &Rule<'t>,
+        subject: &Subject,
+        env: Env<'_>,
+        files: &[SourceFile],
+    ) -> Option<Fix> {
+        if let Some(expr) = rule.fields.get("set") {
+            let entry = self.text(expr, env)?;
+            return self.set_edit(&subject.address, &entry, files);
+        }
+        let masking = self.text(rule.fields.get("mask")?, env)?;
+        self.mask_edit(subject.learned.as_ref()?, &masking, files)
+    }
+}
+
+/// Whether the project says that it complies with a pack.
+fn complies(program: &Program, pack: &str) -> bool {
+    let fields = program.with_role("project").filter_map(|project| project.fields.get("comply"));
+    let mut named = fields.filter_map(|field| field.value.as_list()).flatten();
+    named.any(|case| case.as_case() == Some(pack))
+}
+
+/// The first sentence of a documentation, without its point.
+fn first_sentence(documentation: &str) -> Option<String> {
+    let words: Vec<&str> = documentation.split_whitespace().collect();
+    let text = words.join(" ");
+    let sentence = text.split(". ").next().unwrap_or("").trim_end_matches('.');
+    (!sentence.is_empty()).then(|| sentence.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::schema::Library;
+
+    #[test]
+    fn every_pack_has_its_word_and_every_policy_of_it_is_whole() {
+        let library = Library::standard();
+        let Some(Type::Enum(words)) = library.types.get("pack") else {
+            panic!("the packs are no type with cases");
+        };
+        let mut words: Vec<&str> = words.cases().iter().map(|case| case.name.as_str()).collect();
+        words.sort_unstable();
+        assert_eq!(library.packs.keys().copied().collect::<Vec<_>>(), words);
+        for items in library.packs.values() {
+            let mut names = BTreeSet::new();
+            for item in items {
+                let Node::Block(block) = &item.node else {
+                    panic!("a pack holds policies alone");
+                };
+                assert_eq!(block.path.text(), "policy");
+                let name = &block.name.as_ref().expect("a name").text;
+                assert!(names.insert(name.clone()), "{name} twice");
+                assert!(first_sentence(&item.documentation).is_some(), "{name}");
+                let field = |wanted: &str| {
+                    let same = |entry: &&Item| match &entry.node {
+                        Node::Field { path, .. } => path.text() == wanted,
+                        _ => false,
+                    };
+                    block.items().iter().any(|entry| same(&entry))
+                };
+                for wanted in ["severity", "code", "cites"] {
+                    assert!(field(wanted), "{name} has no {wanted}");
+                }
+                let requires = block.items().iter().filter(|entry| {
+                    matches!(&entry.node, Node::Require(require) if require.message.is_some())
+                });
+                let judged = requires.count() > 0;
+                assert_ne!(judged, field("manual"), "{name}");
+                for wanted in ["why", "help", "pass"] {
+                    assert_eq!(field(wanted), judged, "{name}: {wanted}");
+                }
+            }
+        }
+    }
+}
