@@ -28,6 +28,8 @@ const FILE_TYPES: &[&str] = &[
     "mlinfra",
     "csv",
     "json",
+    "js",
+    "lua",
     "gitignore",
     "lock",
     "LICENSE",

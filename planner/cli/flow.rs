@@ -117,7 +117,7 @@ impl Follow {
                 let (kind, text) = match (column.name == model.label, is_feature) {
                     (true, _) => ("label", format!("what {name} predicts")),
                     (_, true) if needs.contains(&column.name) => {
-                        ("needed", format!("learned by {name}, as needed"))
+                        ("needed", format!("learned by {name} as needed"))
                     }
                     (_, true) => ("learned", format!("learned by {name}")),
                     _ => ("excluded", format!("not learned by {name}")),
@@ -163,7 +163,7 @@ impl Follow {
                 table = Some(from);
             }
             for column in &model.request.columns {
-                let text = format!("asked for by {}", block.address.name());
+                let text = format!("asked by {}", block.address.name());
                 self.tell_column(table.as_ref(), &column.name, "asked", &block.address, text);
             }
         }

@@ -4,9 +4,11 @@
 
 mod bad_input;
 mod crash;
+mod editor;
 mod example;
 mod first_ten_minutes;
 mod readme;
+mod reports;
 mod secrets;
 mod support;
 mod survival;

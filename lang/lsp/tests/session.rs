@@ -257,7 +257,7 @@ fn a_used_file_is_checked_with_the_spec_that_uses_it() {
     assert_eq!(session.codes(main), ["E0105"]);
     session.change(keys, 2, json!([{ "text": keys_text }]));
     assert!(session.codes(main).is_empty());
-    assert_eq!(session.codes(keys), ["E0207"]);
+    assert_eq!(session.codes(keys), ["E0213"]);
     // Without anything open nothing is shown.
     session.close(keys);
     assert!(session.codes(keys).is_empty());

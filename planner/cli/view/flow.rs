@@ -5,7 +5,7 @@ use super::layout::{padded, wrapped};
 use super::theme::Ink;
 use crate::flow::Journey;
 
-const NAME_COLUMNS_MAX: usize = 24;
+const NAME_COLUMNS_MAX: usize = 18;
 const CLASS_COLUMNS_MAX: usize = 20;
 
 /// All columns, below the block that has them first.
@@ -23,9 +23,15 @@ pub(crate) fn table(journeys: &[Journey], screen: &Screen) -> String {
             out += &format!("{gap}{head}\n");
             block = Some(&journey.from);
         }
+        // A long name has a line of its own, so that the columns stay in line.
+        let mut name = journey.column.as_str();
+        if name.chars().count() > name_width {
+            out += &format!("  {name}\n");
+            name = "";
+        }
         let first = format!(
             "  {}  {}  ",
-            padded(&journey.column, name_width),
+            padded(name, name_width),
             padded(classes, class_width)
         );
         let mut parts = Vec::new();
@@ -36,7 +42,7 @@ pub(crate) fn table(journeys: &[Journey], screen: &Screen) -> String {
         if parts.is_empty() {
             parts.push("goes nowhere".to_owned());
         }
-        out += &wrapped(&parts.join("; "), screen.width, &first, &rest);
+        out += &wrapped(&parts.join(", "), screen.width, &first, &rest);
     }
     out
 }

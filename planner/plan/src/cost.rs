@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use mlinfra_api::{
-    Address, Condition, Dimension, Lower, Price, Quantity, Resource, Value, Verdict,
+    Address, Condition, Dimension, Lower, Price, Quantity, Resource, Value,
 };
-use mlinfra_check::{Block, Program};
+use mlinfra_check::{Block, Gate, Program};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
 use crate::desired;
 use crate::finding;
+use crate::gate::JudgedGate;
 use crate::plan::PlanFinding;
 use crate::question::Question;
 
@@ -93,10 +94,15 @@ pub enum Priced {
 }
 
 impl Cost {
-    /// Judges a condition over `cost.min` and `cost.max`. Rates are compared without the last
-    /// digits, which a division may have cut off: 50 USD a month is 50 USD a month.
-    pub fn judge(&self, condition: &Condition) -> Verdict {
-        settled_in(condition).judge(&|figure| self.figure(&figure.to_string()))
+    /// Judges what a test asks for: a condition over `cost.min` and `cost.max`. Rates are compared
+    /// without the last digits, which a division may have cut off: 50 USD a month is 50 USD a month.
+    pub fn judged(&self, test: &str, gate: &Gate) -> JudgedGate {
+        let gate = JudgedGate::open(&Address::new("test", test), gate);
+        let settled = JudgedGate {
+            condition: settled_in(&gate.condition),
+            ..gate
+        };
+        settled.judged_by(&|name| self.figure(name))
     }
 
     /// The value of `cost.min` or `cost.max`, a currency a second; none for one that is not known.
@@ -157,6 +163,13 @@ fn settled_in(condition: &Condition) -> Condition {
             right: boxed(right),
         },
     }
+}
+
+/// What is spent, by the month: `50 USD/month`; none for any other value.
+pub(crate) fn spending(value: &Value) -> Option<String> {
+    let (currency, amount) = monthly(value)?;
+    let is_currency = currency.bytes().all(|byte| byte.is_ascii_uppercase());
+    is_currency.then(|| interval(amount, Some(amount), &currency))
 }
 
 fn interval(low: Decimal, high: Option<Decimal>, currency: &str) -> String {

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
+use crate::cost::spending;
 use crate::decide::{Decision, Decisions, state_question};
 use crate::plan::{ChangeKind, Reason};
 use crate::question::Answer;
@@ -60,7 +61,7 @@ impl JudgedGate {
         self.judged_by(&figure)
     }
 
-    fn judged_by(&self, figure: &dyn Fn(&str) -> Option<Value>) -> Self {
+    pub(crate) fn judged_by(&self, figure: &dyn Fn(&str) -> Option<Value>) -> Self {
         let mut figures = BTreeMap::new();
         self.condition.for_each_figure(&mut |wanted| {
             let bounds = interval_names(wanted).into_iter().filter_map(|name| {
@@ -222,7 +223,7 @@ fn phrase(operator: RowOperator) -> &'static str {
 /// A figure for people: rounded, but never so far that it seems to be on its bound's other side.
 fn beside(value: &Value, bound: &Value) -> String {
     let (Value::Decimal(exact), Some(bound)) = (value, decimal(bound)) else {
-        return value.to_string();
+        return plain(value);
     };
     let is_told = |digits: &u32| exact.round_dp(*digits).cmp(&bound) == exact.cmp(&bound);
     let digits = (DIGITS_MIN..DIGITS_MAX).find(is_told);
@@ -233,7 +234,7 @@ fn beside(value: &Value, bound: &Value) -> String {
 fn exact(value: &Value) -> String {
     match value {
         Value::Decimal(number) => fixed(*number, number.normalize().scale().max(DIGITS_MIN)),
-        other => other.to_string(),
+        other => plain(other),
     }
 }
 
@@ -241,8 +242,13 @@ fn exact(value: &Value) -> String {
 fn rounded(value: &Value) -> String {
     match value {
         Value::Decimal(number) => fixed(*number, DIGITS_MIN),
-        other => other.to_string(),
+        other => plain(other),
     }
+}
+
+/// What is spent is told by the month: a second of it is too little to read.
+fn plain(value: &Value) -> String {
+    spending(value).unwrap_or_else(|| value.to_string())
 }
 
 fn decimal(value: &Value) -> Option<Decimal> {

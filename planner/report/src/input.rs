@@ -4,14 +4,12 @@ use std::collections::BTreeSet;
 
 use mlinfra_api::Verdict;
 use mlinfra_runtime_spec::evaluation::{Evaluation, Measure};
+use mlinfra_runtime_spec::history::History;
 use mlinfra_runtime_spec::profile::TableProfile;
 use serde::{Deserialize, Serialize};
 
 /// The format of [`Report`].
 pub const REPORT_FORMAT: u32 = 1;
-
-/// The object of a model's artifact that holds a [`History`].
-pub const HISTORY_OBJECT: &str = "history.json";
 
 /// Everything that one page shows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,11 +24,11 @@ pub struct Report {
     pub operation: Option<Operation>,
     /// The models that were judged, in the order of the spec.
     pub models: Vec<Model>,
-    /// Every step, in the order in which data flows.
+    /// Every dataset and step, in the order of the spec.
     pub steps: Vec<Step>,
     /// What the steps stand on, as recorded: `pool.worker`, `reserves 2 of 2 cpus`.
     pub resources: Vec<Fact>,
-    /// What is known of the tables, in the order in which data flows.
+    /// What the tables look like: those that were read, and those that models learned from.
     pub tables: Vec<Table>,
     /// From file to endpoint.
     pub lineage: Lineage,
@@ -133,28 +131,6 @@ pub struct Gate {
     pub verdict: Verdict,
     /// The figures it rests on, as they were measured.
     pub figures: Vec<Measure>,
-}
-
-/// How a model learned: `history.json`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct History {
-    /// One entry an epoch, ascending.
-    pub epochs: Vec<Epoch>,
-}
-
-/// One pass over the data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Epoch {
-    /// Counts from 1.
-    pub epoch: u64,
-    /// The mean loss over the training rows.
-    pub loss: f64,
-    /// The mean loss over the validation rows.
-    #[serde(default)]
-    pub validation_loss: Option<f64>,
-    /// The area under the ROC curve of the validation rows.
-    #[serde(default)]
-    pub validation_auc: Option<f64>,
 }
 
 /// A step and what became of it.

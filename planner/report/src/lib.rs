@@ -13,8 +13,8 @@ mod section;
 mod text;
 
 pub use input::{
-    ColumnUse, Edge, Endpoint, Epoch, Fact, Flow, FlowCell, FlowChange, FlowColumn, FlowTable,
-    Gate, HISTORY_OBJECT, History, Lineage, Model, Node, NodeKind, Operation, Outcome, Policy,
-    REPORT_FORMAT, Released, Report, Step, Table,
+    ColumnUse, Edge, Endpoint, Fact, Flow, FlowCell, FlowChange, FlowColumn, FlowTable, Gate,
+    Lineage, Model, Node, NodeKind, Operation, Outcome, Policy, REPORT_FORMAT, Released, Report,
+    Step, Table,
 };
 pub use page::render;

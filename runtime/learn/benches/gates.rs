@@ -5,6 +5,8 @@
 //! settings.
 
 mod credit;
+#[path = "credit/split.rs"]
+mod split;
 
 use std::process::ExitCode;
 
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
     );
     let mut passed = 0;
     for seed in 0..SEEDS {
-        let (seen, unseen) = credit::split(&data, seed.cast_signed());
+        let (seen, unseen) = split::split(&data, seed.cast_signed());
         let mlp = Architecture::Mlp {
             hidden: vec![32, 16],
             dropout: given("dropout").unwrap_or(0.0),

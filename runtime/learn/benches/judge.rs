@@ -4,6 +4,8 @@
 //! `cargo bench -p mlinfra-learn --bench judge --profile dev`; it ends with 1 above the ceiling.
 
 mod credit;
+#[path = "credit/split.rs"]
+mod split;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -18,7 +20,7 @@ const CEILING: Duration = Duration::from_secs(1);
 fn main() -> ExitCode {
     let data = credit::table();
     let features = credit::features(&data, &credit::EXCLUDED);
-    let (seen, unseen) = credit::split(&data, 7);
+    let (seen, unseen) = split::split(&data, 7);
     let mlp = Architecture::Mlp {
         hidden: vec![32, 16],
         dropout: 0.0,

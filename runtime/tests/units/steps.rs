@@ -165,12 +165,26 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn evaluate(&self) -> StepSpec {
+    /// Judges with everything switched on, by purpose.
+    fn evaluate(&self, min_group: i64) -> StepSpec {
+        let fairness = BTreeMap::from([
+            ("by".to_owned(), Value::List(vec![Value::text("purpose")])),
+            ("min_group".to_owned(), Value::Int(min_group)),
+        ]);
+        let explain = ["permutation", "partial_dependence", "lime"].map(Value::case);
+        let settings = [
+            ("explain", Value::List(explain.into())),
+            ("fairness", Value::Record(fairness)),
+            ("seed", Value::Int(7)),
+        ];
         StepSpec {
             inputs: BTreeMap::from([
                 self.input("model", "train", None),
                 self.input("data", "split", Some("test")),
             ]),
+            settings: settings
+                .map(|(name, value)| (name.to_owned(), value))
+                .into(),
             result: None,
             ..self.step("evaluate")
         }
@@ -285,10 +299,11 @@ fn from_a_table_to_an_endpoint_that_survives_being_killed() {
     place.make("2", place.split());
     let trained = place.make("3", place.train(20));
     assert_eq!(trained["epochs"], 20);
-    let auc = place.make("4", place.evaluate())["auc"]
-        .as_f64()
-        .expect("a number");
+    let judged = place.make("4", place.evaluate(10));
+    let auc = judged["auc"].as_f64().expect("a number");
     assert!(auc > 0.7, "it has learned something: {auc}");
+    assert!(judged["disparate_impact(purpose)"].as_f64().is_some());
+    assert_eq!(judged["rows"], ROWS / 5);
     assert_eq!(place.make("5", place.register())["name"], "risk");
     assert_eq!(place.checkpoints(), 0);
     // A step whose result is there is done at once, under any name.
@@ -320,6 +335,65 @@ fn from_a_table_to_an_endpoint_that_survives_being_killed() {
         holds_marker(&bed.state()),
         None,
         "a cell of a sealed store lies about"
+    );
+}
+
+#[test]
+fn what_a_step_finds_lies_in_its_artifact_and_what_is_undefined_is_null() {
+    let bed = Bed::new();
+    let place = Place::new(&bed, "lake", false);
+    place.make("1", place.ingest());
+    place.make("2", place.split());
+    place.make("3", place.train(8));
+    let json = |artifact: &str, object: &str| -> serde_json::Value {
+        serde_json::from_slice(&place.bytes(artifact)[object]).expect("JSON")
+    };
+    let history = json("train", "history.json");
+    let epochs = history["epochs"].as_array().expect("a list");
+    assert_eq!((epochs.len(), &epochs[7]["epoch"]), (8, &8.into()));
+    assert!(epochs[7]["loss"].as_f64() < epochs[0]["loss"].as_f64());
+    assert!(epochs[0]["validation_loss"].is_null());
+    let profile = json("train", "profile.json");
+    assert_eq!(profile["rows"], ROWS / 5 * 4);
+    let columns = profile["columns"].as_array().expect("a list");
+    let names: Vec<&str> = columns
+        .iter()
+        .filter_map(|column| column["name"].as_str())
+        .collect();
+    assert_eq!(names, ["month", "amount", "purpose"]);
+
+    let outputs = place.make("4", place.evaluate(1000));
+    for (name, value) in &outputs {
+        assert_eq!(
+            value.is_null(),
+            name.contains("(purpose)"),
+            "{name}: {value}"
+        );
+    }
+    assert!(outputs.contains_key("equalized_odds_difference(purpose)"));
+    let evaluation = json("evaluate", "evaluation.json");
+    assert_eq!(evaluation["format"], 1);
+    let reason = &evaluation["fairness"][0]["measures"][0]["undefined"];
+    let reason = reason.as_str().expect("a reason");
+    assert!(reason.contains("at least 1000 are required"), "{reason}");
+    assert_eq!(
+        evaluation["importance"]["features"]
+            .as_array()
+            .map(Vec::len),
+        Some(3)
+    );
+    assert_eq!(
+        evaluation["partial_dependence"].as_array().map(Vec::len),
+        Some(3)
+    );
+    assert_eq!(
+        evaluation["lime"]["cases"].as_array().map(Vec::len),
+        Some(3)
+    );
+    let log = log(&bed, "4");
+    assert!(
+        log.contains("a figure is undefined") && !log.contains(MARKER),
+        "{log}"
     );
 }
 
@@ -415,7 +489,7 @@ fn a_step_that_can_not_be_done_says_why_and_shows_no_cell() {
 
     let unknown = StepSpec {
         version: 99,
-        ..place.evaluate()
+        ..place.evaluate(10)
     };
     assert_eq!(code_of("version", unknown).0, "E0852");
     let blind = StepSpec {
@@ -424,5 +498,5 @@ fn a_step_that_can_not_be_done_says_why_and_shows_no_cell() {
     };
     assert_eq!(code_of("serving", blind).0, "E0853");
     assert_eq!(code_of("absent", place.register()).0, "E0853");
-    assert_eq!(code_of("empty", place.evaluate()).0, "E0626");
+    assert_eq!(code_of("empty", place.evaluate(10)).0, "E0626");
 }

@@ -6,7 +6,7 @@ use mlinfra_api::{
     Address, Condition, Dimension, Figure, Lower, Portable, Price, Quantity, Reference, Refusal,
     Resource, RowOperator, Snapshot, Value, Verdict,
 };
-use mlinfra_check::{Block, Field, FileId, Program, Span};
+use mlinfra_check::{Block, Field, FileId, Gate, Program, Span};
 use mlinfra_local::LocalLower;
 use mlinfra_plan::{Answers, Goal, Inputs, Outcome, Plan, Priced, Standing, cost, plan};
 use rust_decimal::Decimal;
@@ -289,13 +289,28 @@ fn the_figures_of_a_test_are_known_without_a_state() {
         left: Box::new(Condition::Figure(Figure::plain(name))),
         right: Box::new(Condition::Value(Value::Quantity(a_month(amount, "USD")))),
     };
-    for (condition, verdict) in [
-        (at_most("cost.max", "75"), Verdict::Holds),
-        (at_most("cost.max", "74.99"), Verdict::Fails),
-        (at_most("cost.min", "30"), Verdict::Holds),
-        (at_most("cost.min", "29.99"), Verdict::Fails),
+    for (condition, verdict, said) in [
+        (at_most("cost.max", "75"), Verdict::Holds, "75 USD/month"),
+        (at_most("cost.max", "74.99"), Verdict::Fails, "74.99 USD/month"),
+        (at_most("cost.min", "30"), Verdict::Holds, "30 USD/month"),
+        (at_most("cost.min", "29.9"), Verdict::Fails, "29.90 USD/month"),
     ] {
-        assert_eq!(found.judge(&condition), verdict, "{condition}");
+        let amount = if condition.to_string().contains("max") { 75 } else { 30 };
+        let figure = condition.to_string()[..8].to_owned();
+        let gate = Gate {
+            text: condition.to_string(),
+            condition,
+            message: None,
+            span: Span {
+                file: FileId(0),
+                start: 0,
+                end: 0,
+            },
+        };
+        let judged = found.judged("any", &gate);
+        assert_eq!(judged.verdict, verdict, "{}", gate.text);
+        let wanted = format!("{figure} {amount} USD/month, at most {said} required");
+        assert_eq!(judged.sentence(), wanted);
     }
 }
 

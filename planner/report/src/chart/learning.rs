@@ -1,7 +1,8 @@
 //! How a model learned: loss, and the ranking of the validation rows, by epoch.
 
+use mlinfra_runtime_spec::history::{EpochFigures, History};
+
 use crate::canvas::{Axis, Ink, Mark, Plot, Side};
-use crate::input::{Epoch, History};
 
 /// Loss by epoch; the validation loss beside it if there is one.
 pub(crate) fn loss(history: &History) -> String {
@@ -26,8 +27,9 @@ pub(crate) fn auc(history: &History) -> String {
     }
 }
 
-fn series(history: &History, of: impl Fn(&Epoch) -> Option<f64>) -> Vec<(f64, f64)> {
-    let point = |epoch: &Epoch| Some((epoch.epoch as f64, of(epoch).filter(|y| y.is_finite())?));
+fn series(history: &History, of: impl Fn(&EpochFigures) -> Option<f64>) -> Vec<(f64, f64)> {
+    let point =
+        |epoch: &EpochFigures| Some((f64::from(epoch.epoch), of(epoch).filter(|y| y.is_finite())?));
     history.epochs.iter().filter_map(point).collect()
 }
 

@@ -2,10 +2,10 @@
 
 use minijinja::{Value, context};
 use mlinfra_runtime_spec::evaluation::{CalibrationBin, Confusion, Evaluation, Measure};
+use mlinfra_runtime_spec::history::History;
 
 use super::{figure, list};
 use crate::chart;
-use crate::input::History;
 use crate::text::{self, count, counted, interval, percent, value, words};
 
 /// How it learned.

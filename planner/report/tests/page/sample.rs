@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mlinfra_api::{ColumnBase, ColumnType, Verdict};
 use mlinfra_report::{
-    ColumnUse, Edge, Endpoint, Epoch, Fact, Flow, FlowCell, FlowChange, FlowColumn, FlowTable,
-    Gate, History, Lineage, Model, Node, NodeKind, Operation, Outcome, Policy, REPORT_FORMAT,
+    ColumnUse, Edge, Endpoint, Fact, Flow, FlowCell, FlowChange, FlowColumn, FlowTable,
+    Gate, Lineage, Model, Node, NodeKind, Operation, Outcome, Policy, REPORT_FORMAT,
     Released, Report, Step, Table,
 };
 use mlinfra_runtime_spec::evaluation::{
@@ -13,6 +13,7 @@ use mlinfra_runtime_spec::evaluation::{
     FeatureImportance, Group, Importance, Lime, LimeCase, LimeWeight, Measure, PartialDependence,
     RocPoint,
 };
+use mlinfra_runtime_spec::history::{EpochFigures, History};
 use mlinfra_runtime_spec::profile::{ColumnProfile, Spread, TableProfile};
 
 const KEY: &str = "5daff36a32fffebb94402bb749378b811f40d85f31384a562ddfa8f0f900bef7";
@@ -138,9 +139,9 @@ fn model() -> Model {
     }
 }
 
-fn epoch(epoch: u64) -> Epoch {
-    let passed = epoch as f64;
-    Epoch {
+fn epoch(epoch: u32) -> EpochFigures {
+    let passed = f64::from(epoch);
+    EpochFigures {
         epoch,
         loss: 0.36 + 0.33 * (-passed / 7.0).exp(),
         validation_loss: Some(0.49 + 0.19 * (-passed / 5.0).exp() + 0.000_05 * passed * passed),

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Schema};
-use mlinfra_api::{Column, ColumnBase, ColumnType, Digest, TableType};
+use mlinfra_api::{Column, ColumnBase, ColumnType, TableType};
 use mlinfra_learn::task::{DEFAULT_BATCH_SIZE, DEFAULT_LEARNING_RATE, DEFAULT_WEIGHT_DECAY};
 use mlinfra_learn::{Architecture, TrainTask};
 
@@ -14,7 +14,7 @@ use mlinfra_learn::{Architecture, TrainTask};
 const DROPPED: [&str; 2] = ["telephone", "personal_status"];
 
 /// What the example judges by, and never learns from.
-pub const EXCLUDED: [&str; 3] = ["sex", "age_band", "foreign_worker"];
+pub(crate) const EXCLUDED: [&str; 3] = ["sex", "age_band", "foreign_worker"];
 
 const NUMBERS: [&str; 7] = [
     "month",
@@ -28,7 +28,7 @@ const NUMBERS: [&str; 7] = [
 
 /// The masked table: `age` in buckets of five, the label `good`, and the derived columns `sex` and
 /// `age_band`.
-pub fn table() -> RecordBatch {
+pub(crate) fn table() -> RecordBatch {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/credit/german_credit.csv");
     let mut reader =
@@ -70,7 +70,7 @@ pub fn table() -> RecordBatch {
 }
 
 /// The columns to learn from: all but the label and these.
-pub fn features(data: &RecordBatch, excluded: &[&str]) -> TableType {
+pub(crate) fn features(data: &RecordBatch, excluded: &[&str]) -> TableType {
     let schema = data.schema();
     let kept =
         |field: &&Arc<Field>| field.name() != "good" && !excluded.contains(&field.name().as_str());
@@ -91,7 +91,7 @@ pub fn features(data: &RecordBatch, excluded: &[&str]) -> TableType {
 }
 
 /// The example's training.
-pub fn task(features: TableType, architecture: Architecture, seed: u64) -> TrainTask {
+pub(crate) fn task(features: TableType, architecture: Architecture, seed: u64) -> TrainTask {
     TrainTask {
         features,
         label: "good".to_owned(),
@@ -108,35 +108,7 @@ pub fn task(features: TableType, architecture: Architecture, seed: u64) -> Train
 }
 
 /// The rows at these places.
-pub fn rows(data: &RecordBatch, places: impl Iterator<Item = usize>) -> RecordBatch {
+pub(crate) fn rows(data: &RecordBatch, places: impl Iterator<Item = usize>) -> RecordBatch {
     let places = Int64Array::from_iter_values(places.map(|place| place as i64));
     take_record_batch(data, &places).expect("the rows are of this table")
-}
-
-/// The example's split, as the `split` step makes it: of either label, the 80% of the rows with the
-/// lowest hash of seed and row id to train, the others to test.
-#[expect(dead_code, reason = "the bench of ten folds cuts its own parts")]
-pub fn split(data: &RecordBatch, seed: i64) -> (RecordBatch, RecordBatch) {
-    let labels = data["good"].as_boolean();
-    let mut in_train = vec![false; data.num_rows()];
-    for label in [true, false] {
-        let mut members: Vec<usize> = (0..labels.len())
-            .filter(|row| labels.value(*row) == label)
-            .collect();
-        members.sort_by_cached_key(|row| {
-            let row = *row as u64;
-            *Digest::of_parts([seed.to_le_bytes().as_slice(), &row.to_le_bytes()]).bytes()
-        });
-        let share = members.len() * 4 / 5;
-        members[..share]
-            .iter()
-            .for_each(|row| in_train[*row] = true);
-    }
-    let part = |wanted: bool| {
-        rows(
-            data,
-            (0..data.num_rows()).filter(|row| in_train[*row] == wanted),
-        )
-    };
-    (part(true), part(false))
 }
