@@ -16,7 +16,8 @@ First steps, in this order:
   mlinfra show --spec churn        what exists, and how it is
   mlinfra destroy churn            remove all of it
 
-Change `churn/main.mlinfra` and apply again: only what depends on the change is done.
+Change `churn/main.mlinfra` and apply again: only what depends on the change is done. A model
+that does not hold what `require` asks is not served; what served before goes on.
 
 More: `mlinfra COMMAND --help` has examples, `mlinfra explain E0203` says what a code means.
 
@@ -69,7 +70,28 @@ fn compact(command: clap::Command) -> clap::Command {
         Some(text) => command.before_help(text).long_about(None::<&str>),
         None => command,
     };
+    let command = command.mut_args(in_one_line);
     command.help_template(HELP).mut_subcommands(compact)
+}
+
+/// Values that are explained one by one would set every option apart: they are only named.
+fn in_one_line(option: clap::Arg) -> clap::Arg {
+    let values = option.get_possible_values();
+    let is_long = values.iter().any(|value| value.get_help().is_some());
+    if !is_long || option.is_hide_possible_values_set() {
+        return option;
+    }
+    let names: Vec<&str> = values
+        .iter()
+        .map(clap::builder::PossibleValue::get_name)
+        .collect();
+    let text = option
+        .get_help()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    option
+        .help(format!("{text}: {}", names.join(", ")))
+        .hide_possible_values(true)
 }
 
 /// Options that hold for every command.
@@ -163,6 +185,11 @@ pub(crate) enum Command {
     /// Reads the spec alone, makes nothing and needs no state. Each finding says what is wrong,
     /// where, why it matters and what to do; many offer an edit, which `--fix` makes.
     Check(command::check::Arguments),
+    /// Run the tests that a spec has of itself
+    ///
+    /// Each `test` block of the spec is checked with its own parameters, its cost worked out, and
+    /// its conditions judged. Makes nothing and needs no state; all tests run, whatever fails.
+    Test(command::test::Arguments),
     /// Lay out specs the one way
     ///
     /// Changes blanks and line breaks alone, never what a spec means. Files with syntax errors stay
@@ -187,6 +214,11 @@ pub(crate) enum Command {
     ///
     /// Reads the state and looks at the things themselves. Works when the spec is gone or broken.
     Show(command::show::Arguments),
+    /// Write what stands now as one page that opens from disk
+    ///
+    /// What ran, how good the model is, how it treats groups, what it looks at, and where its data
+    /// came from. One file without scripts; no cell of any table is in it.
+    Report(command::report::Arguments),
     /// Print outputs: URLs, keys, figures, for other programs
     ///
     /// Without a name: all `output` entries of the spec. With one: its value alone, on one line.
@@ -212,6 +244,9 @@ pub(crate) enum Command {
     /// move or a damaged disk it says what is there and mends what a person decides.
     State(command::state::Arguments),
     /// Serve an editor: findings as you type, layout, documentation
+    ///
+    /// An editor starts it and talks to it over standard input and output; nobody types it. What
+    /// it says is what `mlinfra check` says.
     Lsp(command::lsp::Arguments),
     /// Print completions for a shell
     ///
@@ -230,11 +265,13 @@ impl Command {
             Command::Apply(_) => "apply",
             Command::Attach(_) => "attach",
             Command::Show(_) => "show",
+            Command::Report(_) => "report",
             Command::Output(_) => "output",
             Command::Log(_) => "log",
             Command::Destroy(_) => "destroy",
             Command::Explain(_) => "explain",
             Command::State(_) => "state",
+            Command::Test(_) => "test",
             Command::Lsp(_) => "lsp",
             Command::Completions(_) => "completions",
         }
@@ -248,8 +285,10 @@ impl Command {
             Command::Apply(arguments) => arguments.json,
             Command::Destroy(arguments) => arguments.json,
             Command::Show(arguments) => arguments.json,
+            Command::Report(arguments) => arguments.json,
             Command::Output(arguments) => arguments.json,
             Command::Log(arguments) => arguments.json,
+            Command::Test(arguments) => arguments.format() == command::test::Format::Json,
             _ => false,
         }
     }

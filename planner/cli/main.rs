@@ -9,6 +9,7 @@ mod interrupt;
 mod names;
 mod operate;
 mod problem;
+mod report;
 mod session;
 mod view;
 mod workspace;

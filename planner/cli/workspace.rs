@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mlinfra_check::{Checked, FileId, Program};
+use mlinfra_check::{Checked, CheckedTest, FileId, Program};
 
 use crate::problem::{Exit, Problem, Stop};
 use crate::view::diagnostic::{self, Finding, Sources};
@@ -104,6 +104,12 @@ impl Workspace {
     pub(crate) fn check(&self) -> Checked {
         let world = Disk::new(&self.folder, self.parameters.clone());
         mlinfra_check::check(&world, &self.root)
+    }
+
+    /// Checks the spec with the parameters of one of its tests.
+    pub(crate) fn check_test(&self, name: &str) -> CheckedTest {
+        let world = Disk::new(&self.folder, self.parameters.clone());
+        mlinfra_check::check_test(&world, &self.root, name)
     }
 
     /// The files of a checked spec, named so that they can be opened from where the user is.

@@ -76,7 +76,7 @@ fn a_syntax_error_is_shown_and_nothing_is_laid_out() {
     let project = Project::credit();
     let mut editor = Editor::start(&project, json!({}));
     editor.open(SPEC, "let   x = = 1\n");
-    assert_eq!(codes(&editor.findings(SPEC)).len(), 1);
+    assert!(codes(&editor.findings(SPEC)).contains(&"E0009"));
     let parameters = json!({
         "textDocument": { "uri": editor.uri(SPEC) },
         "options": { "tabSize": 2, "insertSpaces": true },

@@ -10,7 +10,7 @@ mod render;
 
 use std::ops::Range;
 
-use mlinfra_syntax::ast::{Argument, Attribute, Block, Expr, Field, Item, Name};
+use mlinfra_syntax::ast::{Argument, Attribute, Block, Expr, Field, Item, Member, Name};
 use mlinfra_syntax::{Kind, Node};
 
 use crate::diagnostic::FileId;
@@ -86,7 +86,7 @@ impl Reader<'_> {
             Kind::Path => self.path_word(&name, &parent),
             Kind::Block => self.block(&Block::cast(parent)?),
             Kind::NameExpression => self.reference(name.text(), &parent),
-            Kind::MemberExpression => self.target(&self.names.target(self.words, &parent)?),
+            Kind::MemberExpression => self.member(&parent),
             Kind::QuantityExpression => self.words.unit(name.text()).map(Declaration::card),
             Kind::Argument => self.argument(name.text(), &parent),
             Kind::Pattern => self.case(name.text(), ""),
@@ -110,6 +110,19 @@ impl Reader<'_> {
             Kind::TypeAtom => self.type_word(name.text()),
             _ => None,
         }
+    }
+
+    /// What stands behind a point: of a block, or of a section that is known here alone.
+    fn member(&self, expression: &Node) -> Option<String> {
+        if let Some(target) = self.names.target(self.words, expression) {
+            return self.target(&target);
+        }
+        let member = Member::cast(expression.clone())?;
+        let section = member.base()?.as_name()?;
+        let around = self.bodies_around(expression).into_iter();
+        let mut sections = around.filter_map(|body| body.nested.get(section.text()));
+        let name = member.name()?;
+        sections.find_map(|section| Some(section.members.get(name.text())?.card()))
     }
 
     /// A block with its documentation, its kind's, and what its table holds.
@@ -139,6 +152,9 @@ impl Reader<'_> {
     /// The key of a field or a requirement: a declared one, or an entry of an open body.
     fn key(&self, key: &str, owner: &Node) -> Option<String> {
         let block = block_around(owner)?;
+        if block.path()?.joined() == "params" {
+            return self.block(&self.names.block(key, owner)?);
+        }
         let body = self.words.of_body(&block)?;
         if let Some(member) = body.members.get(key) {
             return Some(member.card());
@@ -192,7 +208,7 @@ impl Reader<'_> {
             Kind::CallExpression => call.parts().next()?.text().to_owned(),
             _ => Attribute::cast(call)?.path()?.joined(),
         };
-        let called = self.words.callable(&callee);
+        let called = self.callable(&callee, argument);
         let mut found = called.iter().filter_map(|one| one.parameters.get(name));
         found.next().map(declared::Member::card)
     }
@@ -205,20 +221,18 @@ impl Reader<'_> {
                 && parent.parts().next().as_ref() == Some(expression)
         });
         if called.is_some() {
-            return self.called(word, &expected);
+            let here = self.said_here(word, expression);
+            return here.or_else(|| self.called(word, &expected));
         }
-        let block = block_around(expression);
-        if let Some(block) = &block {
-            let judged = has_ancestor(expression, Kind::Require);
-            let figure = self.words.of_body(block).filter(|_| judged);
-            if let Some(member) = figure.and_then(|body| body.members.get(word)) {
-                return Some(member.card());
-            }
-            if expected.contains("column(") || expected.contains("row(") {
-                let column = self.names.column(block, word, false);
-                if column.is_some() {
-                    return column;
-                }
+        if let Some(said) = self.said_here(word, expression) {
+            return Some(said);
+        }
+        let around = block_around(expression);
+        let column = || self.names.column(around.as_ref()?, word, false);
+        if expected.contains("column(") || expected.contains("row(") {
+            let column = column();
+            if column.is_some() {
+                return column;
             }
         }
         let block = self.names.block(word, expression);
@@ -229,6 +243,41 @@ impl Reader<'_> {
         self.case(word, &expected)
             .or_else(|| self.called(word, &expected))
             .or_else(|| self.words.get("kind", word).map(Declaration::card))
+            .or_else(column)
+    }
+
+    /// What the declarations of the blocks around make known inside of them alone: figures, and
+    /// functions of figures.
+    fn said_here(&self, word: &str, node: &Node) -> Option<String> {
+        let figure = |body: &&Declaration| {
+            let member = body.members.get(word);
+            member.is_some_and(|member| member.head.contains("@here"))
+        };
+        let mut around = self.bodies_around(node);
+        if let Some(body) = around.iter().find(|body| figure(body)) {
+            return body.members.get(word).map(declared::Member::card);
+        }
+        around.retain(|body| body.nested.contains_key(word));
+        let inner = around.first()?.nested.get(word)?;
+        matches!(inner.form.as_str(), "function" | "kind").then(|| inner.card())
+    }
+
+    /// What declares the bodies around a node, the innermost first.
+    fn bodies_around(&self, node: &Node) -> Vec<&Declaration> {
+        let first = block_around(node);
+        let blocks = std::iter::successors(first, |block| block_around(block.syntax()));
+        blocks
+            .filter_map(|block| self.words.of_body(&block))
+            .collect()
+    }
+
+    /// Everything that can be called by this name at a place.
+    fn callable(&self, name: &str, node: &Node) -> Vec<&Declaration> {
+        let around = self.bodies_around(node).into_iter();
+        let here = around.filter_map(|body| body.nested.get(name));
+        let mut all = self.words.callable(name);
+        all.extend(here.filter(|inner| inner.form == "function"));
+        all
     }
 
     /// What is called: an operation, a function, or a case with arguments.
@@ -289,7 +338,7 @@ impl Reader<'_> {
             .children()
             .filter(|child| child.kind() == Kind::Argument)
             .position(|child| child == *node)?;
-        let called = self.words.callable(&callee);
+        let called = self.callable(&callee, node);
         let name = argument.name().filter(|name| name.syntax() != value);
         let found = called.iter().find_map(|one| match &name {
             Some(name) => one.parameters.get(name.text()),
@@ -312,17 +361,6 @@ impl Reader<'_> {
         let kind = Block::cast(node.clone()).and_then(|block| self.words.of_block(&block));
         kind.map_or_else(String::new, |kind| kind.head.clone())
     }
-}
-
-fn has_ancestor(node: &Node, kind: Kind) -> bool {
-    let mut above = node.parent();
-    while let Some(node) = above {
-        if node.kind() == kind {
-            return true;
-        }
-        above = node.parent();
-    }
-    false
 }
 
 /// Whether a text holds this word, whole.
@@ -351,6 +389,14 @@ fn form(word: &str) -> Option<String> {
             "require condition else message",
             "What must hold. In a step: its result is judged, and nothing that depends on it is \
              made unless this holds.",
+        ),
+        "params" => (
+            "params { name = value }",
+            "The values of parameters in this test.",
+        ),
+        "policy" => (
+            "policy name for thing in all(kind) { … }",
+            "A rule of this spec: what must hold of each thing, and what to do where it does not.",
         ),
         "test" => (
             "test \"name\" { … }",

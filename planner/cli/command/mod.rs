@@ -12,8 +12,10 @@ pub(crate) mod log;
 pub(crate) mod lsp;
 pub(crate) mod output;
 pub(crate) mod plan;
+pub(crate) mod report;
 pub(crate) mod show;
 pub(crate) mod state;
+pub(crate) mod test;
 
 use crate::arguments::{Arguments, Command};
 use crate::problem::{Exit, Stop};
@@ -31,11 +33,13 @@ pub(crate) fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Stop> {
         Command::Attach(arguments) => attach::run(arguments, screen),
         Command::Show(arguments) => show::run(arguments, global, screen),
         Command::Output(arguments) => output::run(arguments, global, screen),
+        Command::Report(arguments) => report::run(arguments, global, screen),
         Command::Log(arguments) => log::run(arguments, screen),
         Command::Lsp(arguments) => lsp::run(arguments, global, screen),
         Command::Destroy(arguments) => destroy::run(arguments, global, screen),
         Command::Explain(arguments) => explain::run(arguments, screen),
         Command::State(arguments) => state::run(arguments, screen),
+        Command::Test(arguments) => test::run(arguments, global, screen),
         Command::Completions(arguments) => completions::run(arguments, screen),
     }
 }

@@ -1,7 +1,10 @@
 //! `mlinfra show`: what exists, and how it is.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use mlinfra_api::{Observation, Provider, ResourceState};
+use mlinfra_plan::JudgedGate;
 use mlinfra_runtime_spec::AgentHealth;
 use mlinfra_state::Store;
 use serde_json::json;
@@ -46,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         let workspace = Workspace::find(&spec, &global.param)?;
         return flow(&workspace, asked, screen);
     }
-    let workspace = Workspace::find_state(&spec, &[])?;
+    let workspace = Workspace::find_state(&spec, &global.param)?;
     let folder = workspace.state_folder();
     if !Store::exists(&folder) {
         return Err(session::nothing_applied(&workspace).into());
@@ -65,6 +68,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         .iter()
         .map(|state| see(state, &session, health.as_ref()))
         .collect();
+    let seen = with_gates(seen, &workspace);
     if screen.json {
         let resources: Vec<_> = seen.iter().map(as_json).collect();
         let body = json!({
@@ -193,7 +197,24 @@ fn see<'a>(state: &'a ResourceState, session: &Session, health: Option<&AgentHea
         state,
         observation: Some(observation),
         more: more(state, session, health),
+        gates: Vec::new(),
     }
+}
+
+/// Adds what the spec requires of each step, judged by what the step reported. A spec that is gone
+/// or wrong requires nothing.
+fn with_gates<'a>(mut seen: Vec<Seen<'a>>, workspace: &Workspace) -> Vec<Seen<'a>> {
+    let checked = workspace.check();
+    let broken = checked.has_errors();
+    for one in seen.iter_mut().filter(|_| !broken) {
+        let address = &one.state.resource.address;
+        let block = checked.program.block(address);
+        let step = block.and_then(|block| block.step.as_ref());
+        let gates = step.into_iter().flat_map(|step| &step.gates);
+        let judged = gates.map(|gate| JudgedGate::open(address, gate).judged(&one.state.outputs));
+        one.gates = judged.collect();
+    }
+    seen
 }
 
 /// What there is to say of a resource beyond what was asked for, by the provider's type.
@@ -239,6 +260,7 @@ fn more(
                 };
                 rows.push(row("replica", format!("{phase}{process}{started}")));
                 rows.extend(unit.release.map(|key| row("release", key)));
+                rows.extend(drift(&unit.figures).map(|drift| row("drift", drift)));
                 rows.extend(unit.problem.map(|problem| row("problem", problem)));
             }
         }
@@ -251,6 +273,21 @@ fn more(
         _ => {}
     }
     rows
+}
+
+/// How far the last hour's requests are from training, the farthest column first: `age 0.21`.
+fn drift(figures: &BTreeMap<String, f64>) -> Option<String> {
+    let column = |(name, index): (&String, &f64)| {
+        let column = name.strip_prefix("drift(")?.strip_suffix(')')?;
+        Some((column.to_owned(), *index))
+    };
+    let mut columns: Vec<(String, f64)> = figures.iter().filter_map(column).collect();
+    columns.sort_by(|one, other| other.1.total_cmp(&one.1));
+    let texts = columns
+        .iter()
+        .map(|(column, index)| format!("{column} {index:.2}"));
+    let texts: Vec<String> = texts.collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
 }
 
 /// Which threat the encryption of a store covers, and which it does not.
@@ -271,6 +308,7 @@ fn as_json(seen: &Seen<'_>) -> serde_json::Value {
     let (word, reason) = view::condition(seen.observation.as_ref());
     out["is"] = json!(word);
     out["reason"] = json!(reason);
+    out["gates"] = seen.gates.iter().map(json::gate).collect();
     out["more"] = seen
         .more
         .iter()

@@ -12,6 +12,7 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod sarif;
 pub(crate) mod state;
+pub(crate) mod test;
 pub(crate) mod theme;
 
 use std::io::{BufRead, IsTerminal, Write};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mlinfra_api::{Observation, ResourceState, Snapshot, Value};
+use mlinfra_plan::JudgedGate;
 use mlinfra_state::{
     ActionState, ActionSummary, OperationEvent, OperationRecord, OperationState, Store,
 };
@@ -23,6 +24,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) observation: Option<Observation>,
     /// What else there is to say, by name.
     pub(crate) more: Vec<(String, String)>,
+    /// What the spec requires of it, judged by what it reported.
+    pub(crate) gates: Vec<JudgedGate>,
 }
 
 /// How a resource is, in a word, and why.
@@ -64,6 +67,10 @@ pub(crate) fn list(seen: &[Seen<'_>], screen: &Screen) -> String {
         let figures = told(&one.state.outputs);
         if reason.is_none() && !figures.is_empty() {
             text += &format!("   {figures}");
+        }
+        for gate in one.gates.iter().filter(|gate| gate.fails()) {
+            let sign = screen.theme.paint(Ink::Bad, screen.sign("✖"));
+            text += &format!("\n{sign} {}", gate.sentence());
         }
         out += &wrapped(&text, screen.width, &first, &rest);
     }
@@ -122,6 +129,7 @@ pub(crate) fn one(seen: &Seen<'_>, screen: &Screen) -> String {
         rows.push(("recipe".to_owned(), key.clone()));
     }
     rows.extend(seen.more.iter().cloned());
+    rows.extend(seen.gates.iter().map(gate_row));
     out += &table(&rows, screen);
     let section = |title: &str, entries: &BTreeMap<String, Value>| {
         let rows: Vec<_> = entries
@@ -147,6 +155,19 @@ pub(crate) fn one(seen: &Seen<'_>, screen: &Screen) -> String {
         out += &wrapped(&names.join(", "), screen.width, "  ", "  ");
     }
     out
+}
+
+/// How a gate stands, with the interval of its figure where there is one.
+fn gate_row(gate: &JudgedGate) -> (String, String) {
+    let word = match gate.fails() {
+        true => "does not hold",
+        false => "holds",
+    };
+    let mut text = format!("{word}: {}", gate.sentence());
+    for interval in gate.intervals() {
+        text += &format!("\n95% interval of {interval}");
+    }
+    ("gate".to_owned(), text)
 }
 
 /// Properties that say nothing to people beyond what stands elsewhere.

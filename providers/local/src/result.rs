@@ -119,7 +119,8 @@ mod tests {
         );
         let key = SealKey::from_bytes([7; 32]);
         let vault: Address = "key.vault".parse().unwrap();
-        key.write_new(&files::key_file(state_folder, &vault)).unwrap();
+        key.write_new(&files::key_file(state_folder, &vault))
+            .unwrap();
         let plain = b"{\"rows\": 200}";
         let state = recorded(plain);
         let artifact = step::artifact(state_folder, &state.resource).unwrap();
@@ -131,7 +132,10 @@ mod tests {
         let derived = key.derive(STORE_KEY_LABEL);
         let sealed = mlinfra_seal::seal(&derived, name.as_bytes(), plain);
         fs::write(&path, &sealed).unwrap();
-        assert_eq!(local.object(&state, OBJECT).unwrap().as_deref(), Some(&plain[..]));
+        assert_eq!(
+            local.object(&state, OBJECT).unwrap().as_deref(),
+            Some(&plain[..])
+        );
         assert_eq!(local.object(&state, "other.json").unwrap(), None);
         assert!(said(&local, &recorded(b"other")).contains("not what was recorded"));
 

@@ -322,7 +322,7 @@ fn one_label(label: &str, rows: usize) -> LearnFault {
 fn attribute(data: &RecordBatch, column: &str) -> Result<Attribute, LearnFault> {
     let Some(array) = data.column_by_name(column) else {
         let message = format!("the data has no column `{column}`, by which the model is judged.");
-        return Err(LearnFault::new(fault::COLUMN, message)
+        return Err(LearnFault::new(fault::EVALUATION, message)
             .help("Keep it in the data, and name it in `exclude` of the `train` step."));
     };
     let found = array.data_type();
@@ -334,7 +334,7 @@ fn attribute(data: &RecordBatch, column: &str) -> Result<Attribute, LearnFault> 
     };
     let Some(texts) = texts else {
         let message = format!("rows can't be grouped by column `{column}`: it holds {found}.");
-        return Err(LearnFault::new(fault::COLUMN, message)
+        return Err(LearnFault::new(fault::EVALUATION, message)
             .help("Derive a category from it, for instance with `if .. then .. else ..`."));
     };
     let texts = texts.as_string::<i32>();

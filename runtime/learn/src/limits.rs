@@ -39,3 +39,6 @@ pub const EXPLAINED_ROWS_MAX: usize = 10_000;
 
 /// A bootstrap over rows is made of at most so many; above, means have normal intervals.
 pub const BOOTSTRAP_ROWS_MAX: usize = 20_000;
+
+/// The most features that local explanations are made for: the work grows with their third power.
+pub const LIME_FEATURES_MAX: usize = 500;

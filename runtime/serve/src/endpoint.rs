@@ -219,6 +219,7 @@ impl Process {
         let home = identity(&self.folder);
         let mut folder_check = tokio::time::interval(self.endpoint.limits.folder_check_every);
         let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
+        let mut figures = tokio::time::interval(self.endpoint.limits.figures_every);
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
@@ -233,6 +234,7 @@ impl Process {
                     }
                 }
                 _ = upkeep.tick() => self.endpoint.metrics.upkeep(),
+                _ = figures.tick() => self.endpoint.tell_figures(),
             }
         }
     }

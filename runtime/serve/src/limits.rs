@@ -39,6 +39,8 @@ pub struct Limits {
     pub write_wait_max: Duration,
     /// How often the process looks whether its unit's folder is still there.
     pub folder_check_every: Duration,
+    /// How often drift is written to `status.json`, if it changed.
+    pub figures_every: Duration,
     /// How long a port in use is waited for: its last owner may be about to end.
     pub port_wait_max: Duration,
 }
@@ -59,6 +61,7 @@ impl Default for Limits {
             body_wait_max: Duration::from_secs(10),
             write_wait_max: Duration::from_secs(30),
             folder_check_every: Duration::from_secs(1),
+            figures_every: Duration::from_secs(60),
             port_wait_max: Duration::from_secs(3),
         }
     }

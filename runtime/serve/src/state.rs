@@ -161,7 +161,29 @@ impl Endpoint {
         self.standing.send_modify(change);
         let standing = self.standing();
         self.metrics.ready(standing.is_ready());
-        status.write(&standing);
+        status.write(&standing, self.figures());
+    }
+
+    /// Tells how far requests are from training, if that is another figure than was told last.
+    pub(crate) fn tell_figures(&self) {
+        let figures = self.figures();
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        if status.figures != figures {
+            status.write(&self.standing(), figures);
+        }
+    }
+
+    /// `drift(age)` and the like, of the release that answers now.
+    fn figures(&self) -> BTreeMap<String, f64> {
+        let drifted = self
+            .live()
+            .and_then(|release| Some(release.drift.as_ref()?.drifted()));
+        let figure = |(feature, index): (String, f64)| {
+            (format!("drift({feature})"), (index * 1e4).round() / 1e4)
+        };
+        drifted.map_or_else(BTreeMap::new, |drifted| {
+            drifted.features.into_iter().map(figure).collect()
+        })
     }
 
     /// The release that answers now; while the first one is on its way, a bounded number of
@@ -219,6 +241,8 @@ struct StatusFile {
     folder: PathBuf,
     token: String,
     attempt: u32,
+    /// As last written.
+    figures: BTreeMap<String, f64>,
 }
 
 impl StatusFile {
@@ -230,11 +254,13 @@ impl StatusFile {
             folder: folder.to_owned(),
             token: unit.token.clone(),
             attempt: before.map_or(1, |status| status.attempt.max(1)),
+            figures: BTreeMap::new(),
         }
     }
 
     /// Replaces the file. A folder that is gone is not made again: the process ends soon.
-    fn write(&mut self, standing: &Standing) {
+    fn write(&mut self, standing: &Standing, figures: BTreeMap<String, f64>) {
+        self.figures.clone_from(&figures);
         let ended = standing.ended.is_some();
         let status = UnitStatus {
             token: self.token.clone(),
@@ -243,7 +269,7 @@ impl StatusFile {
             attempt: self.attempt,
             note: standing.note(),
             done: None,
-            figures: BTreeMap::new(),
+            figures,
             release: standing.rollout.live().map(str::to_owned),
             wanted: standing.wanted.clone(),
             problem: standing.problem.clone(),

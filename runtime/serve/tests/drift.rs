@@ -5,9 +5,10 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use common::{Running, World, endpoint, row};
-use mlinfra_serve::{DRIFT_ROWS_MIN, Row};
+use mlinfra_serve::{DRIFT_ROWS_MIN, Limits, Row};
 use serde_json::{Value as Json, json};
 
 const DRIFT: &str = "mlinfra_feature_drift{";
@@ -82,7 +83,12 @@ fn requests_like_training_stay_near_and_others_go_far() {
     assert!(features.values().all(|index| *index < 0.1), "{features:?}");
     running.stop();
 
-    let running = world.serve("shifted", &made);
+    let limits = Limits {
+        figures_every: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    let running = world.start(&world.unit("shifted", &made), limits);
+    running.wait_until_ready();
     let shift = |row: &mut Row| {
         let size = row["size"].as_u64().expect("a size");
         row.insert("size".into(), json!(size + 30));
@@ -96,6 +102,10 @@ fn requests_like_training_stay_near_and_others_go_far() {
         assert_eq!(*index < 0.1, !moved, "{feature}: {index}");
     }
     assert!(!running.get("/metrics").body.contains("MARKER"));
+    running.wait_for("a status with drift", |status| {
+        let told = |name: &str| status.figures.get(name).copied().unwrap_or_default();
+        told("drift(size)") > 0.2 && told("drift(weight)") < 0.1
+    });
     running.stop();
 }
 
@@ -104,7 +114,7 @@ fn both_protocols_count_and_a_rollout_begins_anew() {
     let world = World::new();
     let (first, second) = (world.make(1), world.make(2));
     let mut unit = world.unit("unit", &first);
-    let running = world.start(&unit, mlinfra_serve::Limits::default());
+    let running = world.start(&unit, Limits::default());
     running.wait_until_ready();
     predict(&running, &rows(0..120, |_| {}));
     let column = |name: &str, kind: &str| {

@@ -132,6 +132,45 @@ fn every_word_of_the_standard_library_is_explained() {
 }
 
 #[test]
+fn what_is_known_in_one_place_alone_is_explained_there() {
+    let credit = |from: &str, word: &str| {
+        let at = CREDIT.find(from).expect("the example holds it");
+        let at = at + from.find(word).expect("the text holds it");
+        let checked = check_text(CREDIT);
+        let at = u32::try_from(at).expect("the text is short");
+        hover(&checked, FileId(0), at).map(|hover| hover.markdown)
+    };
+    for (from, word, wanted) in [
+        ("require auc >=", "auc", "How well it ranks"),
+        (
+            "disparate_impact(sex)",
+            "disparate",
+            "lowest rate of selection",
+        ),
+        ("disparate_impact(sex)", "sex", "sex: category @personal"),
+        ("by        = [sex", "sex", "sex: category @personal"),
+        ("error_rate > 1%", "error", "The share of requests"),
+        ("latency(99%)", "latency", "How long the answers take"),
+        ("drift(age,", "age", "age: int"),
+        (
+            "since = risk.parts.train)",
+            "since",
+            "since: training(watch)",
+        ),
+        ("since = risk.parts.train)", "train", "A part of"),
+        ("cost.max <=", "cost", "by the prices"),
+        ("cost.max <=", "max", "At the most."),
+        ("params { replicas", "replicas", "param replicas: int = 1"),
+        ("params { replicas", "params", "values of parameters"),
+        ("comply    = [gdpr]", "gdpr", "2016/679"),
+    ] {
+        let found = credit(from, word);
+        let found = found.unwrap_or_else(|| panic!("nothing is said of `{word}` in `{from}`"));
+        assert!(found.contains(wanted), "{from} {word}\n{found}");
+    }
+}
+
+#[test]
 fn blocks_and_what_stands_behind_a_point_are_explained() {
     for (line, wanted) in [
         ("output o = la|ke", "All results."),

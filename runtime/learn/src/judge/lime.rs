@@ -3,8 +3,13 @@
 //!
 //! Rows are drawn as the table's columns are spread, each column for itself, and the model is asked
 //! about them. Around one row, a weighted linear model of these answers is fitted: numbers count in
-//! standard deviations, a category by whether it is the row's own. The weight of a drawn row falls
-//! with its distance. Every feature stays in, and none is cut into bins.
+//! standard deviations, categories by what each of them adds to the row's own. The weight of a
+//! drawn row falls with its distance, to which a category adds 1 where it is not the row's own.
+//! Every feature stays in, and no number is cut into bins.
+//!
+//! A category's weight is what the row's own adds to the mean of the others. That is what the
+//! authors' program reports, which tells only own from other; with each category for itself the
+//! local model follows the model more closely.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +19,8 @@ use mlinfra_api::Column;
 use mlinfra_runtime_spec::evaluation::{Lime, LimeCase, LimeWeight};
 
 use super::cells::{Explained, failed, number_column, numbers, taken, texts};
-use crate::fault::LearnFault;
+use crate::fault::{self, LearnFault};
+use crate::limits;
 use crate::stream::{Draws, Stream};
 
 /// Rows drawn around each row.
@@ -26,6 +32,9 @@ pub const SEEDS: u64 = 10;
 /// An explanation whose local R² is lower is unfaithful.
 pub const FAITHFUL_FROM: f64 = 0.5;
 
+/// The most categories of all columns that the local model tells apart; rare ones stand together.
+const LEVELS_MAX: usize = 300;
+
 /// The penalty on the square of each weight.
 const ALPHA: f64 = 1.0;
 
@@ -35,6 +44,13 @@ pub fn lime(
     cases: &[(&str, usize)],
     begin: &mut dyn FnMut(u64),
 ) -> Result<Lime, LearnFault> {
+    let count = model.features.columns.len();
+    if count > limits::LIME_FEATURES_MAX {
+        let limit = limits::LIME_FEATURES_MAX;
+        let message = format!("`lime` explains at most {limit} features, and there are {count}.");
+        return Err(LearnFault::new(fault::EVALUATION, message)
+            .help("Leave `lime` out of `explain`, or exclude columns from training."));
+    }
     let columns: Vec<Spread> = model
         .features
         .columns
@@ -105,11 +121,15 @@ enum Spread {
         whole: bool,
         like: ArrayRef,
     },
-    /// Each cell as the number of its text.
-    Choices { codes: Vec<u32>, column: ArrayRef },
+    /// Each cell as the number of its text, the most frequent text being 0.
+    Choices {
+        codes: Vec<u32>,
+        levels: usize,
+        column: ArrayRef,
+    },
 }
 
-/// A drawn column: as the local model sees it.
+/// A drawn column.
 enum Drawn {
     /// In standard deviations; none where it is missing.
     Numbers(Vec<Option<f64>>),
@@ -120,13 +140,12 @@ impl Spread {
     fn of(model: &Explained<'_>, feature: &Column) -> Result<Self, LearnFault> {
         let column = model.column(&feature.name)?.clone();
         let Some(cells) = numbers(model.data, feature)? else {
-            let mut known: BTreeMap<Option<String>, u32> = BTreeMap::new();
-            let mut codes = Vec::with_capacity(model.data.num_rows());
-            for text in texts(model.data, feature)? {
-                let next = known.len() as u32;
-                codes.push(*known.entry(text).or_insert(next));
-            }
-            return Ok(Spread::Choices { codes, column });
+            let (codes, levels) = coded(texts(model.data, feature)?);
+            return Ok(Spread::Choices {
+                codes,
+                levels,
+                column,
+            });
         };
         let present = || cells.iter().flatten();
         let count = present().count().max(1) as f64;
@@ -149,7 +168,7 @@ impl Spread {
     /// Draws the cells of new rows, as a column and as the local model sees them.
     fn draw(&self, draws: &mut Draws) -> Result<(ArrayRef, Drawn), LearnFault> {
         match self {
-            Spread::Choices { codes, column } => {
+            Spread::Choices { codes, column, .. } => {
                 let rows = codes.len() as u32;
                 let places: Vec<u32> = (0..SAMPLES).map(|_| draws.below(rows)).collect();
                 let drawn = places.iter().map(|place| codes[*place as usize]).collect();
@@ -189,28 +208,131 @@ impl Spread {
             _ => 0.0,
         }
     }
+}
 
-    /// The row's own cell, as the local model sees it.
-    fn own(&self, row: usize) -> f64 {
-        match self {
-            Spread::Numbers { cells, .. } => cells[row].map_or(1.0, |cell| self.scaled(cell)),
-            Spread::Choices { .. } => 1.0,
+/// Texts as numbers, by how frequent they are, and how many there are.
+fn coded(texts: Vec<Option<String>>) -> (Vec<u32>, usize) {
+    let mut counts: BTreeMap<&Option<String>, usize> = BTreeMap::new();
+    for text in &texts {
+        *counts.entry(text).or_default() += 1;
+    }
+    let mut order: Vec<(&Option<String>, usize)> = counts.into_iter().collect();
+    order.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let known: BTreeMap<&Option<String>, u32> = (0..)
+        .zip(&order)
+        .map(|(code, (text, _))| (*text, code))
+        .collect();
+    (texts.iter().map(|text| known[text]).collect(), order.len())
+}
+
+/// A column as the local model around one row sees it, and where its inputs are.
+enum Seen {
+    /// A number that the row has: its slope, and an input for where it is missing.
+    Slope {
+        slope: usize,
+        own: f64,
+        missing: usize,
+    },
+    /// A number that the row does not have: an input for where it is there.
+    Absent { present: usize },
+    /// A category: from `first`, an input for each code; that of the row's own is never set.
+    Levels {
+        first: usize,
+        count: usize,
+        own: u32,
+    },
+}
+
+/// The columns as seen from a row, and how many inputs they are together.
+fn seen_from(columns: &[Spread], row: usize) -> (Vec<Seen>, usize) {
+    let each = (LEVELS_MAX / columns.len().max(1)).max(1);
+    let mut width = 0;
+    let mut seen = Vec::with_capacity(columns.len());
+    for column in columns {
+        let first = width;
+        let (one, inputs) = match column {
+            Spread::Numbers { cells, .. } => match cells[row] {
+                Some(cell) => {
+                    let own = column.scaled(cell);
+                    let (slope, missing) = (first, first + 1);
+                    (
+                        Seen::Slope {
+                            slope,
+                            own,
+                            missing,
+                        },
+                        2,
+                    )
+                }
+                None => (Seen::Absent { present: first }, 1),
+            },
+            Spread::Choices { codes, levels, .. } => {
+                let (count, own) = ((*levels).min(each), codes[row]);
+                (Seen::Levels { first, count, own }, count)
+            }
+        };
+        width += inputs;
+        seen.push(one);
+    }
+    (seen, width)
+}
+
+impl Seen {
+    /// The input that a drawn cell sets, its value, and the square of its distance.
+    fn entry(&self, drawn: &Drawn, sample: usize) -> (Option<(usize, f64)>, f64) {
+        match (self, drawn) {
+            (
+                Seen::Slope {
+                    slope,
+                    own,
+                    missing,
+                },
+                Drawn::Numbers(numbers),
+            ) => {
+                match numbers[sample] {
+                    Some(number) => (Some((*slope, number)), (number - own).powi(2)),
+                    // It stands at the mean, which is 0.
+                    None => (Some((*missing, 1.0)), own.powi(2)),
+                }
+            }
+            (Seen::Absent { present }, Drawn::Numbers(numbers)) => match numbers[sample] {
+                Some(_) => (Some((*present, 1.0)), 1.0),
+                None => (None, 0.0),
+            },
+            (Seen::Levels { first, count, own }, Drawn::Choices(codes)) => {
+                let code = codes[sample];
+                let input = first + (code as usize).min(count - 1);
+                match code == *own {
+                    true => (None, 0.0),
+                    false => (Some((input, 1.0)), 1.0),
+                }
+            }
+            _ => unreachable!("a column is drawn as what it is"),
         }
     }
 
-    /// A drawn column as the local model around this row sees it: whether the cell is the row's
-    /// own, and of a number that the row has, the number (0, its mean, where it is missing).
-    fn seen_from(&self, row: usize, drawn: &Drawn) -> Vec<f64> {
-        let flag = |is: bool| f64::from(u8::from(is));
-        match (self, drawn) {
-            (Spread::Choices { codes, .. }, Drawn::Choices(drawn)) => {
-                drawn.iter().map(|code| flag(*code == codes[row])).collect()
+    /// The row's own input.
+    fn own(&self) -> Option<(usize, f64)> {
+        match self {
+            Seen::Slope { slope, own, .. } => Some((*slope, *own)),
+            Seen::Absent { .. } | Seen::Levels { .. } => None,
+        }
+    }
+
+    /// What the column weighs, of the weights of all inputs and the inputs' means.
+    fn weight(&self, weights: &[f64], means: &[f64]) -> f64 {
+        match self {
+            Seen::Slope { slope, .. } => weights[*slope],
+            Seen::Absent { present } => -weights[*present],
+            Seen::Levels { first, count, .. } => {
+                let inputs = *first..first + count;
+                let share: f64 = means[inputs.clone()].iter().sum();
+                let others = inputs.map(|input| weights[input] * means[input]);
+                match share > 0.0 {
+                    true => -others.sum::<f64>() / share,
+                    false => 0.0,
+                }
             }
-            (Spread::Numbers { cells, .. }, Drawn::Numbers(drawn)) => match cells[row] {
-                Some(_) => drawn.iter().map(|number| number.unwrap_or(0.0)).collect(),
-                None => drawn.iter().map(|number| flag(number.is_none())).collect(),
-            },
-            _ => unreachable!("a column is drawn as what it is"),
         }
     }
 }
@@ -243,94 +365,133 @@ struct Fit {
 }
 
 fn fit(columns: &[Spread], drawn: &[Drawn], said: &[f64], row: usize, answer: f64) -> Fit {
-    let own: Vec<f64> = columns.iter().map(|column| column.own(row)).collect();
-    let mut inputs: Vec<Vec<f64>> = columns
-        .iter()
-        .zip(drawn)
-        .map(|(column, drawn)| column.seen_from(row, drawn))
-        .collect();
-    // The row itself is one of the samples, at no distance.
-    for (input, own) in inputs.iter_mut().zip(&own) {
-        input.push(*own);
-    }
-    let answers: Vec<f64> = said.iter().copied().chain([answer]).collect();
+    let (seen, inputs) = seen_from(columns, row);
     let width = 0.75 * (columns.len() as f64).sqrt();
-    let kernel = |sample: usize| {
-        let apart = inputs
-            .iter()
-            .zip(&own)
-            .map(|(input, own)| (input[sample] - own).powi(2));
-        (-apart.sum::<f64>() / (width * width)).exp().sqrt()
-    };
-    let kernels: Vec<f64> = (0..answers.len()).map(kernel).collect();
-    let (weights, intercept, r_squared) = ridge(&inputs, &answers, &kernels);
-    let moved: f64 = weights
+    let mut samples = Samples::default();
+    for (sample, answer) in said.iter().enumerate() {
+        let mut apart = 0.0;
+        for (seen, drawn) in seen.iter().zip(drawn) {
+            let (entry, distance) = seen.entry(drawn, sample);
+            samples.entries.extend(entry);
+            apart += distance;
+        }
+        samples.push(*answer, (-apart / (width * width)).exp().sqrt());
+    }
+    // The row itself is one of the samples, at no distance.
+    samples.entries.extend(seen.iter().filter_map(Seen::own));
+    samples.push(answer, 1.0);
+    let line = ridge(&samples, inputs);
+    let own = seen.iter().filter_map(Seen::own);
+    let local = line.constant
+        + own
+            .map(|(input, value)| line.weights[input] * value)
+            .sum::<f64>();
+    let weight = |seen: &Seen| seen.weight(&line.weights, &line.means);
+    let weights: Vec<f64> = seen.iter().map(weight).collect();
+    let terms = seen
         .iter()
-        .zip(&own)
-        .map(|(weight, own)| weight * own)
-        .sum();
+        .zip(&weights)
+        .map(|(seen, weight)| match seen.own() {
+            Some((_, own)) => weight * own,
+            None => *weight,
+        });
     Fit {
-        local_prediction: intercept + moved,
+        local_prediction: local,
+        intercept: local - terms.sum::<f64>(),
         weights,
-        intercept,
-        r_squared,
+        r_squared: line.r_squared,
     }
 }
 
+/// Rows for a regression, with the inputs that are not 0.
+#[derive(Default)]
+struct Samples {
+    entries: Vec<(usize, f64)>,
+    /// Where each row's entries end.
+    ends: Vec<usize>,
+    answers: Vec<f64>,
+    kernels: Vec<f64>,
+}
+
+impl Samples {
+    /// Ends a row.
+    fn push(&mut self, answer: f64, kernel: f64) {
+        self.ends.push(self.entries.len());
+        self.answers.push(answer);
+        self.kernels.push(kernel);
+    }
+
+    /// Each row's entries, answer and kernel.
+    fn rows(&self) -> impl Iterator<Item = (&[(usize, f64)], f64, f64)> {
+        (0..self.ends.len()).map(|row| {
+            let begin = if row == 0 { 0 } else { self.ends[row - 1] };
+            let entries = &self.entries[begin..self.ends[row]];
+            (entries, self.answers[row], self.kernels[row])
+        })
+    }
+}
+
+/// What a regression found.
+struct Line {
+    weights: Vec<f64>,
+    /// The weighted mean of each input.
+    means: Vec<f64>,
+    constant: f64,
+    r_squared: f64,
+}
+
 /// Weighted linear regression with a penalty of [`ALPHA`] on squared weights and none on the
-/// constant: Hoerl and Kennard, "Ridge regression" (Technometrics 12, 1970). Gives the weights, the
-/// constant, and the weighted R². `inputs` are columns; all sums are taken in row order.
-fn ridge(inputs: &[Vec<f64>], answers: &[f64], kernels: &[f64]) -> (Vec<f64>, f64, f64) {
-    let total: f64 = kernels.iter().sum();
-    let mean = |values: &[f64]| {
-        let weighted = values
-            .iter()
-            .zip(kernels)
-            .map(|(value, kernel)| value * kernel);
-        weighted.sum::<f64>() / total
-    };
-    let means: Vec<f64> = inputs.iter().map(|input| mean(input)).collect();
-    let answer_mean = mean(answers);
-    let centered: Vec<Vec<f64>> = inputs
-        .iter()
-        .zip(&means)
-        .map(|(input, mean)| input.iter().map(|value| value - mean).collect())
-        .collect();
-    let product = |a: &[f64], b: &dyn Fn(usize) -> f64| -> f64 {
-        let rows = a.iter().zip(kernels).enumerate();
-        rows.map(|(row, (value, kernel))| value * kernel * b(row))
-            .sum()
-    };
-    let size = inputs.len();
-    let mut matrix = vec![vec![0.0; size]; size];
-    let mut right = vec![0.0; size];
-    for a in 0..size {
+/// constant: Hoerl and Kennard, "Ridge regression" (Technometrics 12, 1970), and its weighted R².
+/// All sums are taken in row order.
+fn ridge(samples: &Samples, inputs: usize) -> Line {
+    let mut means = vec![0.0; inputs];
+    let (mut total, mut answer_mean) = (0.0, 0.0);
+    for (entries, answer, kernel) in samples.rows() {
+        total += kernel;
+        answer_mean += kernel * answer;
+        for (input, value) in entries {
+            means[*input] += kernel * value;
+        }
+    }
+    answer_mean /= total;
+    means.iter_mut().for_each(|mean| *mean /= total);
+    let mut matrix = vec![vec![0.0; inputs]; inputs];
+    let mut right = vec![0.0; inputs];
+    for (entries, answer, kernel) in samples.rows() {
+        // Entries stand in the order of the inputs, so this fills the lower half.
+        for (place, (a, value)) in entries.iter().enumerate() {
+            right[*a] += kernel * value * (answer - answer_mean);
+            for (b, other) in &entries[..=place] {
+                matrix[*a][*b] += kernel * value * other;
+            }
+        }
+    }
+    for a in 0..inputs {
         for b in 0..=a {
-            let column = &centered[b];
-            matrix[a][b] = product(&centered[a], &|row| column[row]);
+            matrix[a][b] -= total * means[a] * means[b];
         }
         matrix[a][a] += ALPHA;
-        right[a] = product(&centered[a], &|row| answers[row] - answer_mean);
     }
     let weights = solve(matrix, right);
-    let moved = |row: usize| -> f64 {
-        let terms = centered.iter().zip(&weights);
-        terms.map(|(column, weight)| column[row] * weight).sum()
-    };
-    let (mut left, mut all) = (0.0, 0.0);
-    for (row, (answer, kernel)) in answers.iter().zip(kernels).enumerate() {
-        let apart = answer - answer_mean;
-        all += kernel * apart * apart;
-        left += kernel * (apart - moved(row)).powi(2);
-    }
-    // Answers that are all the same are followed exactly.
-    let r_squared = if all > 0.0 { 1.0 - left / all } else { 1.0 };
     let from_means: f64 = means
         .iter()
         .zip(&weights)
         .map(|(mean, weight)| mean * weight)
         .sum();
-    (weights, answer_mean - from_means, r_squared)
+    let constant = answer_mean - from_means;
+    let (mut left, mut all) = (0.0, 0.0);
+    for (entries, answer, kernel) in samples.rows() {
+        let terms = entries.iter().map(|(input, value)| weights[*input] * value);
+        left += kernel * (answer - constant - terms.sum::<f64>()).powi(2);
+        all += kernel * (answer - answer_mean).powi(2);
+    }
+    Line {
+        // Answers that are all the same are followed exactly.
+        r_squared: if all > 0.0 { 1.0 - left / all } else { 1.0 },
+        weights,
+        means,
+        constant,
+    }
 }
 
 /// Solves a symmetric positive definite system, given by its lower half, by Cholesky's method.
@@ -379,16 +540,31 @@ mod tests {
         assert!(check.iter().all(|rest| rest.abs() < 1e-12), "{found:?}");
     }
 
+    fn line(rows: &[(f64, f64)]) -> Line {
+        let mut samples = Samples::default();
+        for (input, answer) in rows {
+            samples.entries.push((0, *input));
+            samples.push(*answer, 1.0);
+        }
+        ridge(&samples, 1)
+    }
+
     #[test]
     fn a_ridge_of_one_input_is_known_in_closed_form() {
-        let input = vec![1.0, 2.0, 3.0, 4.0];
-        let answers = [2.0, 4.0, 6.0, 8.0];
-        let (weights, intercept, r_squared) = ridge(&[input], &answers, &[1.0; 4]);
+        let found = line(&[(1.0, 2.0), (2.0, 4.0), (3.0, 6.0), (4.0, 8.0)]);
         // Centred squares sum to 5 and products to 10: 10 / (5 + 1).
-        assert!((weights[0] - 10.0 / 6.0).abs() < 1e-12);
-        assert!((intercept - (5.0 - 2.5 * 10.0 / 6.0)).abs() < 1e-12);
-        assert!((r_squared - (1.0 - 5.0 / 9.0 / 20.0)).abs() < 1e-12);
-        let (weights, _, r_squared) = ridge(&[vec![1.0, 2.0]], &[3.0, 3.0], &[1.0, 1.0]);
-        assert_eq!((weights[0], r_squared), (0.0, 1.0));
+        assert!((found.weights[0] - 10.0 / 6.0).abs() < 1e-12);
+        assert!((found.constant - (5.0 - 2.5 * 10.0 / 6.0)).abs() < 1e-12);
+        assert!((found.r_squared - (1.0 - 5.0 / 9.0 / 20.0)).abs() < 1e-12);
+        let found = line(&[(1.0, 3.0), (2.0, 3.0)]);
+        assert_eq!((found.weights[0], found.r_squared), (0.0, 1.0));
+    }
+
+    #[test]
+    fn texts_are_numbered_by_how_frequent_they_are() {
+        let texts = ["b", "a", "c", "c", "a", "c"].map(|text| Some(text.to_owned()));
+        let mut texts: Vec<Option<String>> = texts.into();
+        texts.extend([None, None, None, None]);
+        assert_eq!(coded(texts), (vec![3, 2, 1, 1, 2, 1, 0, 0, 0, 0], 4));
     }
 }

@@ -269,7 +269,7 @@ fn columns_that_are_not_there_or_do_not_group_are_named_without_their_cells() {
     };
     for (column, told) in [("income", "holds Float64"), ("gone", "no column `gone`")] {
         let fault = judge(&model, &data, &by(column)).unwrap_err();
-        assert_eq!(fault.code, "E0652");
+        assert_eq!(fault.code, "E0661");
         assert!(fault.message.contains(told), "{fault}");
     }
     let by_age = judge(&model, &data, &by("age")).unwrap();

@@ -1,0 +1,186 @@
+//! Fills a report from the spec, the journal and the results in their stores.
+
+mod flow;
+mod models;
+mod steps;
+
+use mlinfra_api::{Address, Reference, ResourceState, Snapshot};
+use mlinfra_check::{PolicyStatus, Program};
+use mlinfra_report::{Fact, Policy, REPORT_FORMAT, Report, Table};
+use mlinfra_runtime_spec::profile::{PROFILE_OBJECT, TableProfile, part_profile_object};
+use serde::de::DeserializeOwned;
+
+use crate::session::Session;
+
+/// What is looked at while a report is filled, and what could not be found.
+struct Sources<'a> {
+    program: &'a Program,
+    session: &'a Session,
+    missing: Vec<Fact>,
+}
+
+impl Sources<'_> {
+    fn snapshot(&self) -> &Snapshot {
+        self.session.store.snapshot()
+    }
+
+    fn state(&self, address: &Address) -> Option<&ResourceState> {
+        self.snapshot().resources.get(address)
+    }
+
+    /// An object of a step's result. One that can't be read, or was never made, is noted.
+    fn object<T: DeserializeOwned>(
+        &mut self,
+        address: &Address,
+        object: &str,
+        what: &str,
+    ) -> Option<T> {
+        let name = format!("{what} of {}", dotted(address));
+        let Some(state) = self.session.store.snapshot().resources.get(address) else {
+            self.note(name, "it was not made yet: `mlinfra apply` makes it");
+            return None;
+        };
+        let bytes = match self.session.local.object(state, object) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => {
+                self.note(name, "its step did not store this");
+                return None;
+            }
+            Err(fault) => {
+                self.note(name, &fault.to_string());
+                return None;
+            }
+        };
+        let read = serde_json::from_slice(&bytes).ok();
+        if read.is_none() {
+            self.note(
+                name,
+                "it was written by a version of mlinfra with another format",
+            );
+        }
+        read
+    }
+
+    fn note(&mut self, name: String, text: &str) {
+        let text = text.to_owned();
+        self.missing.push(Fact { name, text });
+    }
+}
+
+/// Everything that is known of what stands now.
+pub(crate) fn gather(program: &Program, session: &Session) -> Report {
+    let mut sources = Sources {
+        program,
+        session,
+        missing: Vec::new(),
+    };
+    let models = models::models(&mut sources);
+    if models.is_empty() {
+        let text = "the spec has no step that judges a model: `evaluate` does";
+        sources.note("quality, fairness and explanations".to_owned(), text);
+    }
+    let tables = tables(&mut sources);
+    Report {
+        format: REPORT_FORMAT,
+        project: session.store.replayed().project.clone(),
+        program: concat!("mlinfra ", env!("CARGO_PKG_VERSION")).to_owned(),
+        operation: steps::operation(session.store.operations()),
+        steps: steps::steps(&sources),
+        resources: steps::resources(sources.snapshot()),
+        lineage: flow::lineage(&sources, &models),
+        flow: flow::flow(program),
+        policies: policies(program),
+        models,
+        tables,
+        missing: sources.missing,
+    }
+}
+
+/// `risk.model` of `risk/step.model`, `score` of `endpoint.score`.
+fn dotted(address: &Address) -> String {
+    let parents = address.parents.iter().map(ToString::to_string);
+    let names: Vec<String> = parents.chain([address.leaf.to_string()]).collect();
+    names.join(".")
+}
+
+/// `risk.parts.train`.
+fn named(reference: &Reference) -> String {
+    let mut name = dotted(&reference.address);
+    for member in &reference.path {
+        name += ".";
+        name += member;
+    }
+    name
+}
+
+/// Every dataset, and every table that a model learned from.
+fn tables(sources: &mut Sources<'_>) -> Vec<Table> {
+    let mut wanted: Vec<(Reference, &str)> = Vec::new();
+    let datasets = sources
+        .program
+        .flow
+        .iter()
+        .filter(|flow| flow.from.is_none());
+    wanted.extend(datasets.map(|flow| (flow.table.clone(), "As it was read")));
+    for block in &sources.program.blocks {
+        let Some(step) = &block.step else {
+            continue;
+        };
+        if step
+            .model
+            .as_ref()
+            .is_none_or(|model| model.trained_by != block.address)
+        {
+            continue;
+        }
+        let learned = step
+            .arguments
+            .values()
+            .filter(|argument| argument.table.is_some());
+        let learned = learned
+            .filter_map(|argument| argument.value.as_reference())
+            .take(1);
+        wanted.extend(learned.map(|table| (table.clone(), "What a model learned from")));
+    }
+    let mut tables: Vec<Table> = Vec::new();
+    for (reference, role) in wanted {
+        let name = named(&reference);
+        if tables.iter().any(|table| table.name == name) {
+            continue;
+        }
+        let object = match reference.path.first() {
+            Some(part) => part_profile_object(part),
+            None => PROFILE_OBJECT.to_owned(),
+        };
+        let what = format!("profile {object}");
+        if let Some(profile) = sources.object::<TableProfile>(&reference.address, &object, &what) {
+            tables.push(Table {
+                name,
+                role: role.to_owned(),
+                profile,
+            });
+        }
+    }
+    tables
+}
+
+fn policies(program: &Program) -> Vec<Policy> {
+    let of = |finding: &mlinfra_check::PolicyFinding| Policy {
+        name: finding.policy.clone(),
+        pack: finding.pack.clone(),
+        title: finding.title.clone(),
+        status: match finding.status {
+            PolicyStatus::Pass => "pass",
+            PolicyStatus::Fail => "fail",
+            PolicyStatus::Unknown => "unknown",
+            PolicyStatus::Manual => "manual",
+            PolicyStatus::Waived => "waived",
+        }
+        .to_owned(),
+        severity: finding.severity.clone(),
+        cites: finding.cites.clone(),
+        subject: finding.subject.to_string(),
+        message: finding.message.clone(),
+    };
+    program.policies.iter().map(of).collect()
+}
