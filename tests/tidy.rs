@@ -29,6 +29,8 @@ const FILE_TYPES: &[&str] = &[
     "csv",
     "json",
     "js",
+    "html",
+    "css",
     "lua",
     "gitignore",
     "lock",

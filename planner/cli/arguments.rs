@@ -12,14 +12,15 @@ First steps, in this order:
   mlinfra init churn               write a project that works: a spec and a table
   mlinfra check churn              is the spec right? nothing is made
   mlinfra plan churn               what would be done, and why; nothing is made
-  mlinfra apply churn              do it; it ends with a line that asks the model
+  mlinfra apply churn              do it; it ends with a line to ask the model
   mlinfra show --spec churn        what exists, and how it is
   mlinfra destroy churn            remove all of it
 
-Change `churn/main.mlinfra` and apply again: only what depends on the change is done. A model
-that does not hold what `require` asks is not served; what served before goes on.
+Change `churn/main.mlinfra` and apply again: only what depends on the change is
+done. A model that does not hold what `require` asks is not served; what served
+before goes on.
 
-More: `mlinfra COMMAND --help` has examples, `mlinfra explain E0203` says what a code means.
+`mlinfra COMMAND --help` has examples, `mlinfra explain E0203` explains a code.
 
 Exit codes:
   0 done   1 findings, failed or blocked   2 wrong spec or call

@@ -6,6 +6,7 @@ mod command;
 mod facts;
 mod flow;
 mod interrupt;
+mod judged;
 mod names;
 mod operate;
 mod problem;

@@ -10,8 +10,10 @@ use mlinfra_runtime_spec::{Bounds, CommandSpec, PROTOCOL, UnitSpec, Workload};
 use mlinfra_state::{Lock, OperationRecord, operation_name};
 
 use crate::command::plan::{self as plan_command, Shown};
+use crate::command::report;
 use crate::facts::Facts;
 use crate::interrupt::{self, Watch};
+use crate::judged;
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session, Wanted};
 use crate::view::progress::Progress;
@@ -186,7 +188,7 @@ fn nothing_but_gates(
                 .collect(),
             ..Summary::default()
         };
-        report(order, session, &summary, 0.0, screen);
+        tell_end(order, session, &summary, 0.0, screen);
     } else {
         let shown = Shown {
             command: "plan",
@@ -292,7 +294,7 @@ pub(crate) fn carry_out(
     );
     progress.clear();
     let summary = summary.map_err(|fault| Problem::from(fault).at(order.workspace))?;
-    report(order, session, &summary, progress.seconds(), screen);
+    tell_end(order, session, &summary, progress.seconds(), screen);
     match summary.is_ok() {
         true => Ok(Exit::Done),
         false => Ok(Exit::Failed),
@@ -314,17 +316,26 @@ fn keep(workspace: &Workspace, plan: &Plan, number: u64) -> Result<PathBuf, Prob
     Ok(file)
 }
 
-fn report(order: &Order<'_>, session: &Session, summary: &Summary, seconds: f64, screen: &Screen) {
+fn tell_end(
+    order: &Order<'_>,
+    session: &Session,
+    summary: &Summary,
+    seconds: f64,
+    screen: &Screen,
+) {
     let outputs = order.sound.map(|sound| &sound.program.outputs);
+    let page = page(order, session, summary, screen);
     let end = ending::Ending {
         word: match order.goal {
             Goal::Apply => "applied",
             Goal::Destroy => "destroyed",
         },
         summary,
+        failing: judged::explained(summary.failing_gates().cloned(), session),
         seconds,
         snapshot: session.store.snapshot(),
         outputs,
+        page,
         option: order.workspace.option(),
     };
     match screen.json {
@@ -333,11 +344,31 @@ fn report(order: &Order<'_>, session: &Session, summary: &Summary, seconds: f64,
     }
 }
 
+/// Writes the report of what was judged and says where it is. An apply does not fail by it.
+fn page(
+    order: &Order<'_>,
+    session: &Session,
+    summary: &Summary,
+    screen: &Screen,
+) -> Option<String> {
+    if order.goal != Goal::Apply || summary.operation.is_none() {
+        return None;
+    }
+    match report::after(order.workspace, &order.sound?.program, session) {
+        Ok(file) => Some(file?.display().to_string()),
+        Err(problem) => {
+            let details = problem.details.join("; ");
+            screen.warn(&format!("warning[E1031]: {}: {details}\n", problem.title));
+            None
+        }
+    }
+}
+
 /// What is said when nothing had to be done.
 fn finish_empty(order: &Order<'_>, session: &Session, screen: &Screen) -> Result<Exit, Stop> {
     if screen.json {
         let summary = Summary::default();
-        report(order, session, &summary, 0.0, screen);
+        tell_end(order, session, &summary, 0.0, screen);
     }
     Ok(Exit::Done)
 }

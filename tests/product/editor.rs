@@ -98,6 +98,23 @@ fn files_of_one_spec_are_checked_together() {
     let mut editor = Editor::start(&project, json!({}));
     editor.open("parts/keys.mlinfra", &keys.replace("vault", "vaultt"));
     assert_eq!(codes(&editor.findings("main.mlinfra")), ["E0105"]);
+
+    // Another program may write a file that is not open.
+    editor.open("main.mlinfra", main);
+    assert_eq!(codes(&editor.findings("main.mlinfra")), ["E0105"]);
+    let uri = editor.uri("parts/keys.mlinfra");
+    editor.tell(
+        "textDocument/didClose",
+        json!({ "textDocument": { "uri": uri } }),
+    );
+    assert!(editor.findings("main.mlinfra").is_empty());
+    project.write("parts/keys.mlinfra", "key vaultt\n");
+    let change = json!({ "uri": uri, "type": 2 });
+    editor.tell(
+        "workspace/didChangeWatchedFiles",
+        json!({ "changes": [change] }),
+    );
+    assert_eq!(codes(&editor.findings("main.mlinfra")), ["E0105"]);
     assert_eq!(editor.end(true), 0);
 }
 

@@ -45,6 +45,7 @@ fn from_an_empty_folder_to_a_prediction_a_change_a_mistake_and_the_end() {
         .says("no changes");
 
     a_change(&project);
+    a_failed_gate(&project);
     a_mistake(&project);
     the_end(&project);
 }
@@ -62,6 +63,23 @@ fn a_change(project: &Project) {
     }
     let applied = project.run(&["apply", "-y", "churn"]).exits(0);
     asks_as_it_says(project, &applied);
+}
+
+/// More than the model can do is asked: it goes on serving, every command says so, and asking for
+/// less again trains nothing.
+fn a_failed_gate(project: &Project) {
+    project.edit(SPEC, "require auc >= 70%", "require auc >= 95%");
+    let place = format!("{SPEC}:");
+    let run = project.run(&["plan", "churn"]);
+    run.says("E0940").says(&place).says("does not hold");
+    project
+        .run(&["apply", "-y", "churn"])
+        .exits(1)
+        .says("E0940")
+        .says(&place);
+    assert!(project.answers(), "what served before goes on");
+    project.edit(SPEC, "require auc >= 95%", "require auc >= 70%");
+    project.run(&["plan", "churn"]).exits(0).says("no changes");
 }
 
 /// A name that is nearly right: every command says where, and nothing is touched; the offered edit

@@ -302,7 +302,9 @@ impl<'t> Checker<'t> {
                 let finding = Diagnostic::error(code::PLACE_WRONG, written.span, text)
                     .help("what it is placed on decides what can be made of it");
                 let finding = match known.as_slice() {
-                    [only] => finding.suggest(written.span, "it", Some(only)),
+                    [only] => finding
+                    .help(format!("did you mean `{only}`?"))
+                    .fix(format!("place it on {only}"), written.span, only),
                     _ => finding.help(format!("name a `{wanted}`")),
                 };
                 self.report(finding);
@@ -545,12 +547,13 @@ pub(crate) fn unknown_field(
             .copied()
             .chain(kind.nested.keys().map(String::as_str)),
     );
-    let text = format!("a `{of}` has no field `{name}`");
+    let text = format!("{} has no field `{name}`", a(format!("`{of}`")));
     let finding = Diagnostic::error(code::FIELD_UNKNOWN, span, text)
         .help("nothing would read it, so it would have no effect");
     match meant {
         Some(_) => finding.suggest(span, name, meant),
         None if known.is_empty() => finding.help("it has no fields at all: take this out"),
+        None if known.len() == 1 => finding.help(format!("its one field is `{}`", known[0])),
         None => finding.help(format!("its fields are {}", crate::scope::list(known))),
     }
 }

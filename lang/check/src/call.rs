@@ -80,7 +80,8 @@ impl Checker<'_> {
         let finding = match (meant, cases) {
             (Some(_), _) => finding.suggest(span, word, meant),
             (None, []) => finding,
-            (None, cases) => finding.help(format!("what stands here is one of {}", list(cases))),
+            (None, [only]) => finding.help(format!("what can stand here is `{only}`")),
+            (None, cases) => finding.help(format!("what can stand here: {}", list(cases))),
         };
         self.report(finding);
     }

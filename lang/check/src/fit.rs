@@ -314,10 +314,11 @@ impl Checker<'_> {
                 None => format!("write an amount in {dimension}"),
             };
         }
-        format!(
-            "write a number with one of the units {}",
-            crate::scope::list(&names)
-        )
+        let units = crate::scope::list(&names);
+        match names.len() {
+            1 => format!("write a number with the unit {units}"),
+            _ => format!("write a number with one of the units {units}"),
+        }
     }
 
     /// Five of this dimension, with a unit for each of its parts.
@@ -411,13 +412,11 @@ impl Checker<'_> {
         let Some(text) = self.refused(checked, &term.value) else {
             return true;
         };
-        let finding = Diagnostic::error(code::VALUE_REFUSED, span, text).help(format!(
-            "{} says what it takes, so that a wrong one is found here",
-            a(&checked.name)
-        ));
+        let finding = Diagnostic::error(code::VALUE_REFUSED, span, text)
+            .help("it would fail later, in the middle of an apply");
         let finding = match self.as_percent(checked, &term.value) {
             Some(percent) => finding.suggest(span, &term.value.to_string(), Some(&percent)),
-            None => finding.help(format!("put another {} here", checked.name)),
+            None => finding.help("write a value for which that holds"),
         };
         self.report(finding);
         false

@@ -1,4 +1,4 @@
-//! What an editor shows of the word under the pointer: its declaration and what is written about it.
+//! What an editor shows of the word under the pointer: its declaration and its documentation.
 //!
 //! The answer comes from the lossless tree and the declarations of the standard library, and takes
 //! from the checked program what only checking knows: the columns of tables. So it answers in files

@@ -231,7 +231,7 @@ impl Checker<'_> {
         self.report(
             Diagnostic::error(code::OPERANDS_WRONG, operator.1, text)
                 .help("an operator works on what it is made for alone")
-                .help("make both sides the same kind of thing"),
+                .help("make both sides the same: numbers stand without quotes, texts in quotes"),
         );
         Term::error()
     }

@@ -266,7 +266,7 @@ impl Checker<'_> {
         self.report(
             Diagnostic::error(code::OPERANDS_WRONG, span, text)
                 .help("an operator works on what it is made for alone")
-                .help("make both sides the same kind of thing"),
+                .help("make both sides the same: numbers stand without quotes, texts in quotes"),
         );
     }
 

@@ -336,10 +336,11 @@ impl fmt::Display for Type {
 /// A noun with its article: an int, a string.
 pub(crate) fn a(noun: impl fmt::Display) -> String {
     let noun = noun.to_string();
-    let vowel = noun.starts_with(|first: char| "aeiouAEIOU".contains(first));
+    let word = noun.trim_start_matches('`');
+    let vowel = word.starts_with(|first: char| "aeiouAEIOU".contains(first));
     format!(
         "{} {noun}",
-        if vowel && !noun.starts_with("USD") {
+        if vowel && !word.starts_with("USD") {
             "an"
         } else {
             "a"

@@ -91,7 +91,7 @@ mod tests {
             "let x = 1\n\n\n\nlet y   = 2\n",
             "\n\n\nlet x = 1\n",
             "let x = 1\n\n\n",
-            "pool worker on here {\ncpus >= 2\n  memory  >= 1 GiB\n\n\n}\n",
+            "block worker on here {\ncpus >= 2\n  memory  >= 1 GiB\n\n\n}\n",
             "let a = \"\u{1f600}\"   // b\nlet   c = 2\n",
             "let x = 1   \nlet  y = 2",
             "storage lake on here { class = ssd, capacity = 2 GiB, encryption = customer(vault), \

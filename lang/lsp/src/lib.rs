@@ -66,7 +66,7 @@ pub fn serve(
     Ended::Abandoned
 }
 
-/// The next message. While none waits, what changed is looked at: so a burst of changes is one look.
+/// The next message. While none waits, what changed is looked at: a burst of changes is one look.
 fn next(
     server: &mut Server<'_>,
     receiver: &Receiver<Incoming>,

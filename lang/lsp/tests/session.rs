@@ -332,6 +332,57 @@ fn a_text_that_is_no_file_is_checked_alone() {
 }
 
 #[test]
+fn an_editor_that_understands_more_is_told_more() {
+    let twice = "storage lake on here {}\nstorage lake on here {}\ntarget here = local()\n";
+    let capabilities = json!({
+        "textDocument": { "publishDiagnostics": { "relatedInformation": true } },
+        "workspace": {
+            "workspaceEdit": { "documentChanges": true },
+            "didChangeWatchedFiles": { "dynamicRegistration": true },
+        },
+    });
+    let (mut session, _) = Session::start(&[], capabilities);
+    let asked = session.read();
+    assert_eq!(asked["method"], "client/registerCapability", "{asked}");
+    session.write(&json!({ "jsonrpc": "2.0", "id": asked["id"], "result": null }));
+    session.open(A, twice);
+    let shown = session.read();
+    let related = &shown["params"]["diagnostics"][0]["relatedInformation"][0];
+    assert_eq!(related["location"]["uri"], A, "{shown}");
+    assert_eq!(related["location"]["range"]["start"]["line"], 0);
+    session.change(A, 7, json!([{ "text": WRONG }]));
+    assert_eq!(session.codes(A), ["E0202"]);
+    let parameters = json!({
+        "textDocument": { "uri": A },
+        "range": { "start": { "line": 2, "character": 4 }, "end": { "line": 2, "character": 4 } },
+        "context": { "diagnostics": [], "only": ["quickfix"] },
+    });
+    let answer = session.ask("textDocument/codeAction", parameters.clone());
+    let change = &answer["result"][0]["edit"]["documentChanges"][0];
+    assert_eq!(
+        change["textDocument"],
+        json!({ "uri": A, "version": 7 }),
+        "{answer}"
+    );
+    assert_eq!(change["edits"][0]["newText"], "capacity");
+    // Elsewhere, and of another kind, nothing is offered.
+    for (pointer, value) in [
+        (
+            "/range",
+            json!({ "start": { "line": 0, "character": 0 },
+                           "end": { "line": 0, "character": 1 } }),
+        ),
+        ("/context/only", json!(["refactor"])),
+    ] {
+        let mut other = parameters.clone();
+        *other.pointer_mut(pointer).expect("it is there") = value;
+        let answer = session.ask("textDocument/codeAction", other);
+        assert_eq!(answer["result"], json!([]), "{pointer}");
+    }
+    assert_eq!(session.end(), Ended::Properly);
+}
+
+#[test]
 fn order_matters() {
     let files = Files::default();
     let message = |id: i32, method: &str| {

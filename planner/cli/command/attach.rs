@@ -22,7 +22,7 @@ Examples:
 
 Ctrl-C leaves it as it is: only the looking on ends.
 
-Exit codes: 0 it ended well, 1 something in it failed or is blocked, 2 there is no such one";
+Exit codes: 0 it ended well, 1 something failed or is blocked, 2 no such one";
 
 /// The words of `attach`.
 #[derive(Debug, Args)]

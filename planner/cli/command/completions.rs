@@ -13,8 +13,9 @@ Examples:
   mlinfra completions fish > ~/.config/fish/completions/mlinfra.fish
   source <(mlinfra completions bash)         for this shell alone, bash or zsh
 
-The folders must be there (`mkdir -p`); open a new shell afterwards. bash reads its folder
-where the package bash-completion is installed. zsh wants in `~/.zshrc`, before `compinit`:
+The folders must be there (`mkdir -p`); open a new shell afterwards. bash reads
+its folder where the package bash-completion is installed. zsh wants one line in
+`~/.zshrc`, before `compinit`:
   fpath+=~/.zfunc";
 
 /// The words of `completions`.

@@ -13,10 +13,10 @@ use crate::world::reason;
 const EXAMPLES: &str = "\
 Examples:
   mlinfra fmt                      every spec in this folder and below
-  mlinfra fmt --check              only say which ones would change (exit code 1)
+  mlinfra fmt --check              only say which ones would change
   mlinfra fmt - < a.mlinfra        from standard input to standard output
 
-Exit codes: 0 done, 1 `--check` found files that would change, 2 a file has syntax errors";
+Exit codes: 0 done, 1 `--check` found some that would change, 2 syntax errors";
 
 /// The words of `fmt`.
 #[derive(Debug, Args)]

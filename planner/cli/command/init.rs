@@ -25,10 +25,10 @@ const NAME_DEFAULT: &str = "starter";
 const EXAMPLES: &str = "\
 Examples:
   mlinfra init churn               a new folder and project `churn`
-  mlinfra init                     into this folder; the project is called like it
+  mlinfra init                     into this folder, which names the project
   mlinfra init work/2026 --name churn
 
-Exit codes: 0 done, 2 a file is in the way or the name is none, 4 the disk refuses";
+Exit codes: 0 done, 2 a file is in the way or the name is wrong";
 
 /// The words of `init`.
 #[derive(Debug, Args)]
@@ -103,7 +103,7 @@ fn told(name: &str, folder: &Path, kept: &[&str]) -> String {
         false => folder.join(file).display().to_string(),
     };
     let mut out = format!(
-        "project `{name}`: a working spec in {}, {CUSTOMERS} invented customers beside it\n",
+        "project `{name}`: {} works as it is, on {CUSTOMERS} invented customers\n",
         shown("main.mlinfra")
     );
     for file in kept {

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use mlinfra_api::{Observation, Provider, ResourceState};
-use mlinfra_plan::JudgedGate;
 use mlinfra_runtime_spec::AgentHealth;
 use mlinfra_state::Store;
 use serde_json::json;
 
 use crate::arguments::{Global, SpecOption};
 use crate::flow::{Journey, journeys};
+use crate::judged;
 use crate::names;
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session};
@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 const EXAMPLES: &str = "\
 Examples:
   mlinfra show                     everything, a line each
-  mlinfra show endpoint.score      one thing: how it is, what it was asked for, its outputs
+  mlinfra show endpoint.score      one thing: how it is, and its outputs
   mlinfra show score               short names do where they are clear
   mlinfra show --flow              where each column of the data goes
   mlinfra show --flow age          where one goes";
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         .iter()
         .map(|state| see(state, &session, health.as_ref()))
         .collect();
-    let seen = with_gates(seen, &workspace);
+    let seen = with_gates(seen, &workspace, &session);
     if screen.json {
         let resources: Vec<_> = seen.iter().map(as_json).collect();
         let body = json!({
@@ -203,16 +203,15 @@ fn see<'a>(state: &'a ResourceState, session: &Session, health: Option<&AgentHea
 
 /// Adds what the spec requires of each step, judged by what the step reported. A spec that is gone
 /// or wrong requires nothing.
-fn with_gates<'a>(mut seen: Vec<Seen<'a>>, workspace: &Workspace) -> Vec<Seen<'a>> {
+fn with_gates<'a>(
+    mut seen: Vec<Seen<'a>>,
+    workspace: &Workspace,
+    session: &Session,
+) -> Vec<Seen<'a>> {
     let checked = workspace.check();
     let broken = checked.has_errors();
     for one in seen.iter_mut().filter(|_| !broken) {
-        let address = &one.state.resource.address;
-        let block = checked.program.block(address);
-        let step = block.and_then(|block| block.step.as_ref());
-        let gates = step.into_iter().flat_map(|step| &step.gates);
-        let judged = gates.map(|gate| JudgedGate::open(address, gate).judged(&one.state.outputs));
-        one.gates = judged.collect();
+        one.gates = judged::gates_of(one.state, &checked.program, session);
     }
     seen
 }
@@ -308,7 +307,12 @@ fn as_json(seen: &Seen<'_>) -> serde_json::Value {
     let (word, reason) = view::condition(seen.observation.as_ref());
     out["is"] = json!(word);
     out["reason"] = json!(reason);
-    out["gates"] = seen.gates.iter().map(json::gate).collect();
+    let gate = |one: &judged::Explained| {
+        let mut out = json::gate(&one.gate);
+        out["details"] = json!(one.details);
+        out
+    };
+    out["gates"] = seen.gates.iter().map(gate).collect();
     out["more"] = seen
         .more
         .iter()

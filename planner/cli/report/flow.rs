@@ -166,10 +166,13 @@ pub(super) fn flow(program: &Program) -> Flow {
             known.table.address == table.table.address && known.columns == table.columns
         });
         match same {
-            Some(place) => names[place] += &format!(", {}", named(&table.table)),
+            Some(place) => names[place] += &format!(", {}", table.table.path.join(".")),
             None => {
                 tables.push(table);
-                names.push(named(&table.table));
+                names.push(match table.table.path.as_slice() {
+                    [] => named(&table.table),
+                    part => format!("{}: {}", dotted(&table.table.address), part.join(".")),
+                });
             }
         }
     }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use mlinfra_api::{Address, ResourceState, Snapshot, Value, Verdict};
+use mlinfra_api::{Address, ResourceState, Snapshot, Value};
 use mlinfra_apply::{BlockReason, Summary};
 use mlinfra_check::Output;
-use mlinfra_plan::JudgedGate;
 use serde_json::json;
 
 use super::Screen;
 use super::json as as_json_of;
 use super::layout::{padded, wrapped};
 use super::theme::Ink;
+use crate::judged::Explained;
 use crate::names;
 
 /// The body of a request is broken into lines of this length.
@@ -30,8 +30,12 @@ pub(crate) struct Ending<'a> {
     pub(crate) seconds: f64,
     /// What exists now.
     pub(crate) snapshot: &'a Snapshot,
+    /// The gates that do not hold.
+    pub(crate) failing: Vec<Explained>,
     /// The outputs that the spec declares.
     pub(crate) outputs: Option<&'a BTreeMap<String, Output>>,
+    /// The page that shows what was judged.
+    pub(crate) page: Option<String>,
     /// What makes commands mean this spec: ` --spec examples/credit`.
     pub(crate) option: String,
 }
@@ -70,8 +74,8 @@ pub(crate) fn text(ending: &Ending<'_>, screen: &Screen) -> String {
         return out;
     }
     let (by_gate, others) = by_gate(summary.blocked.clone());
-    let failing: Vec<&JudgedGate> = summary.failing_gates().collect();
-    out += &gates(&failing, &held(summary, &by_gate), ending.snapshot, screen);
+    let failing = &ending.failing;
+    out += &gates(failing, &held(summary, &by_gate), ending.snapshot, screen);
     let mut parts = Vec::new();
     match failing.len() {
         0 => {}
@@ -98,14 +102,26 @@ pub(crate) fn text(ending: &Ending<'_>, screen: &Screen) -> String {
         (Some(operation), _) if !summary.left.is_empty() => {
             Some(format!("{program} attach {operation}{option}"))
         }
-        (_, Some(gate)) if only_gates => Some(format!("{program} show {}{option}", gate.step)),
+        (_, Some(one)) if only_gates => Some(format!("{program} show {}{option}", one.gate.step)),
         (Some(operation), _) => Some(format!("{program} log {operation}{option}")),
         (None, _) => None,
     };
+    let page = page(ending);
+    if !page.is_empty() {
+        out += &format!("\n{page}");
+    }
     if let Some(next) = next {
         out += &format!("\n  {next}\n");
     }
     out
+}
+
+/// Where the report lies, if one was written.
+fn page(ending: &Ending<'_>) -> String {
+    let page = ending.page.as_ref();
+    page.map_or_else(String::new, |page| {
+        format!("  {}  {page}\n", padded("report", 6))
+    })
 }
 
 /// What was not begun because of a gate, with the step that was judged; and the rest.
@@ -140,7 +156,7 @@ fn held(summary: &Summary, by_gate: &[(Address, Address)]) -> BTreeMap<Address, 
 
 /// The gates that do not hold, with their figures, and what stays because of them.
 fn gates(
-    failing: &[&JudgedGate],
+    failing: &[Explained],
     held: &BTreeMap<Address, Address>,
     snapshot: &Snapshot,
     screen: &Screen,
@@ -152,18 +168,15 @@ fn gates(
         let first = format!("{} {name} ", screen.theme.paint(ink, sign));
         out += &wrapped(text, screen.width, &first, &rest);
     };
-    for gate in failing {
+    for Explained { gate, details } in failing {
         let mut text = gate.sentence();
-        for interval in gate.intervals() {
-            text += &format!("\n95% interval of {interval}");
-        }
-        if gate.verdict == Verdict::Undefined {
-            text += "\ntoo few rows to tell, or none of a kind: the report says which";
-        }
+        details.iter().for_each(|line| text += &format!("\n{line}"));
         line(Ink::Bad, screen.sign("✖"), &gate.step, &text);
     }
     for (address, step) in held {
-        let how = match snapshot.resources.contains_key(address) {
+        // A result stays for ever, under its own key; what would be made now is another one.
+        let stands = snapshot.resources.get(address);
+        let how = match stands.is_some_and(|state| state.resource.identity.is_none()) {
             true => "stays as it is",
             false => "not made",
         };
@@ -188,6 +201,7 @@ fn rows(ending: &Ending<'_>) -> String {
         };
         out += &format!("  {}  {shown}\n", padded(name, 6));
     }
+    out += &page(ending);
     for state in ending.snapshot.resources.values() {
         let name = short_name(state, ending.snapshot);
         if let Some(line) = try_line(state, &name, &ending.option) {
@@ -277,6 +291,7 @@ pub(crate) fn as_json(ending: &Ending<'_>) -> serde_json::Value {
         "left": summary.left,
         "interrupted": summary.interrupted,
         "serial": ending.snapshot.serial,
+        "report": ending.page,
         "outputs": outputs.collect::<serde_json::Map<_, _>>(),
     });
     let command = if ending.word == "applied" {

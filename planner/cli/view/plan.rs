@@ -68,7 +68,8 @@ pub(crate) fn standing(plan: &Plan, checks: Option<&str>, screen: &Screen) -> St
     if let Some(line) = gates_line(plan, screen) {
         out += &wrapped(&line, screen.width, "  gates   ", "          ");
     }
-    if let Some(cost) = &plan.cost {
+    let worth = |cost: &&Cost| !cost.parts.is_empty() || !cost.budgets.is_empty();
+    if let Some(cost) = plan.cost.as_ref().filter(worth) {
         out += &cost_lines(cost, screen);
     }
     if let Some(checks) = checks {
@@ -162,9 +163,11 @@ pub(crate) fn checks(policies: &[PolicyFinding], command: &str, screen: &Screen)
         .map(|(count, word)| format!("{count} {word}"))
         .collect();
     let line = parts.join(&format!(" {} ", screen.sign("·")));
-    let line = match count(PolicyStatus::Manual) {
-        0 => line,
-        _ => format!("{}{command}", padded(&line, BUDGET_COLUMN)),
+    let is_wide = 10 + BUDGET_COLUMN + command.chars().count() > screen.width;
+    let line = match (count(PolicyStatus::Manual), is_wide) {
+        (0, _) => line,
+        (_, false) => format!("{}{command}", padded(&line, BUDGET_COLUMN)),
+        (_, true) => format!("{line}\n{command}"),
     };
     (!policies.is_empty()).then_some(line)
 }
@@ -211,10 +214,10 @@ fn one(change: &Change, width: usize, heading: &Heading, screen: &Screen) -> Str
 fn held(kind: ChangeKind, step: &Address) -> String {
     match kind {
         ChangeKind::Create | ChangeKind::Run | ChangeKind::Reuse => {
-            format!("not made: a gate of {step} does not hold")
+            format!("not made: blocked by {step}")
         }
-        ChangeKind::Delete => format!("stays: what a gate of {step} keeps needs it"),
-        _ => format!("stays as it is: a gate of {step} does not hold"),
+        ChangeKind::Delete => format!("stays: still needed by what {step} blocks"),
+        _ => format!("stays as it is: blocked by {step}"),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use mlinfra_api::{Observation, ResourceState, Snapshot, Value};
-use mlinfra_plan::JudgedGate;
 use mlinfra_state::{
     ActionState, ActionSummary, OperationEvent, OperationRecord, OperationState, Store,
 };
@@ -12,6 +11,7 @@ use super::Screen;
 use super::layout::{counted, cut, padded, wrapped};
 use super::progress::told;
 use super::theme::Ink;
+use crate::judged::Explained;
 
 const NAME_COLUMNS_MAX: usize = 32;
 
@@ -25,7 +25,7 @@ pub(crate) struct Seen<'a> {
     /// What else there is to say, by name.
     pub(crate) more: Vec<(String, String)>,
     /// What the spec requires of it, judged by what it reported.
-    pub(crate) gates: Vec<JudgedGate>,
+    pub(crate) gates: Vec<Explained>,
 }
 
 /// How a resource is, in a word, and why.
@@ -68,9 +68,9 @@ pub(crate) fn list(seen: &[Seen<'_>], screen: &Screen) -> String {
         if reason.is_none() && !figures.is_empty() {
             text += &format!("   {figures}");
         }
-        for gate in one.gates.iter().filter(|gate| gate.fails()) {
+        for one in one.gates.iter().filter(|one| one.gate.fails()) {
             let sign = screen.theme.paint(Ink::Bad, screen.sign("✖"));
-            text += &format!("\n{sign} {}", gate.sentence());
+            text += &format!("\n{sign} {}", one.gate.sentence());
         }
         out += &wrapped(&text, screen.width, &first, &rest);
     }
@@ -157,16 +157,14 @@ pub(crate) fn one(seen: &Seen<'_>, screen: &Screen) -> String {
     out
 }
 
-/// How a gate stands, with the interval of its figure where there is one.
-fn gate_row(gate: &JudgedGate) -> (String, String) {
+/// How a gate stands, and what is known of its figures.
+fn gate_row(Explained { gate, details }: &Explained) -> (String, String) {
     let word = match gate.fails() {
         true => "does not hold",
         false => "holds",
     };
     let mut text = format!("{word}: {}", gate.sentence());
-    for interval in gate.intervals() {
-        text += &format!("\n95% interval of {interval}");
-    }
+    details.iter().for_each(|line| text += &format!("\n{line}"));
     ("gate".to_owned(), text)
 }
 

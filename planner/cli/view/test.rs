@@ -109,7 +109,7 @@ pub(crate) fn text(tested: &[Tested], root: &str, screen: &Screen) -> String {
             }
         }
         if !test.findings.is_empty() {
-            out += "    with its parameters the spec is wrong:\n\n";
+            out += "    with its parameters the spec can't be planned:\n\n";
             out += &diagnostic::findings(&test.findings, &test.sources, screen);
         }
     }

@@ -18,8 +18,8 @@ use crate::question::Question;
 
 /// A twelfth of a year, as the standard library has it: 730 hours.
 pub const SECONDS_PER_MONTH: i64 = 730 * 3_600;
-/// The last digits of a rate in base units are cut off by a division; these are kept.
-pub const RATE_DIGITS: u32 = 22;
+/// The last digits of a rate in base units are cut off by a division, perhaps twice; these are kept.
+const RATE_DIGITS: u32 = 18;
 /// Without a budget and without a price there is still a zero to name.
 const CURRENCY: &str = "USD";
 /// Where a budget says nothing else, a warning is given from here on.

@@ -96,21 +96,6 @@ impl JudgedGate {
         }
     }
 
-    /// What lies between the bounds of the figures' intervals: `auc 0.75–0.83`. Empty without any.
-    pub fn intervals(&self) -> Vec<String> {
-        let mut out = Vec::new();
-        self.condition.for_each_figure(&mut |figure| {
-            let [low, high] = interval_names(figure).map(|name| self.figures.get(&name));
-            if let (Some(low), Some(high)) = (low, high) {
-                let text = format!("{figure} {}–{}", rounded(low), rounded(high));
-                if !out.contains(&text) {
-                    out.push(text);
-                }
-            }
-        });
-        out
-    }
-
     fn value_of(&self, figure: &Figure) -> Option<Value> {
         self.figures.get(&figure.to_string()).cloned()
     }

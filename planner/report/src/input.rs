@@ -255,7 +255,7 @@ pub struct Flow {
 /// A table of the flow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowTable {
-    /// `people`; `parts.train, parts.test` where parts have the same columns.
+    /// `risk.people`; `risk.parts: train, test` where parts have the same columns.
     pub name: String,
     /// The operation that makes it: `derive`.
     pub operation: String,

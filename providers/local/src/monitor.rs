@@ -18,6 +18,14 @@ use crate::lower::resource;
 use crate::promql;
 use crate::{Local, kinds, make_folder, relative, removed};
 
+/// Properties of the resource: what is watched, and one for each alert, named `alert errors`, so
+/// that a plan names the one that changes.
+const WATCH: &str = "watch";
+const ALERT: &str = "alert ";
+/// Of an alert.
+const CONDITION: &str = "condition";
+const LASTING: &str = "lasting";
+
 /// The longest that a condition may have to hold before its alert fires: a year.
 const LASTING_SECONDS_MAX: u64 = 366 * 86_400;
 
@@ -72,13 +80,18 @@ pub(crate) fn lower(block: &Portable) -> Result<Resource, Vec<Refusal>> {
         if count == 1 { "" } else { "s" },
         names.join(", ")
     );
-    let properties = BTreeMap::from([
-        (
-            "watch".into(),
-            Value::List(names.into_iter().map(Value::String).collect()),
-        ),
-        ("alerts".into(), Value::List(alerts.to_vec())),
-    ]);
+    let watch = Value::List(names.into_iter().map(Value::String).collect());
+    let mut properties = BTreeMap::from([(WATCH.to_owned(), watch)]);
+    for (name, condition, lasting) in alerts.iter().filter_map(parts) {
+        let mut alert = BTreeMap::from([(
+            CONDITION.to_owned(),
+            Value::Condition(Box::new(condition.clone())),
+        )]);
+        if duration(lasting).is_ok_and(|lasting| lasting.is_some()) {
+            alert.insert(LASTING.to_owned(), lasting.clone());
+        }
+        properties.insert(format!("{ALERT}{name}"), Value::Record(alert));
+    }
     Ok(Resource {
         summary,
         ..resource(block, kinds::MONITOR, properties)
@@ -140,12 +153,20 @@ fn rule(block: &Portable, alert: &Value, endpoint: &Address) -> Result<Alert, Re
 
 /// Name, condition and duration of an alert.
 fn parts(alert: &Value) -> Option<(&str, &Condition, &Value)> {
+    let (condition, lasting) = condition_of(alert)?;
+    Some((
+        alert.as_record()?.get("name")?.as_text()?,
+        condition,
+        lasting,
+    ))
+}
+
+fn condition_of(alert: &Value) -> Option<(&Condition, &Value)> {
     let record = alert.as_record()?;
-    let Value::Condition(condition) = record.get("condition")? else {
+    let Value::Condition(condition) = record.get(CONDITION)? else {
         return None;
     };
-    let lasting = record.get("lasting").unwrap_or(&Value::None);
-    Some((record.get("name")?.as_text()?, condition, lasting))
+    Some((condition, record.get(LASTING).unwrap_or(&Value::None)))
 }
 
 fn made_rule(
@@ -216,14 +237,17 @@ fn text(resource: &Resource) -> Result<String, Fault> {
         )
         .with_help("plan again with this version of mlinfra")
     };
-    let list = |name: &str| resource.properties.get(name).and_then(Value::as_list);
-    let (watched, alerts) = list("watch").zip(list("alerts")).ok_or_else(broken)?;
+    let watched = resource.properties.get(WATCH).and_then(Value::as_list);
+    let watched = watched.ok_or_else(broken)?;
     let mut rules = Vec::new();
     for endpoint in watched {
         let endpoint = endpoint.as_text().and_then(|text| text.parse().ok());
         let endpoint: Address = endpoint.ok_or_else(broken)?;
-        for alert in alerts {
-            let (name, condition, lasting) = parts(alert).ok_or_else(broken)?;
+        for (name, alert) in &resource.properties {
+            let Some(name) = name.strip_prefix(ALERT) else {
+                continue;
+            };
+            let (condition, lasting) = condition_of(alert).ok_or_else(broken)?;
             let made = made_rule(&resource.address, name, condition, lasting, &endpoint);
             rules.push(made.map_err(|_| broken())?);
         }
@@ -246,6 +270,19 @@ fn text(resource: &Resource) -> Result<String, Fault> {
             .map(|endpoint| format!("#   mlinfra output {}.scrape\n", short(endpoint)))
             .collect::<String>()
     ))
+}
+
+/// What to do with the file.
+fn use_of(resource: &Resource) -> String {
+    let watched = resource.properties.get(WATCH).and_then(Value::as_list);
+    let command = |endpoint: &str| format!("`mlinfra output {}.scrape`", short(endpoint));
+    let watched = watched.into_iter().flatten().filter_map(Value::as_text);
+    let commands: Vec<String> = watched.map(command).collect();
+    format!(
+        "in prometheus.yml, name the file under `rule_files:`; under `scrape_configs:` goes what {} \
+         prints",
+        commands.join(", ")
+    )
 }
 
 /// `score` of `endpoint.score`: as people name it.
@@ -277,6 +314,7 @@ impl Local {
                     Value::text(path.to_string_lossy().into_owned()),
                 ),
                 ("sha256".into(), digest(text.as_bytes())),
+                ("use".into(), Value::String(use_of(&request.resource))),
             ]),
         })
     }
@@ -327,7 +365,11 @@ pub(crate) fn scrape(endpoint: &Address, host: &str, port: &str, wants_key: bool
         true => format!("[{host}]"),
         false => host.to_owned(),
     };
-    format!("{{job_name: {name}, {key}static_configs: [{{targets: ['{host}:{port}']}}]}}")
+    let how = match wants_key {
+        true => format!("  # first: mlinfra output --reveal {name}.key > {name}.key"),
+        false => String::new(),
+    };
+    format!("{{job_name: {name}, {key}static_configs: [{{targets: ['{host}:{port}']}}]}}{how}")
 }
 
 #[cfg(test)]
@@ -367,7 +409,8 @@ mod tests {
         assert_eq!(
             scrape(&endpoint, "::", "80", true),
             "{job_name: score, authorization: {credentials_file: score.key}, \
-             static_configs: [{targets: ['[::]:80']}]}"
+             static_configs: [{targets: ['[::]:80']}]}  \
+             # first: mlinfra output --reveal score.key > score.key"
         );
     }
 }

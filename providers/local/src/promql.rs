@@ -164,7 +164,7 @@ fn figure(figure: &Figure, endpoint: &str) -> Result<String, String> {
     let requests = "mlinfra_requests_total";
     match (figure.name.as_str(), figure.arguments.as_slice()) {
         ("error_rate", []) => Ok(format!(
-            "((sum(rate({requests}{{{endpoint},{ROUTES},status=~\"5..\"}}[{WINDOW}]))) \
+            "((sum(rate({requests}{{{endpoint},{ROUTES},status=~\"5..\"}}[{WINDOW}])) or vector(0)) \
              / sum(rate({requests}{{{endpoint},{ROUTES}}}[{WINDOW}])))"
         )),
         ("request_rate", []) => Ok(format!(

@@ -1,6 +1,6 @@
 //! Judging a model on data that it did not see: what an `evaluate` step is asked for, and doing it.
 //!
-//! [`quality`] says how good its probabilities are, [`fairness`] how it treats groups,
+//! `quality` says how good its probabilities are, [`fairness`] how it treats groups,
 //! [`importance`], [`dependence`] and [`lime`] what its answers rest on. All of them give the same
 //! bits for the same model, table and seed: sums are taken in row order, and every random choice
 //! comes from a stream of its own.

@@ -153,8 +153,8 @@ pub struct Fairness {
     pub by: Vec<String>,
     /// A group with fewer rows is too small to be judged.
     pub min_group: u64,
-    /// The groups, in the order of their names. One with fewer than 5 rows is not listed, though the
-    /// measures rest on it too.
+    /// The groups, in the order of their names. One with fewer than 5 rows is not listed, though
+    /// the measures rest on it too.
     pub groups: Vec<Group>,
     /// The measures between groups, `disparate_impact` first. As figures of the step they are
     /// `disparate_impact(sex)`, of an intersection `disparate_impact(sex, age_band)`; those that

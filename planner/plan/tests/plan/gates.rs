@@ -253,7 +253,7 @@ fn figures_are_told_apart_from_their_bounds_and_joined_conditions_taken_apart() 
         plan.gates[0].sentence(),
         "too weak to serve: auc 0.79996, at least 0.80 required"
     );
-    assert_eq!(plan.gates[0].intervals(), ["auc 0.75–0.83"]);
+    assert_eq!(plan.gates[0].figures["auc_low"], figure("0.7512"));
     assert_eq!(plan.gates[1].verdict, Verdict::Holds);
     assert_eq!(
         plan.gates[1].sentence(),

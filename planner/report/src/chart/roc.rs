@@ -3,7 +3,7 @@
 use mlinfra_runtime_spec::evaluation::Evaluation;
 
 use crate::canvas::{Axis, Ink, Mark, Plot, Side};
-use crate::text::figure;
+use crate::text::{figure, tick};
 
 /// The curve, chance, and where the threshold stands; empty without points.
 pub(crate) fn plot(evaluation: &Evaluation) -> String {
@@ -41,7 +41,7 @@ pub(crate) fn plot(evaluation: &Evaluation) -> String {
         });
         marks.push(Mark::Note {
             at: (at.0 + 0.01, at.1 - 0.06),
-            text: format!("threshold {}", figure(evaluation.threshold)),
+            text: format!("threshold {}", tick(evaluation.threshold)),
             side: Side::Right,
             ink: Ink::Text,
         });

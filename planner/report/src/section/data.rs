@@ -178,7 +178,7 @@ fn change(change: &FlowChange) -> (&'static str, String) {
     match change {
         FlowChange::Absent => ("absent", String::new()),
         FlowChange::Read => ("read", "read".to_owned()),
-        FlowChange::Same => ("same", "as before".to_owned()),
+        FlowChange::Same => ("same", "same".to_owned()),
         FlowChange::Made { from } if from.is_empty() => ("made", "made".to_owned()),
         FlowChange::Made { from } => ("made", format!("from {}", from.join(", "))),
         FlowChange::Masked { masking } => ("masked", masking.clone()),

@@ -76,7 +76,7 @@ pub(crate) fn of(evaluation: &Evaluation, judged_on: &str) -> Value {
             count(evaluation.positives),
             evaluation.label,
             percent(base),
-            text::figure(evaluation.threshold),
+            text::tick(evaluation.threshold),
         ),
         measures => measures(&evaluation.quality),
         figures => list(figures),
@@ -114,6 +114,7 @@ fn measure(measure: &Measure) -> Value {
 fn shown_name(name: &str) -> String {
     match name {
         "auc" => "AUC".to_owned(),
+        "auc_standard_error" => "AUC, standard error".to_owned(),
         "brier" => "Brier score".to_owned(),
         other => words(other),
     }
@@ -123,6 +124,7 @@ fn shown_name(name: &str) -> String {
 fn meaning(name: &str) -> &'static str {
     match name {
         "auc" => "how well it ranks: 0.5 is chance, 1 is perfect",
+        "auc_standard_error" => "how far AUC may be off",
         "accuracy" => "share of the rows that it tells rightly",
         "precision" => "share of the selected rows that are positive",
         "recall" => "share of the positive rows that are selected",
@@ -136,6 +138,15 @@ fn meaning(name: &str) -> &'static str {
         }
         "equalized_odds_ratio" => {
             "smaller ratio of the true and the false positive rates: 1 is equal"
+        }
+        "equalized_odds_difference_mean" => {
+            "mean gap of the true and the false positive rates: 0 is equal"
+        }
+        "demographic_parity_difference_to_overall" => {
+            "largest distance of a group's selection rate from that of all: 0 is equal"
+        }
+        "demographic_parity_ratio_to_overall" => {
+            "smallest ratio of a group's selection rate and that of all: 1 is equal"
         }
         "equal_opportunity_difference" => "gap of the true positive rates: 0 is equal",
         "equal_opportunity_ratio" => "lowest true positive rate over the highest: 1 is equal",

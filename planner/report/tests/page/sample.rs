@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mlinfra_api::{ColumnBase, ColumnType, Verdict};
 use mlinfra_report::{
-    ColumnUse, Edge, Endpoint, Fact, Flow, FlowCell, FlowChange, FlowColumn, FlowTable,
-    Gate, Lineage, Model, Node, NodeKind, Operation, Outcome, Policy, REPORT_FORMAT,
-    Released, Report, Step, Table,
+    ColumnUse, Edge, Endpoint, Fact, Flow, FlowCell, FlowChange, FlowColumn, FlowTable, Gate,
+    Lineage, Model, Node, NodeKind, Operation, Outcome, Policy, REPORT_FORMAT, Released, Report,
+    Step, Table,
 };
 use mlinfra_runtime_spec::evaluation::{
     CalibrationBin, Confusion, DependencePoint, EVALUATION_FORMAT, Evaluation, Fairness,
@@ -50,9 +50,18 @@ pub(crate) fn report() -> Report {
         models: vec![model()],
         steps: steps(),
         resources: [
-            ("key.vault", "256-bit key; rotation is recorded, not enforced"),
-            ("pool.worker", "reserves 2 of 2 cpus, 1 GiB of 23 GiB memory"),
-            ("storage.lake", "folder, at most 2 GiB, sealed with key.vault"),
+            (
+                "key.vault",
+                "256-bit key; rotation is recorded, not enforced",
+            ),
+            (
+                "pool.worker",
+                "reserves 2 of 2 cpus, 1 GiB of 23 GiB memory",
+            ),
+            (
+                "storage.lake",
+                "folder, at most 2 GiB, sealed with key.vault",
+            ),
         ]
         .map(fact)
         .to_vec(),
@@ -222,7 +231,10 @@ fn by_sex() -> Fairness {
     Fairness {
         by: vec!["sex".to_owned()],
         min_group: 10,
-        groups: vec![group("female", 62, 40, -0.06), group("male", 138, 100, 0.03)],
+        groups: vec![
+            group("female", 62, 40, -0.06),
+            group("male", 138, 100, 0.03),
+        ],
         measures: vec![
             bare("disparate_impact", 0.873),
             bare("demographic_parity_difference", 0.097),
@@ -259,11 +271,14 @@ fn by_both() -> Fairness {
 }
 
 fn importance() -> Importance {
-    let features = FEATURES.iter().enumerate().map(|(rank, name)| FeatureImportance {
-        feature: (*name).to_owned(),
-        mean: 0.092 * (-(rank as f64) / 2.6).exp() - 0.002,
-        standard_deviation: 0.004 + 0.012 * (-(rank as f64) / 3.0).exp(),
-    });
+    let features = FEATURES
+        .iter()
+        .enumerate()
+        .map(|(rank, name)| FeatureImportance {
+            feature: (*name).to_owned(),
+            mean: 0.092 * (-(rank as f64) / 2.6).exp() - 0.002,
+            standard_deviation: 0.004 + 0.012 * (-(rank as f64) / 3.0).exp(),
+        });
     Importance {
         measure: "auc".to_owned(),
         score: 0.778,
@@ -306,7 +321,9 @@ fn lime() -> Lime {
             .enumerate()
             .map(|(rank, feature)| LimeWeight {
                 feature: (*feature).to_owned(),
-                weight: 0.14 * (0.7 - prediction) * (-(rank as f64) / 4.0).exp()
+                weight: 0.14
+                    * (0.7 - prediction)
+                    * (-(rank as f64) / 4.0).exp()
                     * if rank % 3 == 1 { -1.6 } else { 1.0 },
             })
             .collect(),
@@ -328,7 +345,14 @@ fn steps() -> Vec<Step> {
         address: name.to_owned(),
         operation: operation.to_owned(),
         version: 2,
-        made_in: Some(if outcome == Outcome::Ran { "op-3" } else { "op-1" }.to_owned()),
+        made_in: Some(
+            if outcome == Outcome::Ran {
+                "op-3"
+            } else {
+                "op-1"
+            }
+            .to_owned(),
+        ),
         outcome,
         key: Some(KEY.to_owned()),
         exact: Some(true),
@@ -368,7 +392,9 @@ pub(crate) fn table(name: &str, role: &str, rows: u64) -> Table {
             .collect(),
     };
     let categories = |count: u64, other: u64| Spread::Categories {
-        counts: (1..=count).map(|n| (format!("A{}", 40 + n), rows / (n + 2))).collect(),
+        counts: (1..=count)
+            .map(|n| (format!("A{}", 40 + n), rows / (n + 2)))
+            .collect(),
         other,
     };
     use ColumnBase::{Bool, Category, Int, String};
@@ -379,7 +405,15 @@ pub(crate) fn table(name: &str, role: &str, rows: u64) -> Table {
         column("credit_amount", Int, 0, numbers(1, 2000.0)),
         column("savings", Category, 183, categories(4, 0)),
         column("age", Int, 0, numbers(4, 5.0)),
-        column("good", Bool, 0, Spread::Flags { yes: rows * 7 / 10, no: rows * 3 / 10 }),
+        column(
+            "good",
+            Bool,
+            0,
+            Spread::Flags {
+                yes: rows * 7 / 10,
+                no: rows * 3 / 10,
+            },
+        ),
         column("remark", String, 12, Spread::Hidden),
     ];
     Table {
@@ -411,7 +445,11 @@ fn lineage() -> Lineage {
             node("risk.masked", "mask, 1,000 rows", NodeKind::Table),
             node("risk.parts", "split, 1,000 rows", NodeKind::Table),
             node("risk.model", "train, 2,273 parameters", NodeKind::Model),
-            node("risk.report", "evaluate, 2 of 2 gates hold", NodeKind::Evaluation),
+            node(
+                "risk.report",
+                "evaluate, 2 of 2 gates hold",
+                NodeKind::Evaluation,
+            ),
             node("risk.release", "register, credit-risk", NodeKind::Model),
             node("score", "endpoint at 127.0.0.1:8080", NodeKind::Endpoint),
         ],
@@ -439,14 +477,18 @@ fn flow() -> Flow {
         ("risk.clean", "drop_nulls"),
         ("risk.people", "derive"),
         ("risk.masked", "mask"),
-        ("risk.parts.train, risk.parts.test", "split"),
+        ("risk.parts: train, test", "split"),
     ];
     let tables = tables.map(|(name, operation)| FlowTable {
         name: name.to_owned(),
         operation: operation.to_owned(),
     });
-    let masked = |text: &str| FlowChange::Masked { masking: text.to_owned() };
-    let made = |from: &str| FlowChange::Made { from: vec![from.to_owned()] };
+    let masked = |text: &str| FlowChange::Masked {
+        masking: text.to_owned(),
+    };
+    let made = |from: &str| FlowChange::Made {
+        from: vec![from.to_owned()],
+    };
     use ColumnUse::{Asked, Excluded, Judged, Label, Learned};
     use FlowChange::{Absent, Dropped, Read, Same};
     let column = |name: &str, classes: &[&str], changes: [FlowChange; 5], uses: &[ColumnUse]| {
@@ -468,7 +510,12 @@ fn flow() -> Flow {
     Flow {
         tables: tables.to_vec(),
         columns: vec![
-            column("status", &[], [Read, Same, Same, Same, Same], &[Learned, Asked]),
+            column(
+                "status",
+                &[],
+                [Read, Same, Same, Same, Same],
+                &[Learned, Asked],
+            ),
             column(
                 "personal_status",
                 &["personal", "protected"],
@@ -481,14 +528,24 @@ fn flow() -> Flow {
                 [Read, Same, Same, masked("bucket(5)"), Same],
                 &[Learned, Asked],
             ),
-            column("telephone", &["personal"], [Read, Same, Same, Dropped, Absent], &[]),
+            column(
+                "telephone",
+                &["personal"],
+                [Read, Same, Same, Dropped, Absent],
+                &[],
+            ),
             column(
                 "sex",
                 &["personal", "protected"],
                 [Absent, Absent, made("personal_status"), Same, Same],
                 &[Excluded, Judged],
             ),
-            column("good", &["label"], [Absent, Absent, made("credit"), Same, Same], &[Label]),
+            column(
+                "good",
+                &["label"],
+                [Absent, Absent, made("credit"), Same, Same],
+                &[Label],
+            ),
         ],
     }
 }
@@ -505,9 +562,24 @@ fn policies() -> Vec<Policy> {
         message: message.to_owned(),
     };
     vec![
-        policy("masked", "pass", "GDPR Art. 25(1)", "every personal column is masked"),
-        policy("retention", "pass", "GDPR Art. 5(1)(e)", "storage.lake keeps 90 days"),
-        policy("impact", "manual", "GDPR Art. 35", "is a data protection impact assessment needed?"),
+        policy(
+            "masked",
+            "pass",
+            "GDPR Art. 25(1)",
+            "every personal column is masked",
+        ),
+        policy(
+            "retention",
+            "pass",
+            "GDPR Art. 5(1)(e)",
+            "storage.lake keeps 90 days",
+        ),
+        policy(
+            "impact",
+            "manual",
+            "GDPR Art. 35",
+            "is a data protection impact assessment needed?",
+        ),
     ]
 }
 

@@ -316,8 +316,8 @@ fn values(counts: &[Counts], rest: &Counts) -> [Option<f64>; MEASURES] {
     ]
 }
 
-/// Name, which rates a measure rests on (selection, of positives, of negatives), and whether it is
-/// a ratio, which nothing selected leaves undefined.
+/// The measures by name, and whether each rests on rates among the rows whose label is true, and
+/// among those whose label is false.
 const NAMES: [(&str, bool, bool); MEASURES] = [
     ("disparate_impact", false, false),
     ("demographic_parity_difference", false, false),

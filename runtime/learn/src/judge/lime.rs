@@ -466,11 +466,11 @@ fn ridge(samples: &Samples, inputs: usize) -> Line {
             }
         }
     }
-    for a in 0..inputs {
-        for b in 0..=a {
-            matrix[a][b] -= total * means[a] * means[b];
+    for (a, line) in matrix.iter_mut().enumerate() {
+        for (cell, mean) in line.iter_mut().zip(&means).take(a + 1) {
+            *cell -= total * means[a] * mean;
         }
-        matrix[a][a] += ALPHA;
+        line[a] += ALPHA;
     }
     let weights = solve(matrix, right);
     let from_means: f64 = means
@@ -508,9 +508,10 @@ fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
             };
         }
     }
-    for a in 0..size {
-        let known: f64 = (0..a).map(|b| matrix[a][b] * right[b]).sum();
-        right[a] = (right[a] - known) / matrix[a][a];
+    for (a, line) in matrix.iter().enumerate() {
+        let known = line.iter().zip(&right).take(a);
+        let known: f64 = known.map(|(cell, value)| cell * value).sum();
+        right[a] = (right[a] - known) / line[a];
     }
     for a in (0..size).rev() {
         let known: f64 = (a + 1..size).map(|b| matrix[b][a] * right[b]).sum();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mlinfra_learn::judge::fairness::{Attribute, fairness};
+use mlinfra_learn::stream::Stream;
 use mlinfra_runtime_spec::evaluation::Fairness;
 
 /// The example's rows as the rule sees them: prediction, label, sex, age band.
@@ -149,4 +150,47 @@ fn too_few_rows_of_a_group_leave_everything_open() {
         assert_eq!(measure.value, None);
     }
     assert_eq!(found.groups.len(), 4);
+}
+
+/// Of many tables drawn from a known truth, about 95 of 100 intervals hold it.
+#[test]
+fn intervals_between_groups_hold_the_truth_as_often_as_they_say() {
+    let attribute = Attribute {
+        column: "team".to_owned(),
+        groups: (0..300)
+            .map(|row| Some(["a", "b"][row % 2].to_owned()))
+            .collect(),
+    };
+    let labels: Vec<bool> = (0..300).map(|row| row % 4 < 2).collect();
+    // The chance to be selected, by team and label.
+    let chance = |row: usize| match (row % 2, labels[row]) {
+        (0, true) => 0.6,
+        (0, false) => 0.3,
+        (_, true) => 0.8,
+        (_, false) => 0.5,
+    };
+    let truth = [
+        ("disparate_impact", 0.45 / 0.65),
+        ("demographic_parity_difference", 0.2),
+        ("equal_opportunity_difference", 0.2),
+        ("equal_opportunity_ratio", 0.75),
+    ];
+    let tables = 300;
+    let mut held = [0_u32; 4];
+    for table in 0..tables {
+        let mut draws = Stream::new(table, "coverage").at(0);
+        let selected: Vec<bool> = (0..300)
+            .map(|row| f64::from(draws.unit()) < chance(row))
+            .collect();
+        let found = fairness(&selected, &labels, &[&attribute], 10, table);
+        for ((name, truth), held) in truth.iter().zip(&mut held) {
+            let measure = found.measures.iter().find(|one| one.name == *name).unwrap();
+            let inside = measure.low.unwrap() <= *truth && *truth <= measure.high.unwrap();
+            *held += u32::from(inside);
+        }
+    }
+    for (held, (name, _)) in held.iter().zip(truth) {
+        let share = f64::from(*held) / tables as f64;
+        assert!((0.90..=0.99).contains(&share), "{name}: {share}");
+    }
 }
