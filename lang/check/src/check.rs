@@ -1,6 +1,6 @@
 //! The checker's state: what is declared, what is evaluated, and what was found.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use mlinfra_api::{Address, Reference, Value};
@@ -43,6 +43,9 @@ pub(crate) struct Checker<'t> {
     pub(crate) places: HashMap<NodeId, Option<Address>>,
     /// Where the classes of each declared column are written, by the column's place.
     pub(crate) class_spans: HashMap<Span, Vec<(String, Span)>>,
+    /// Columns that a step would rewrite, were its entry not in error: nothing is concluded from
+    /// their being as they were.
+    pub(crate) doubtful: BTreeSet<(Address, String)>,
     /// The policies of the spec.
     pub(crate) policies: Vec<Policy<'t>>,
     /// What the program as a whole says, once that is found out.
@@ -134,6 +137,7 @@ impl<'t> Checker<'t> {
             budget: Budget::new(),
             places: HashMap::new(),
             class_spans: HashMap::new(),
+            doubtful: BTreeSet::new(),
             policies: Vec::new(),
             facts: None,
             errors: 0,

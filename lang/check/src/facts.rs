@@ -276,6 +276,12 @@ impl Checker<'_> {
             let name = reference(&table);
             for column in &model.features.columns {
                 let is_masked = masked.get(&(&name, column.name.as_str())).copied();
+                let is_masked = match is_masked.unwrap_or(false) {
+                    false if self.is_doubtful(&table, &column.name) => {
+                        Value::Unknown("bool".to_owned())
+                    }
+                    is_masked => Value::Bool(is_masked),
+                };
                 let place = i64::try_from(elements.len()).unwrap_or(i64::MAX);
                 let entries = [
                     (PLACE, Value::Int(place)),
@@ -283,7 +289,7 @@ impl Checker<'_> {
                     ("type", Value::text(column.column_type.base.word())),
                     ("step", Value::Reference(own(&block.address))),
                     ("classes", texts(column.classes.clone())),
-                    ("masked", Value::Bool(is_masked.unwrap_or(false))),
+                    ("masked", is_masked),
                     ("needed", Value::Bool(needs.contains(&column.name))),
                 ];
                 let entries = entries.map(|(name, value)| (name.to_owned(), value));
@@ -297,6 +303,22 @@ impl Checker<'_> {
             }
         }
         facts.views.insert(LEARNED, elements);
+    }
+
+    /// Whether a step before this table would have rewritten the column, were it not in error.
+    fn is_doubtful(&self, table: &Arc<Table>, column: &str) -> bool {
+        if self.doubtful.is_empty() {
+            return false;
+        }
+        let mut current = table;
+        while let Some(origin) = &current.origin {
+            let entry = (current.address.clone(), column.to_owned());
+            if self.doubtful.contains(&entry) {
+                return true;
+            }
+            current = &origin.from;
+        }
+        false
     }
 
     /// The table from which a step learns, where it is named, and the columns that it needs.

@@ -3,8 +3,10 @@
 mod credit;
 mod faults;
 mod files;
+mod flow;
 mod gates;
 mod pages;
+mod policies;
 mod rows;
 mod tokens;
 mod values;
