@@ -407,6 +407,7 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
         secret,
         late: has(item, "late"),
         unkeyed: has(item, "unkeyed"),
+        some: has(item, "some"),
         here: has(item, "here"),
         documentation: item.documentation.clone(),
     };

@@ -144,6 +144,8 @@ pub(crate) struct FieldDeclaration {
     pub(crate) late: bool,
     /// Whether it changes no byte of a step's result.
     pub(crate) unkeyed: bool,
+    /// Whether it lists at least one.
+    pub(crate) some: bool,
     /// Whether conditions in the same body may name it.
     pub(crate) here: bool,
     /// Its documentation, for editors.

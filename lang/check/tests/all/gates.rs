@@ -4,10 +4,7 @@ use mlinfra_api::{Address, Condition, Dimension, Quantity, Value, Verdict};
 use mlinfra_check::{Block, Checked, CheckedTest, Severity, check_test};
 use rust_decimal::Decimal;
 
-use crate::world::{Memory, check_text, codes_at, findings};
-
-/// The whole credit example: gates, fairness, a budget, a monitor and a test.
-const FULL: &str = include_str!("../specs/credit.mlinfra");
+use crate::world::{FULL, Memory, check_text, codes_at, findings};
 
 fn full_with(changes: &[(&str, &str)]) -> String {
     let mut text = FULL.to_owned();
@@ -189,7 +186,7 @@ const ONE_FAULT: &[(&str, &str, &str, &str)] = &[
     (
         "auc >= 0.70",
         "auc >= lake.capacity",
-        "E0304",
+        "E0309",
         "lake.capacity",
     ),
     ("auc >= 0.70", "auc >= least", "E0427", "least"),
@@ -303,6 +300,7 @@ const ONE_FAULT: &[(&str, &str, &str, &str)] = &[
     ("risk.parts.train)", "risk.parts)", "E0301", "risk.parts"),
     ("watch = score", "watch = lake", "E0301", "lake"),
     ("watch = score", "", "E0203", "health"),
+    ("watch = score", "watch = []", "E0228", "[]"),
     // Budgets.
     ("limit   = 50 USD/month", "limit = 50", "E0305", "50"),
     (
@@ -536,4 +534,51 @@ fn an_unknown_test_is_a_finding() {
         .collect();
     assert_eq!(codes, ["E0227"]);
     assert!(tested.gates.is_empty() && tested.checked.has_errors());
+}
+
+#[test]
+fn figures_are_listed_for_those_who_make_them() {
+    use mlinfra_check::stdlib::{kind_figures, operation_figures};
+    let of_a_report = operation_figures("evaluate");
+    for name in [
+        "auc",
+        "auc_low",
+        "calibration_error",
+        "equalized_odds_ratio",
+        "rows",
+    ] {
+        assert!(of_a_report.contains(&name), "{name}");
+    }
+    assert_eq!(
+        kind_figures("monitor/alert"),
+        ["drift", "error_rate", "latency", "request_rate"]
+    );
+    assert!(operation_figures("split").is_empty() && kind_figures("nothing/here").is_empty());
+}
+
+#[test]
+fn two_watched_endpoints_must_both_have_learned_from_the_table() {
+    let second = "endpoint other on worker {\n  model = risk.release\n  port = 8081\n}\n\nmonitor";
+    let both = [
+        ("watch = score", "watch = [score, other]"),
+        ("monitor", second),
+    ];
+    assert_eq!(
+        findings(&check_text(&full_with(&both))),
+        Vec::<String>::new()
+    );
+    let text = full_with(&[
+        ("watch = score", "watch = [score, other]"),
+        ("monitor", &second.replace("risk.release", "risk.second")),
+        (
+            "  step report ",
+            "  step small  = train(parts.test, label = good) {\n    architecture = linear\n    \
+             exclude = [sex, age_band, foreign_worker]\n  }\n  \
+             step second = register(small, name = \"small\")\n\n  step report ",
+        ),
+    ]);
+    assert_eq!(
+        findings(&check_text(&text)),
+        ["E0432 at \"risk.parts.train\": the model of `other` learned from `risk.parts.test`"]
+    );
 }
