@@ -359,6 +359,7 @@ impl<'t> Checker<'t> {
                         continue;
                     }
                     let term = self.value(value, &declared.field_type, env);
+                    self.lists_some(declared, &term, value.span);
                     if !term.term_type.is_error() {
                         let field = Field {
                             value: term.value,
@@ -462,6 +463,18 @@ impl<'t> Checker<'t> {
             );
         }
         declared.computed
+    }
+
+    /// Reports an empty list where at least one must stand.
+    pub(crate) fn lists_some(&mut self, declared: &FieldDeclaration, term: &Term, span: Span) {
+        let is_empty = matches!(&term.value, Value::List(elements) if elements.is_empty());
+        if declared.some && is_empty && !term.term_type.is_error() {
+            self.report(
+                Diagnostic::error(code::LIST_EMPTY, span, "this lists nothing")
+                    .help("what stands around it would have nothing to work on")
+                    .help("name at least one, or take the block out"),
+            );
+        }
     }
 
     fn wish(

@@ -33,6 +33,12 @@ pub(crate) struct Checker<'t> {
     pub(crate) blocks: Vec<Option<Block>>,
     /// The texts, by file.
     pub(crate) texts: &'t [SourceFile],
+    /// The blocks of each kind, in the order written.
+    pub(crate) of_kind: HashMap<String, Vec<NodeId>>,
+    /// The parameters, by name.
+    pub(crate) parameters: HashMap<String, NodeId>,
+    /// The first test of each name.
+    pub(crate) test_names: HashMap<String, NodeId>,
     /// The conditions of each test.
     pub(crate) tests: BTreeMap<NodeId, Vec<Gate>>,
     /// What the user gave for each parameter, as an expression or as a text.
@@ -132,6 +138,9 @@ impl<'t> Checker<'t> {
             findings: Vec::new(),
             blocks: Vec::new(),
             texts: &[],
+            of_kind: HashMap::new(),
+            parameters: HashMap::new(),
+            test_names: HashMap::new(),
             tests: BTreeMap::new(),
             given: BTreeMap::new(),
             budget: Budget::new(),
@@ -168,6 +177,18 @@ impl<'t> Checker<'t> {
     pub(crate) fn prepare(&mut self) {
         self.states = vec![State::New; self.nodes.len()];
         self.blocks = (0..self.nodes.len()).map(|_| None).collect();
+        for (id, node) in self.nodes.iter().enumerate() {
+            match &node.form {
+                Form::Block(kind) => {
+                    let all = self.of_kind.entry(kind.name.clone()).or_default();
+                    all.push(id);
+                }
+                Form::Parameter => {
+                    self.parameters.entry(node.name.text.clone()).or_insert(id);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// What a reference to this declaration is.

@@ -426,6 +426,7 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
         keeps: has(item, "keeps"),
         judged: has(item, "judged"),
         unkeyed: has(item, "unkeyed"),
+        some: has(item, "some"),
         here: has(item, "here"),
         documentation: item.documentation.clone(),
     };

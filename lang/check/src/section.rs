@@ -65,6 +65,7 @@ impl Checker<'_> {
             }
             let expected = instantiate(&declared.field_type, inputs);
             let term = self.value(value, &expected, env);
+            self.lists_some(declared, &term, value.span);
             values.insert(name, term.value);
         }
         for (name, declared) in &kind.fields {

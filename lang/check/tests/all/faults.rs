@@ -277,7 +277,10 @@ fn what_would_have_no_effect_is_refused() {
     }
     let on_a_machine = credit_with(&[("cpus   >= 2", "require cpus >= 2")]);
     let found = codes_at(&check_text(&on_a_machine));
-    assert_eq!(found, [("E0106".to_owned(), "require cpus >= 2".to_owned())]);
+    assert_eq!(
+        found,
+        [("E0106".to_owned(), "require cpus >= 2".to_owned())]
+    );
 }
 
 #[test]
