@@ -522,6 +522,9 @@ impl<'t> Checker<'t> {
     ) {
         let name = self.nodes[id].name.clone();
         let broken = self.nodes[id].broken;
+        if stray || broken {
+            self.uncertain.insert(id);
+        }
         for (field, declared) in &kind.fields {
             if seen.contains_key(field) {
                 continue;

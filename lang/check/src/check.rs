@@ -49,6 +49,9 @@ pub(crate) struct Checker<'t> {
     pub(crate) places: HashMap<NodeId, Option<Address>>,
     /// Where the classes of each declared column are written, by the column's place.
     pub(crate) class_spans: HashMap<Span, Vec<(String, Span)>>,
+    /// Blocks in which something may have been lost to a finding: that a field is not written there
+    /// proves nothing.
+    pub(crate) uncertain: BTreeSet<NodeId>,
     /// Columns that a step would rewrite, were its entry not in error: nothing is concluded from
     /// their being as they were.
     pub(crate) doubtful: BTreeSet<(Address, String)>,
@@ -146,6 +149,7 @@ impl<'t> Checker<'t> {
             budget: Budget::new(),
             places: HashMap::new(),
             class_spans: HashMap::new(),
+            uncertain: BTreeSet::new(),
             doubtful: BTreeSet::new(),
             policies: Vec::new(),
             facts: None,

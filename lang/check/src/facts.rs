@@ -96,7 +96,10 @@ impl Checker<'_> {
                 of_class(table, class, &mut columns);
             }
             for argument in block.step.iter().flat_map(|step| step.arguments.values()) {
-                argument.table.iter().for_each(|t| of_class(t, class, &mut columns));
+                argument
+                    .table
+                    .iter()
+                    .for_each(|t| of_class(t, class, &mut columns));
             }
             for model in served(block, &blocks) {
                 of_class(&model.request, class, &mut columns);
@@ -115,7 +118,10 @@ impl Checker<'_> {
                 if let Some(block) = blocks.get(&address) {
                     open.extend(block.place.iter().chain(&block.parent).cloned());
                 }
-                reached.entry(address).or_default().extend(columns.iter().cloned());
+                reached
+                    .entry(address)
+                    .or_default()
+                    .extend(columns.iter().cloned());
             }
         }
         for project in program.with_role("project") {
@@ -149,7 +155,10 @@ impl Checker<'_> {
             if block.table.is_some()
                 && let Some(storage) = self.kept_in(block)
             {
-                keeps.entry(storage).or_default().insert(block.address.clone());
+                keeps
+                    .entry(storage)
+                    .or_default()
+                    .insert(block.address.clone());
             }
             for argument in block.step.iter().flat_map(|step| step.arguments.values()) {
                 let table = argument.value.as_reference();
@@ -158,7 +167,10 @@ impl Checker<'_> {
                 };
                 let whole = [Some(&block.address), block.parent.as_ref()];
                 for address in whole.into_iter().flatten() {
-                    reads.entry(address.clone()).or_default().insert(first.clone());
+                    reads
+                        .entry(address.clone())
+                        .or_default()
+                        .insert(first.clone());
                 }
             }
         }
@@ -187,18 +199,28 @@ impl Checker<'_> {
             };
             let fitted = evaluations.entry(model).or_default();
             fitted.insert(block.address.clone());
-            judged.entry(model).or_default().extend(self.judged_by(step));
+            judged
+                .entry(model)
+                .or_default()
+                .extend(self.judged_by(step));
         }
         for block in &program.blocks {
             let models = served(block, &known);
-            let steps = models.iter().filter_map(|model| evaluations.get(&model.trained_by));
+            let steps = models
+                .iter()
+                .filter_map(|model| evaluations.get(&model.trained_by));
             let steps: BTreeSet<Address> = steps.flatten().cloned().collect();
-            facts.put("evaluations", "", &block.address, blocks(steps));
+            if !steps.is_empty() {
+                facts.put("evaluations", "", &block.address, blocks(steps));
+            }
         }
         for (address, steps) in evaluations {
             facts.put("evaluations", "", address, blocks(steps));
         }
-        for (address, columns) in judged {
+        for (address, columns) in judged
+            .into_iter()
+            .filter(|(_, columns)| !columns.is_empty())
+        {
             facts.put("judged", "", address, texts(columns));
         }
     }
@@ -248,9 +270,11 @@ impl Checker<'_> {
             };
             let country = arguments.get("country").cloned().unwrap_or(Value::None);
             let allowed = match (&country, &regions) {
-                (Value::String(country), Some(regions)) => {
-                    Value::Bool(regions.iter().any(|region| region.countries.contains(country)))
-                }
+                (Value::String(country), Some(regions)) => Value::Bool(
+                    regions
+                        .iter()
+                        .any(|region| region.countries.contains(country)),
+                ),
                 _ => Value::Unknown("bool".to_owned()),
             };
             facts.put("country", "", &target.address, country);
@@ -351,7 +375,14 @@ impl Checker<'_> {
         let key = (fact.name.clone(), fact.argument.clone().unwrap_or_default());
         let address = &self.nodes[id].address;
         let value = facts.known.get(&key).and_then(|all| all.get(address));
-        let value = value.cloned().unwrap_or_else(|| empty(&fact.field_type));
+        let value = match value {
+            Some(value) => value.clone(),
+            // What an error took away may be what judges it.
+            None if matches!(fact.name.as_str(), "evaluations" | "judged") && self.errors() > 0 => {
+                return Term::error();
+            }
+            None => empty(&fact.field_type),
+        };
         let paid = self.budget.copy(&value);
         if !self.paid(paid, name.span) {
             return Term::error();
@@ -382,7 +413,10 @@ impl Checker<'_> {
             return Some(Term::error());
         }
         let element = Type::Block(view.into());
-        Some(Term::new(Type::List(Arc::new(element)), Value::List(elements)))
+        Some(Term::new(
+            Type::List(Arc::new(element)),
+            Value::List(elements),
+        ))
     }
 
     /// A member of an element of a view.

@@ -93,7 +93,11 @@ impl Flow<'_, '_> {
             Change::Rewrite(all) => all.iter().map(|(n, v)| (n.as_str(), v)).collect(),
             _ => BTreeMap::new(),
         };
-        let of = |name: &str| masked.get(name).map_or_else(BTreeSet::new, |by| (*by).clone());
+        let of = |name: &str| {
+            masked
+                .get(name)
+                .map_or_else(BTreeSet::new, |by| (*by).clone())
+        };
         let made = |c: &TableColumn| {
             if let Some(expression) = added.get(c.name.as_str()) {
                 let reads = columns_of(expression);

@@ -335,7 +335,9 @@ fn check_once(checker: &mut Checker<'_>) {
 /// The program, from all that was checked.
 fn assemble(checker: &Checker<'_>) -> Program {
     let mut program = Program::default();
-    program.blocks.extend(checker.blocks.iter().flatten().cloned());
+    program
+        .blocks
+        .extend(checker.blocks.iter().flatten().cloned());
     let outputs: Vec<(String, usize)> = match checker.scopes.first() {
         Some(root) => root
             .outputs

@@ -95,7 +95,9 @@ impl Checker<'_> {
                 _ => {}
             }
             let id = *self.addresses.get(&current.address)?;
-            let step = self.blocks[id].as_ref().and_then(|block| block.step.as_ref());
+            let step = self.blocks[id]
+                .as_ref()
+                .and_then(|block| block.step.as_ref());
             if step.is_some_and(|step| names(step, column)) {
                 return None;
             }

@@ -66,10 +66,14 @@ impl<'t> Checker<'t> {
         });
         if let (Some(name), Some(first)) = (name, earlier.map(|first| first.block.head())) {
             self.report(
-                Diagnostic::error(code::NAME_TWICE, name.span, "there is such a policy already")
-                    .also(first, "here first")
-                    .help("what it finds could not be told from what the other one finds")
-                    .help("rename one of the two"),
+                Diagnostic::error(
+                    code::NAME_TWICE,
+                    name.span,
+                    "there is such a policy already",
+                )
+                .also(first, "here first")
+                .help("what it finds could not be told from what the other one finds")
+                .help("rename one of the two"),
             );
         }
         self.policies.push(Policy {
@@ -125,13 +129,13 @@ impl<'t> Checker<'t> {
     }
 
     /// Judges by a policy of a pack. What goes wrong inside of it is no fault of the spec: a limit
-    /// that is reached leaves the rest unknown.
+    /// that is reached leaves the rest unknown, as does what only apply will know.
     fn judge_pack(&mut self, policy: Policy<'t>, files: &[SourceFile]) -> Judged {
         let budget = std::mem::replace(&mut self.budget, Budget::new());
         let (findings, errors) = (self.findings.len(), self.errors());
         let judged = self.judge_policy(policy, files);
         let faults: Vec<&Diagnostic> = (self.findings.iter().skip(findings))
-            .filter(|finding| finding.code != code::LIMIT)
+            .filter(|finding| !matches!(finding.code, code::LIMIT | code::KNOWN_TOO_LATE))
             .collect();
         debug_assert!(faults.is_empty(), "{:?}: {faults:?}", policy.block.name);
         self.forget(findings, errors);
@@ -145,7 +149,11 @@ impl<'t> Checker<'t> {
             return false;
         }
         let at = diagnostic.primary.span;
-        let around = self.nodes.iter().rev().find(|node| node.item.span.holds(at));
+        let around = self
+            .nodes
+            .iter()
+            .rev()
+            .find(|node| node.item.span.holds(at));
         let around = around.map_or(at, |node| node.item.span);
         let same = |f: &Diagnostic| f.code == diagnostic.code && around.holds(f.primary.span);
         self.findings.iter().any(same)
@@ -188,7 +196,15 @@ impl<'t> Checker<'t> {
                 ..env
             };
             let holds = policy.block.when.as_ref();
-            self.judge_one(policy, &rule, Some(element), holds, inside, files, &mut judged);
+            self.judge_one(
+                policy,
+                &rule,
+                Some(element),
+                holds,
+                inside,
+                files,
+                &mut judged,
+            );
             if policy.pack.is_none() && self.errors() > before {
                 break;
             }
@@ -229,9 +245,13 @@ impl<'t> Checker<'t> {
         }
         if requires.is_empty() && !fields.contains_key("manual") && !item.broken {
             self.report(
-                Diagnostic::error(code::POLICY_EMPTY, block.head(), "this policy asks for nothing")
-                    .help("it would look like a rule, and nothing would ever be held against it")
-                    .help("add `require condition else \"what is wrong\"`"),
+                Diagnostic::error(
+                    code::POLICY_EMPTY,
+                    block.head(),
+                    "this policy asks for nothing",
+                )
+                .help("it would look like a rule, and nothing would ever be held against it")
+                .help("add `require condition else \"what is wrong\"`"),
             );
         }
         let severity = self.severity(fields.get("severity").copied(), env);
@@ -326,7 +346,10 @@ impl<'t> Checker<'t> {
         let term = written.map(|expr| self.value(expr, &list, env));
         let texts = term.as_ref().and_then(|term| term.value.as_list());
         let texts = texts.unwrap_or_default().iter();
-        texts.filter_map(Value::as_text).map(str::to_owned).collect()
+        texts
+            .filter_map(Value::as_text)
+            .map(str::to_owned)
+            .collect()
     }
 
     /// A text that may be absent.
@@ -336,7 +359,10 @@ impl<'t> Checker<'t> {
     }
 
     /// Judges one element, if the policy is about it at all.
-    #[expect(clippy::too_many_arguments, reason = "each says another thing about the one judgement")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each says another thing about the one judgement"
+    )]
     fn judge_one(
         &mut self,
         policy: Policy<'t>,
@@ -425,7 +451,10 @@ impl<'t> Checker<'t> {
     }
 
     /// What is said of an element that fails.
-    #[expect(clippy::too_many_arguments, reason = "each says another thing about the one finding")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each says another thing about the one finding"
+    )]
     fn failed(
         &mut self,
         policy: Policy<'t>,
@@ -439,7 +468,11 @@ impl<'t> Checker<'t> {
         let own = policy.pack.is_none();
         let written = failed.message.as_ref().and_then(|m| self.text(m, env));
         finding.message = written.unwrap_or_else(|| {
-            format!("`{}` does not hold for `{}`", rule.name, subject.address.name())
+            format!(
+                "`{}` does not hold for `{}`",
+                rule.name,
+                subject.address.name()
+            )
         });
         finding.fix = self.mend(rule, subject, env, files);
         let mut diagnostic = Diagnostic::error(rule.code, finding.span, finding.message.clone());
@@ -461,10 +494,16 @@ impl<'t> Checker<'t> {
             (true, Some(why)) => Some(why),
             (true, None) => None,
         });
-        let help = rule.fields.get("help").and_then(|expr| self.text(expr, env));
+        let help = rule
+            .fields
+            .get("help")
+            .and_then(|expr| self.text(expr, env));
         diagnostic.help.extend(help);
         if diagnostic.help.is_empty() {
-            let text = format!("the spec's own policy `{}` is judged by every check", rule.name);
+            let text = format!(
+                "the spec's own policy `{}` is judged by every check",
+                rule.name
+            );
             diagnostic.help.push(text);
         }
         diagnostic.fix.clone_from(&finding.fix);
@@ -513,7 +552,10 @@ impl<'t> Checker<'t> {
 
     /// Where the column at fault got the class that the policy is about.
     fn labels(&mut self, rule: &Rule<'t>, subject: &Subject, env: Env<'_>) -> Vec<Label> {
-        let class = rule.fields.get("origin").and_then(|expr| self.text(expr, env));
+        let class = rule
+            .fields
+            .get("origin")
+            .and_then(|expr| self.text(expr, env));
         match (&subject.learned, class) {
             (Some(learned), Some(class)) => self.origins(&learned.table, &learned.column, &class),
             _ => Vec::new(),
@@ -539,7 +581,9 @@ impl<'t> Checker<'t> {
 
 /// Whether the project says that it complies with a pack.
 fn complies(program: &Program, pack: &str) -> bool {
-    let fields = program.with_role("project").filter_map(|project| project.fields.get("comply"));
+    let fields = program
+        .with_role("project")
+        .filter_map(|project| project.fields.get("comply"));
     let mut named = fields.filter_map(|field| field.value.as_list()).flatten();
     named.any(|case| case.as_case() == Some(pack))
 }
@@ -565,7 +609,11 @@ mod tests {
         let Some(Type::Enum(words)) = library.types.get("pack") else {
             panic!("the packs are no type with cases");
         };
-        let mut words: Vec<&str> = words.cases().iter().map(|case| case.name.as_str()).collect();
+        let mut words: Vec<&str> = words
+            .cases()
+            .iter()
+            .map(|case| case.name.as_str())
+            .collect();
         words.sort_unstable();
         assert_eq!(library.packs.keys().copied().collect::<Vec<_>>(), words);
         for items in library.packs.values() {

@@ -197,7 +197,8 @@ impl Checker<'_> {
                         .help("its cells would not be masked, and so stay readable")
                         .help("use another masking, or `drop`"),
                 );
-                self.doubtful.insert((making.address.clone(), key.text.clone()));
+                self.doubtful
+                    .insert((making.address.clone(), key.text.clone()));
                 continue;
             }
             let added = case

@@ -20,13 +20,7 @@ pub(crate) type NodeId = usize;
 pub(crate) type ScopeId = usize;
 
 /// The forms of the language that this version does not check.
-const FORMS_UNSUPPORTED: [&str; 5] = [
-    "component",
-    "moved",
-    "removed",
-    "import",
-    "environment",
-];
+const FORMS_UNSUPPORTED: [&str; 5] = ["component", "moved", "removed", "import", "environment"];
 
 /// A scope: a file, or the body of a block.
 #[derive(Debug, Default)]

@@ -427,6 +427,9 @@ impl Checker<'_> {
         stray: bool,
         step: &mut Step,
     ) {
+        if stray || self.nodes[id].broken {
+            self.uncertain.insert(id);
+        }
         for (name, declared) in &operation.fields {
             if seen.contains_key(name) {
                 continue;

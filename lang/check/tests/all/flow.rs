@@ -5,12 +5,16 @@ use mlinfra_check::{Checked, ColumnFlow, TableFlow};
 use crate::world::{FULL, check_text};
 
 fn table<'c>(checked: &'c Checked, name: &str) -> &'c TableFlow {
-    let named = |flow: &&TableFlow| mlinfra_api::Value::Reference(flow.table.clone()).to_string() == name;
+    let named =
+        |flow: &&TableFlow| mlinfra_api::Value::Reference(flow.table.clone()).to_string() == name;
     checked.program.flow.iter().find(named).expect("the table")
 }
 
 fn column<'c>(flow: &'c TableFlow, name: &str) -> &'c ColumnFlow {
-    flow.columns.iter().find(|column| column.name == name).expect("the column")
+    flow.columns
+        .iter()
+        .find(|column| column.name == name)
+        .expect("the column")
 }
 
 fn shown(column: &ColumnFlow) -> String {
@@ -35,7 +39,10 @@ fn every_table_stands_behind_the_one_that_it_is_made_from() {
             let from = flow.from.clone().map(mlinfra_api::Value::Reference);
             let from = from.map_or_else(|| "the file".to_owned(), |from| from.to_string());
             let count = flow.columns.len();
-            format!("{name} from {from}: {count} columns, without [{}]", flow.dropped.join(" "))
+            format!(
+                "{name} from {from}: {count} columns, without [{}]",
+                flow.dropped.join(" ")
+            )
         })
         .collect();
     assert_eq!(
@@ -56,20 +63,36 @@ fn every_table_stands_behind_the_one_that_it_is_made_from() {
 fn a_column_carries_its_classes_and_what_masked_it() {
     let checked = check_text(FULL);
     for (table_name, column_name, what) in [
-        ("dataset.applicants", "age", "int from  [personal protected] - by []"),
-        ("risk/step.clean", "savings", "category from savings [personal] - by []"),
+        (
+            "dataset.applicants",
+            "age",
+            "int from  [personal protected] - by []",
+        ),
+        (
+            "risk/step.clean",
+            "savings",
+            "category from savings [personal] - by []",
+        ),
         (
             "risk/step.people",
             "sex",
             "category from personal_status [personal protected] - by []",
         ),
-        ("risk/step.people", "good", "bool from credit [label] - by []"),
+        (
+            "risk/step.people",
+            "good",
+            "bool from credit [label] - by []",
+        ),
         (
             "risk/step.masked",
             "age",
             "int from age [personal protected] bucket(5) by [masked]",
         ),
-        ("risk/step.masked", "sex", "category from sex [personal protected] - by []"),
+        (
+            "risk/step.masked",
+            "sex",
+            "category from sex [personal protected] - by []",
+        ),
         (
             "risk/step.parts.train",
             "age",
@@ -98,12 +121,19 @@ fn a_column_made_from_others_is_masked_only_if_each_of_them_was() {
     assert_eq!(shown_of("two"), "int from a+b [personal] - by []");
     assert_eq!(shown_of("three"), "int from  [] - by []");
     let finer = column(table(&checked, "p/step.finer"), "one");
-    assert_eq!(shown(finer), "int from one [personal] bucket( 10 ) by [coarse finer]");
+    assert_eq!(
+        shown(finer),
+        "int from one [personal] bucket( 10 ) by [coarse finer]"
+    );
 }
 
 #[test]
 fn the_flow_is_there_as_far_as_a_spec_with_errors_is_understood() {
-    let text = FULL.replacen("age             = bucket(5)", "agee            = bucket(5)", 1);
+    let text = FULL.replacen(
+        "age             = bucket(5)",
+        "agee            = bucket(5)",
+        1,
+    );
     let checked = check_text(&text);
     assert!(checked.has_errors());
     let masked = table(&checked, "risk/step.masked");

@@ -89,6 +89,7 @@ fn gates_keep_their_figures_and_fold_the_rest() {
 #[test]
 fn without_its_section_a_setting_is_none() {
     let text = full_with(&[
+        ("  comply    = [gdpr]\n", ""),
         (
             "    fairness {\n      by        = [sex, age_band]\n      min_group = 10\n    }\n",
             "",
@@ -568,6 +569,7 @@ fn two_watched_endpoints_must_both_have_learned_from_the_table() {
         Vec::<String>::new()
     );
     let text = full_with(&[
+        ("  comply    = [gdpr]\n", ""),
         ("watch = score", "watch = [score, other]"),
         ("monitor", &second.replace("risk.release", "risk.second")),
         (

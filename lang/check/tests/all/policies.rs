@@ -32,8 +32,13 @@ fn with_status(checked: &Checked, status: PolicyStatus) -> Vec<&PolicyFinding> {
 }
 
 fn statuses(checked: &Checked, policy: &str) -> Vec<(String, PolicyStatus)> {
-    let all = checked.program.policies.iter().filter(|finding| finding.policy == policy);
-    all.map(|finding| (finding.subject.to_string(), finding.status)).collect()
+    let all = checked
+        .program
+        .policies
+        .iter()
+        .filter(|finding| finding.policy == policy);
+    all.map(|finding| (finding.subject.to_string(), finding.status))
+        .collect()
 }
 
 #[test]
@@ -41,7 +46,12 @@ fn the_whole_example_passes_what_a_machine_can_decide_and_names_the_rest() {
     let checked = check_text(FULL);
     assert_eq!(findings(&checked), Vec::<String>::new());
     let passed: Vec<String> = (with_status(&checked, PolicyStatus::Pass).iter())
-        .map(|finding| format!("{} {}: {}", finding.policy, finding.subject, finding.message))
+        .map(|finding| {
+            format!(
+                "{} {}: {}",
+                finding.policy, finding.subject, finding.message
+            )
+        })
         .collect();
     assert_eq!(
         passed,
@@ -77,15 +87,30 @@ fn the_whole_example_passes_what_a_machine_can_decide_and_names_the_rest() {
     assert_eq!(manual.len(), 8);
     assert_eq!(checked.program.policies.len(), passed.len() + manual.len());
     for finding in manual {
-        assert_eq!((finding.code.as_str(), finding.fix.as_ref()), ("E0530", None));
-        assert!(finding.message.to_lowercase().contains("attach"), "{}", finding.message);
-        assert!(finding.cites.iter().all(|cite| cite.starts_with("GDPR Art. ")));
+        assert_eq!(
+            (finding.code.as_str(), finding.fix.as_ref()),
+            ("E0530", None)
+        );
+        assert!(
+            finding.message.to_lowercase().contains("attach"),
+            "{}",
+            finding.message
+        );
+        assert!(
+            finding
+                .cites
+                .iter()
+                .all(|cite| cite.starts_with("GDPR Art. "))
+        );
     }
 }
 
 #[test]
 fn a_pack_that_is_not_named_says_nothing() {
-    let checked = check_text(&full_with(&[("  comply    = [gdpr]\n", ""), ("retention  = 90 days", "")]));
+    let checked = check_text(&full_with(&[
+        ("  comply    = [gdpr]\n", ""),
+        ("retention  = 90 days", ""),
+    ]));
     assert_eq!(findings(&checked), Vec::<String>::new());
     assert!(checked.program.policies.is_empty());
 }
@@ -104,9 +129,17 @@ fn a_mask_that_is_gone_is_named_with_its_column_its_article_and_the_edit() {
         codes_at(&checked),
         [("E0512".to_owned(), "parts.train".to_owned())]
     );
-    assert_eq!(finding.primary.text, "`telephone` is personal, and still readable here");
+    assert_eq!(
+        finding.primary.text,
+        "`telephone` is personal, and still readable here"
+    );
     let others: Vec<(&str, &str)> = (finding.others.iter())
-        .map(|l| (&text[l.span.start as usize..l.span.end as usize], l.text.as_str()))
+        .map(|l| {
+            (
+                &text[l.span.start as usize..l.span.end as usize],
+                l.text.as_str(),
+            )
+        })
         .collect();
     assert_eq!(others, [("personal", "it becomes personal here")]);
     assert!(finding.help[0].starts_with("GDPR Art. 25(1), GDPR Art. 5(1)(c): "));
@@ -117,7 +150,10 @@ fn a_mask_that_is_gone_is_named_with_its_column_its_article_and_the_edit() {
     assert_eq!(findings(&check_text(&mended)), Vec::<String>::new());
     let failed = with_status(&checked, PolicyStatus::Fail);
     assert_eq!(failed.len(), 1);
-    assert_eq!((failed[0].code.as_str(), failed[0].severity.as_str()), ("E0512", "critical"));
+    assert_eq!(
+        (failed[0].code.as_str(), failed[0].severity.as_str()),
+        ("E0512", "critical")
+    );
     assert_eq!(failed[0].fix.as_ref(), Some(fix));
     assert_eq!(failed[0].span, finding.primary.span);
 }
@@ -125,13 +161,21 @@ fn a_mask_that_is_gone_is_named_with_its_column_its_article_and_the_edit() {
 #[test]
 fn each_mask_that_is_gone_is_exactly_one_error_and_its_edit_mends_it() {
     for (line, code, title) in [
-        ("    telephone       = drop\n", "E0512", "add `telephone = drop` to step `masked`"),
+        (
+            "    telephone       = drop\n",
+            "E0512",
+            "add `telephone = drop` to step `masked`",
+        ),
         (
             "    personal_status = drop\n",
             "E0512",
             "add `personal_status = drop` to step `masked`",
         ),
-        ("    age             = bucket(5)\n", "E0512", "add `age = bucket(10)` to step `masked`"),
+        (
+            "    age             = bucket(5)\n",
+            "E0512",
+            "add `age = bucket(10)` to step `masked`",
+        ),
         ("    credit          = drop\n", "E0501", "exclude credit"),
     ] {
         let text = full_with(&[(line, "")]);
@@ -143,7 +187,11 @@ fn each_mask_that_is_gone_is_exactly_one_error_and_its_edit_mends_it() {
         );
         let fix = checked.diagnostics[0].fix.as_ref().expect("an edit");
         assert_eq!(fix.title, title);
-        assert_eq!(findings(&check_text(&mended(&text, fix))), Vec::<String>::new(), "{line}");
+        assert_eq!(
+            findings(&check_text(&mended(&text, fix))),
+            Vec::<String>::new(),
+            "{line}"
+        );
     }
 }
 
@@ -151,14 +199,32 @@ fn each_mask_that_is_gone_is_exactly_one_error_and_its_edit_mends_it() {
 /// makes the spec clean again.
 const ONE_FAULT: &[(&str, &str, &str, &str, bool)] = &[
     ("  retention  = 90 days\n", "", "E0513", "lake", false),
-    ("  encryption = customer(vault)\n", "", "E0515", "lake", true),
+    (
+        "  encryption = customer(vault)\n",
+        "",
+        "E0515",
+        "lake",
+        true,
+    ),
     ("= customer(vault)", "= plain", "E0515", "plain", true),
     ("  residency = [eu]\n", "", "E0514", "credit", true),
     ("residency = [eu]", "residency = []", "E0514", "[]", true),
-    ("country = \"DE\"", "country = \"US\"", "E0506", "\"US\"", false),
+    (
+        "country = \"DE\"",
+        "country = \"US\"",
+        "E0506",
+        "\"US\"",
+        false,
+    ),
     ("  keep     = lake\n", "", "E0522", "applicants", true),
     ("  basis    = contract\n", "", "E0517", "applicants", false),
-    ("  purpose = \"credit scoring\"\n", "", "E0516", "risk", false),
+    (
+        "  purpose = \"credit scoring\"\n",
+        "",
+        "E0516",
+        "risk",
+        false,
+    ),
     (
         "purpose = \"credit scoring\"",
         "purpose = \"advertising\"",
@@ -166,8 +232,20 @@ const ONE_FAULT: &[(&str, &str, &str, &str, bool)] = &[
         "\"advertising\"",
         false,
     ),
-    ("purposes = [\"credit scoring\"]", "purposes = []", "E0516", "\"credit scoring\"", false),
-    ("auth     = api_key", "auth     = open", "E0518", "open", true),
+    (
+        "purposes = [\"credit scoring\"]",
+        "purposes = []",
+        "E0516",
+        "\"credit scoring\"",
+        false,
+    ),
+    (
+        "auth     = api_key",
+        "auth     = open",
+        "E0518",
+        "open",
+        true,
+    ),
     (
         "auth     = api_key",
         "host     = \"0.0.0.0\"",
@@ -182,7 +260,13 @@ const ONE_FAULT: &[(&str, &str, &str, &str, bool)] = &[
         "risk.release",
         false,
     ),
-    ("[credit_amount, savings]", "[credit_amount]", "E0512", "parts.train", true),
+    (
+        "[credit_amount, savings]",
+        "[credit_amount]",
+        "E0512",
+        "parts.train",
+        true,
+    ),
 ];
 
 #[test]
@@ -201,7 +285,11 @@ fn each_policy_finds_its_fault_at_the_place_and_nothing_else() {
         assert_eq!(finding.fix.is_some(), *mends, "{from}");
         if let Some(fix) = &finding.fix {
             let mended = mended(&text, fix);
-            assert_eq!(findings(&check_text(&mended)), Vec::<String>::new(), "{mended}");
+            assert_eq!(
+                findings(&check_text(&mended)),
+                Vec::<String>::new(),
+                "{mended}"
+            );
         }
     }
 }
@@ -209,7 +297,10 @@ fn each_policy_finds_its_fault_at_the_place_and_nothing_else() {
 #[test]
 fn a_target_of_no_known_country_is_unknown_and_never_a_pass() {
     let checked = check_text(&full_with(&[("country = \"DE\"", "")]));
-    assert_eq!(codes_at(&checked), [("E0507".to_owned(), "here".to_owned())]);
+    assert_eq!(
+        codes_at(&checked),
+        [("E0507".to_owned(), "here".to_owned())]
+    );
     let found = statuses(&checked, "data_residency_allowed_regions");
     assert_eq!(found, [("target.here".to_owned(), PolicyStatus::Unknown)]);
 }
@@ -224,19 +315,35 @@ fn a_model_that_no_group_is_compared_by_is_a_warning() {
         ("    require disparate_impact(sex) >= 0.80\n", ""),
     ];
     let checked = check_text(&full_with(changes));
-    assert_eq!(codes_at(&checked), [("E0520".to_owned(), "model".to_owned())]);
+    assert_eq!(
+        codes_at(&checked),
+        [("E0520".to_owned(), "model".to_owned())]
+    );
     assert_eq!(checked.diagnostics[0].severity, Severity::Warning);
     assert!(!checked.has_errors());
 }
 
 #[test]
 fn a_column_that_was_derived_shows_where_it_comes_from_and_is_excluded() {
-    let text = full_with(&[("exclude      = [sex, age_band,", "exclude      = [age_band,")]);
+    let text = full_with(&[(
+        "exclude      = [sex, age_band,",
+        "exclude      = [age_band,",
+    )]);
     let checked = check_text(&text);
-    assert_eq!(codes_at(&checked), [("E0512".to_owned(), "parts.train".to_owned())]);
+    assert_eq!(
+        codes_at(&checked),
+        [("E0512".to_owned(), "parts.train".to_owned())]
+    );
     let finding = &checked.diagnostics[0];
-    assert_eq!(finding.primary.text, "`sex` is personal, and still readable here");
-    let others: Vec<&str> = finding.others.iter().map(|label| label.text.as_str()).collect();
+    assert_eq!(
+        finding.primary.text,
+        "`sex` is personal, and still readable here"
+    );
+    let others: Vec<&str> = finding
+        .others
+        .iter()
+        .map(|label| label.text.as_str())
+        .collect();
     assert_eq!(others, ["it becomes personal here", "`sex` is made here"]);
     // A step that masks stands behind the one that makes the column, so it can mask it.
     let fix = finding.fix.as_ref().expect("an edit");
@@ -246,7 +353,10 @@ fn a_column_that_was_derived_shows_where_it_comes_from_and_is_excluded() {
 #[test]
 fn an_error_in_the_spec_makes_no_finding_of_a_policy() {
     for (from, to) in [
-        ("encryption = customer(vault)", "encryption = custmer(vault)"),
+        (
+            "encryption = customer(vault)",
+            "encryption = custmer(vault)",
+        ),
         ("telephone       = drop", "telphone        = drop"),
         ("telephone       = drop", "telephone       = bucket(5)"),
         ("keep     = lake", "keep     = lak"),
@@ -254,7 +364,12 @@ fn an_error_in_the_spec_makes_no_finding_of_a_policy() {
         ("auth     = api_key", "auth     = apikey"),
     ] {
         let checked = check_text(&full_with(&[(from, to)]));
-        assert_eq!(checked.diagnostics.len(), 1, "{from}: {:?}", findings(&checked));
+        assert_eq!(
+            checked.diagnostics.len(),
+            1,
+            "{from}: {:?}",
+            findings(&checked)
+        );
         assert!(checked.diagnostics[0].code.0 < "E0510");
     }
 }
@@ -263,7 +378,10 @@ fn an_error_in_the_spec_makes_no_finding_of_a_policy() {
 fn an_error_in_one_mask_hides_no_other_that_is_missing() {
     let checked = check_text(&full_with(&[
         ("    telephone       = drop\n", ""),
-        ("    age             = bucket(5)\n", "    agee            = bucket(5)\n"),
+        (
+            "    age             = bucket(5)\n",
+            "    agee            = bucket(5)\n",
+        ),
     ]));
     assert_eq!(
         codes_at(&checked),
@@ -293,7 +411,10 @@ fn a_policy_of_the_spec_is_judged_for_each_element() {
     assert_eq!(findings(&checked), Vec::<String>::new());
     assert!(checked.program.policies.is_empty());
     let checked = check_with(&text, &[("env", "dev")]);
-    assert_eq!(findings(&checked), ["E0510 at \"b\": `b` has no limit in dev"]);
+    assert_eq!(
+        findings(&checked),
+        ["E0510 at \"b\": `b` has no limit in dev"]
+    );
     let finding = &checked.diagnostics[0];
     assert_eq!(finding.title, "Every storage in development has a limit");
     assert_eq!(finding.severity, Severity::Error);
@@ -324,29 +445,60 @@ fn what_is_chosen_later_is_unknown() {
 fn a_policy_without_a_loop_is_judged_once_and_a_mild_one_warns() {
     let text = own("policy few {\n  severity = low\n  require count(all(storage)) <= 1\n}\n");
     let checked = check_text(&text);
-    assert_eq!(findings(&checked), ["E0510 at \"few\": `few` does not hold for `few`"]);
+    assert_eq!(
+        findings(&checked),
+        ["E0510 at \"few\": `few` does not hold for `few`"]
+    );
     assert_eq!(checked.diagnostics[0].severity, Severity::Warning);
-    let own_manual = own("policy look for s in all(storage) { manual = \"look at `${s.name}`\" }\n");
+    let own_manual =
+        own("policy look for s in all(storage) { manual = \"look at `${s.name}`\" }\n");
     let checked = check_text(&own_manual);
     assert_eq!(findings(&checked), Vec::<String>::new());
-    assert_eq!(with_status(&checked, PolicyStatus::Manual)[1].message, "look at `b`");
+    assert_eq!(
+        with_status(&checked, PolicyStatus::Manual)[1].message,
+        "look at `b`"
+    );
 }
 
 #[test]
 fn what_is_wrong_in_a_policy_is_found_once_even_if_nothing_is_judged() {
     for (policy, wanted) in [
-        ("policy p for s in all(storage) { require s.capcity != none }\n", "E0310 at \"capcity\""),
-        ("policy p for s in all(storag) { require true }\n", "E0201 at \"storag\""),
-        ("policy p for s in all(endpoint) { require count(prt) == 1 }\n", "E0302 at \"prt\""),
-        ("policy p { require true\n  severty = low\n}\n", "E0202 at \"severty\""),
-        ("policy p { require true\n  severity = lo\n}\n", "E0315 at \"lo\""),
+        (
+            "policy p for s in all(storage) { require s.capcity != none }\n",
+            "E0310 at \"capcity\"",
+        ),
+        (
+            "policy p for s in all(storag) { require true }\n",
+            "E0201 at \"storag\"",
+        ),
+        (
+            "policy p for s in all(endpoint) { require count(prt) == 1 }\n",
+            "E0302 at \"prt\"",
+        ),
+        (
+            "policy p { require true\n  severty = low\n}\n",
+            "E0202 at \"severty\"",
+        ),
+        (
+            "policy p { require true\n  severity = lo\n}\n",
+            "E0315 at \"lo\"",
+        ),
         ("policy p on here { require true }\n", "E0224 at \"here\""),
-        ("policy p { code = \"E0510\"\n  require true\n}\n", "E0202 at \"code\""),
+        (
+            "policy p { code = \"E0510\"\n  require true\n}\n",
+            "E0202 at \"code\"",
+        ),
         ("policy { require true }\n", "E0208 at \"policy\""),
-        ("policy p { require true }\npolicy p { require true }\n", "E0210 at \"p\""),
+        (
+            "policy p { require true }\npolicy p { require true }\n",
+            "E0210 at \"p\"",
+        ),
         ("policy p { require 3 }\n", "E0301 at \"3\""),
         ("policy p { severity = low }\n", "E0511 at \"p\""),
-        ("let x = a.personal_columns\n", "E0318 at \"personal_columns\""),
+        (
+            "let x = a.personal_columns\n",
+            "E0318 at \"personal_columns\"",
+        ),
         ("let x = all(learned)\n", "E0318 at \"learned\""),
         ("view v { a : int }\n", "E0107 at \"view\""),
     ] {
@@ -376,7 +528,10 @@ fn a_policy_of_the_spec_may_ask_for_what_the_packs_ask_for() {
 
 #[test]
 fn the_same_spec_gives_the_same_findings() {
-    let text = full_with(&[("    telephone       = drop\n", ""), ("retention  = 90 days", "")]);
+    let text = full_with(&[
+        ("    telephone       = drop\n", ""),
+        ("retention  = 90 days", ""),
+    ]);
     let first = check_text(&text);
     for _ in 0..3 {
         let again = check_text(&text);

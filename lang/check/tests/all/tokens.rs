@@ -74,6 +74,12 @@ fn one_token_less_changes_the_findings_of_its_own_block_alone() {
         let length = token.end - token.start;
         for finding in check_text(&text).diagnostics {
             let at = finding.primary.span.start as usize;
+            // Data with one purpose less may not be used for that one: a policy says so where it is.
+            let is_purpose =
+                finding.code.0 == "E0516" && &FULL[token.clone()] == "\"credit scoring\"";
+            if is_purpose {
+                continue;
+            }
             if at < own.start || at > own.end - length {
                 let line = FULL[..token.start].matches('\n').count() + 1;
                 faults.push(format!(
