@@ -40,6 +40,7 @@ mod resolve;
 mod result;
 mod row;
 mod row_call;
+mod rule;
 mod schema;
 mod scope;
 mod section;
