@@ -465,18 +465,6 @@ impl<'t> Checker<'t> {
         declared.computed
     }
 
-    /// Reports an empty list where at least one must stand.
-    pub(crate) fn lists_some(&mut self, declared: &FieldDeclaration, term: &Term, span: Span) {
-        let is_empty = matches!(&term.value, Value::List(elements) if elements.is_empty());
-        if declared.some && is_empty && !term.term_type.is_error() {
-            self.report(
-                Diagnostic::error(code::LIST_EMPTY, span, "this lists nothing")
-                    .help("what stands around it would have nothing to work on")
-                    .help("name at least one, or take the block out"),
-            );
-        }
-    }
-
     fn wish(
         &mut self,
         declared: &FieldDeclaration,

@@ -433,8 +433,9 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
     Some((name.text.clone(), declared))
 }
 
-fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds: &[&str]) -> Kind {
-    let value = match block
+/// What stands behind the `=` of a kind's blocks.
+fn kind_value(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) -> KindValue {
+    match block
         .value
         .as_ref()
         .map(|value| value.as_name().unwrap_or(""))
@@ -451,14 +452,17 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
                 KindValue::Nothing
             }
         },
-    };
+    }
+}
+
+fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds: &[&str]) -> Kind {
     let mut declared = Kind {
         name: name.to_owned(),
         role: words(item, "role").first().cloned(),
         once: has(item, "once"),
         section: has(item, "section"),
         place: place(library, block, kinds),
-        value,
+        value: kind_value(library, block, name, kinds),
         table: block.result.as_ref().and_then(table_section),
         fields: BTreeMap::new(),
         nested: BTreeMap::new(),

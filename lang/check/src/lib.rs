@@ -117,7 +117,7 @@ fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
     if let Some(name) = test {
         match test::given(&sources, name) {
             Ok(of_test) => given.extend(of_test),
-            Err(finding) => findings.push(finding),
+            Err(finding) => findings.push(*finding),
         }
     }
     let mut checker = Checker::new();

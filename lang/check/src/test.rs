@@ -38,7 +38,10 @@ fn find<'s>(sources: &'s Sources, name: &str) -> Option<&'s BlockItem> {
 }
 
 /// What a test gives for parameters, by name.
-pub(crate) fn given(sources: &Sources, name: &str) -> Result<BTreeMap<String, Given>, Diagnostic> {
+pub(crate) fn given(
+    sources: &Sources,
+    name: &str,
+) -> Result<BTreeMap<String, Given>, Box<Diagnostic>> {
     let Some(test) = find(sources, name) else {
         let start = Span {
             file: FileId(0),
@@ -46,9 +49,10 @@ pub(crate) fn given(sources: &Sources, name: &str) -> Result<BTreeMap<String, Gi
             end: 0,
         };
         let text = format!("the spec has no test \"{name}\"");
-        return Err(Diagnostic::error(code::TEST_UNKNOWN, start, text)
+        let finding = Diagnostic::error(code::TEST_UNKNOWN, start, text)
             .help("there is nothing to judge")
-            .help("name a test as it is written, with its blanks"));
+            .help("name a test as it is written, with its blanks");
+        return Err(Box::new(finding));
     };
     let given = |(path, value): (&Path, &Expr)| {
         let given = Given {

@@ -76,7 +76,8 @@ fn gates_keep_their_figures_and_fold_the_rest() {
     let fairness = step.settings["fairness"].to_string();
     assert_eq!(
         fairness,
-        "{ by = [\"sex\", \"age_band\"], intersections = [[\"sex\", \"age_band\"]], min_group = 10 }"
+        "{ by = [\"sex\", \"age_band\"], intersections = [[\"sex\", \"age_band\"]], \
+         min_group = 10 }"
     );
     assert_eq!(
         step.settings["explain"].to_string(),
