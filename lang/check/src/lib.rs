@@ -38,6 +38,7 @@ mod quantity;
 mod residency;
 mod resolve;
 mod result;
+mod result_rule;
 mod row;
 mod row_call;
 mod rule;

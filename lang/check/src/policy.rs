@@ -8,8 +8,8 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Fix, Label, Severity, Span};
 use crate::facts::Learned;
 use crate::program::{PolicyFinding, PolicyStatus, Program};
-use crate::source::SourceFile;
 use crate::rule::Rule;
+use crate::source::SourceFile;
 use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, Require};
 use crate::types::{Term, Type};
 

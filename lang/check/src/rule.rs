@@ -181,4 +181,3 @@ pub(crate) fn first_sentence(documentation: &str) -> Option<String> {
     let sentence = text.split(". ").next().unwrap_or("").trim_end_matches('.');
     (!sentence.is_empty()).then(|| sentence.to_owned())
 }
-

@@ -77,14 +77,17 @@ fn the_whole_example_passes_what_a_machine_can_decide_and_names_the_rest() {
             "endpoint_requires_authentication endpoint.score: \
              it answers only callers that show its key",
             "transit_not_in_the_clear endpoint.score: it listens on this machine alone",
-            "model_fairness_report risk/step.model: it is judged by `age_band`, `sex`; \
-             whether that covers what matters is for a person to judge",
+            "model_fairness_report risk/step.model: judged by `age_band`, `sex`; \
+             which groups matter is for a person to say",
             "model_explainability_report endpoint.score: an evaluation explains its model; \
              whether that tells people enough is for a person to judge",
         ]
     );
     let manual = with_status(&checked, PolicyStatus::Manual);
     assert_eq!(manual.len(), 8);
+    let all = checked.program.policies.iter();
+    let plain = |text: &str| !text.contains("${") && !text.contains('\n');
+    assert!(all.clone().all(|f| plain(&f.message) && plain(&f.title)));
     assert_eq!(checked.program.policies.len(), passed.len() + manual.len());
     for finding in manual {
         assert_eq!(
