@@ -361,6 +361,7 @@ impl<'t> Checker<'t> {
                         continue;
                     }
                     let term = self.value(value, &declared.field_type, env);
+                    self.lists_some(declared, &term, value.span);
                     if !term.term_type.is_error() {
                         let field = Field {
                             value: term.value,
@@ -511,6 +512,9 @@ impl<'t> Checker<'t> {
     ) {
         let name = self.nodes[id].name.clone();
         let broken = self.nodes[id].broken;
+        if stray || broken {
+            self.uncertain.insert(id);
+        }
         for (field, declared) in &kind.fields {
             if seen.contains_key(field) {
                 continue;

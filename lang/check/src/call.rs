@@ -10,7 +10,7 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::fit::unify;
 use crate::functions;
-use crate::scope::{Form, list};
+use crate::scope::list;
 use crate::suggest::nearest;
 use crate::tree::{Argument, Expr, ExprKind, Require};
 use crate::types::{Default, EnumType, Parameter, Term, Type, a};
@@ -325,11 +325,8 @@ impl Checker<'_> {
             });
             return Term::error();
         }
-        let of_kind = (0..self.nodes.len()).filter(|id| match &self.nodes[*id].form {
-            Form::Block(declared) => declared.name == kind,
-            _ => false,
-        });
-        let blocks: Vec<Value> = of_kind.map(|id| self.reference_to(id)).collect();
+        let of_kind = self.of_kind.get(kind).map_or(&[][..], Vec::as_slice);
+        let blocks: Vec<Value> = of_kind.iter().map(|id| self.reference_to(*id)).collect();
         if !self.pay_parts(&blocks, word.span) {
             return Term::error();
         }

@@ -1,6 +1,6 @@
 //! The checker's state: what is declared, what is evaluated, and what was found.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use mlinfra_api::{Address, Reference, Value};
@@ -33,6 +33,12 @@ pub(crate) struct Checker<'t> {
     pub(crate) blocks: Vec<Option<Block>>,
     /// The texts, by file.
     pub(crate) texts: &'t [SourceFile],
+    /// The blocks of each kind, in the order written.
+    pub(crate) of_kind: HashMap<String, Vec<NodeId>>,
+    /// The parameters, by name.
+    pub(crate) parameters: HashMap<String, NodeId>,
+    /// The first test of each name.
+    pub(crate) test_names: HashMap<String, NodeId>,
     /// The conditions of each test.
     pub(crate) tests: BTreeMap<NodeId, Vec<Gate>>,
     /// What the user gave for each parameter, as an expression or as a text.
@@ -43,6 +49,12 @@ pub(crate) struct Checker<'t> {
     pub(crate) places: HashMap<NodeId, Option<Address>>,
     /// Where the classes of each declared column are written, by the column's place.
     pub(crate) class_spans: HashMap<Span, Vec<(String, Span)>>,
+    /// Blocks in which something may have been lost to a finding: that a field is not written there
+    /// proves nothing.
+    pub(crate) uncertain: BTreeSet<NodeId>,
+    /// Columns that a step would rewrite, were its entry not in error: nothing is concluded from
+    /// their being as they were.
+    pub(crate) doubtful: BTreeSet<(Address, String)>,
     /// The policies of the spec.
     pub(crate) policies: Vec<Policy<'t>>,
     /// What the program as a whole says, once that is found out.
@@ -129,11 +141,16 @@ impl<'t> Checker<'t> {
             findings: Vec::new(),
             blocks: Vec::new(),
             texts: &[],
+            of_kind: HashMap::new(),
+            parameters: HashMap::new(),
+            test_names: HashMap::new(),
             tests: BTreeMap::new(),
             given: BTreeMap::new(),
             budget: Budget::new(),
             places: HashMap::new(),
             class_spans: HashMap::new(),
+            uncertain: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
             policies: Vec::new(),
             facts: None,
             errors: 0,
@@ -164,6 +181,18 @@ impl<'t> Checker<'t> {
     pub(crate) fn prepare(&mut self) {
         self.states = vec![State::New; self.nodes.len()];
         self.blocks = (0..self.nodes.len()).map(|_| None).collect();
+        for (id, node) in self.nodes.iter().enumerate() {
+            match &node.form {
+                Form::Block(kind) => {
+                    let all = self.of_kind.entry(kind.name.clone()).or_default();
+                    all.push(id);
+                }
+                Form::Parameter => {
+                    self.parameters.entry(node.name.text.clone()).or_insert(id);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// What a reference to this declaration is.

@@ -133,9 +133,12 @@ impl Checker<'_> {
         source: &Term,
         repeat: &Loop,
     ) -> Option<Vec<(Term, Option<Term>)>> {
-        if source.term_type.is_error()
-            || !self.must_be_known(source, repeat.source.span, "what a loop goes over")
-        {
+        if source.term_type.is_error() {
+            return None;
+        }
+        // What is inside of a list may be known later: how many rounds there are is known.
+        let counted = matches!(source.value, Value::List(_) | Value::Record(_));
+        if !counted && !self.must_be_known(source, repeat.source.span, "what a loop goes over") {
             return None;
         }
         match (source.term_type.bare(), &source.value) {

@@ -1,6 +1,7 @@
 //! Conditions over figures: typed here, judged when the figures are there. What is known is folded.
 
 use mlinfra_api::{Condition, Dimension, RowOperator, Value};
+use rust_decimal::Decimal;
 
 use crate::check::{Checker, Env};
 use crate::code;
@@ -251,7 +252,7 @@ impl Checker<'_> {
         }
         if known_left {
             let second = self.over(right, &Type::Any, at)?;
-            let first = self.bound(operator, &second.of, left, at)?;
+            let first = self.bound((mirrored(operator.0), operator.1), &second.of, left, at)?;
             return Some((first, second));
         }
         let first = self.over(left, &Type::Any, at)?;
@@ -293,10 +294,45 @@ impl Checker<'_> {
             return None;
         }
         let value = self.bound_value(figure, Term::new(known.of, value), expr.span)?;
+        if !self.can_differ(operator.0, figure, &value, expr.span) {
+            return None;
+        }
         Some(Judged {
             of: figure.clone(),
             condition: Condition::Value(value),
         })
+    }
+
+    /// Whether figures of this type lie on both sides of a bound; a finding if not.
+    fn can_differ(&mut self, does: Binary, figure: &Type, value: &Value, span: Span) -> bool {
+        let (Type::Checked(checked), Value::Decimal(number)) = (figure.present(), value) else {
+            return true;
+        };
+        let little = Decimal::new(1, 9);
+        let (above, below) = (
+            Value::Decimal(number + little),
+            Value::Decimal(number - little),
+        );
+        let said = match does {
+            Binary::Greater if self.refused(checked, &above).is_some() => "no figure is above it",
+            Binary::Less if self.refused(checked, &below).is_some() => "no figure is below it",
+            Binary::GreaterOrEqual if self.refused(checked, &below).is_some() => {
+                "every figure is at least that"
+            }
+            Binary::LessOrEqual if self.refused(checked, &above).is_some() => {
+                "every figure is at most that"
+            }
+            _ => return true,
+        };
+        let finding = Diagnostic::error(code::BOUND_BEYOND, span, said)
+            .help("the comparison says the same whatever the figure is");
+        self.report(match *number == Decimal::ONE {
+            true => finding
+                .help("one is 100%; one in a hundred is `1%`")
+                .fix("1 → 1%", span, "1%"),
+            false => finding.help("compare with something between the two ends"),
+        });
+        false
     }
 
     /// A known value as one that a figure of this type may be compared with.
@@ -420,11 +456,20 @@ fn orders(operator: Binary) -> bool {
     matches!(operator, Less | LessOrEqual | Greater | GreaterOrEqual)
 }
 
+/// The comparison with its sides exchanged.
+fn mirrored(operator: Binary) -> Binary {
+    match operator {
+        Binary::Less => Binary::Greater,
+        Binary::LessOrEqual => Binary::GreaterOrEqual,
+        Binary::Greater => Binary::Less,
+        Binary::GreaterOrEqual => Binary::LessOrEqual,
+        other => other,
+    }
+}
+
 fn hundredth(value: &Value) -> String {
     match quantity::parts(value) {
-        Some((amount, _)) => (amount / rust_decimal::Decimal::ONE_HUNDRED)
-            .normalize()
-            .to_string(),
+        Some((amount, _)) => (amount / Decimal::ONE_HUNDRED).normalize().to_string(),
         None => value.to_string(),
     }
 }

@@ -9,9 +9,10 @@ use rust_decimal::Decimal;
 use crate::diagnostic::FileId;
 use crate::quantity::Unit;
 use crate::resolve::{UnknownType, resolve, type_name, type_words, word, word_type};
+use crate::result_rule::result_rule;
 use crate::schema::{
     Class, Fact, FieldDeclaration, FigureDeclarations, Function, Kind, KindValue, Library,
-    Operation, Place, ResultRule, column_base,
+    Operation, Place, column_base,
 };
 use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, TypeExpr};
 use crate::types::{Case, CaseResult, CheckedType, Default, EnumType, Parameter, Type};
@@ -56,15 +57,7 @@ pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
     of("data_class")
         .iter()
         .for_each(|(item, block, name)| class(&mut library, item, block, name));
-    let mut kinds: Vec<&str> = (of("kind").iter())
-        .filter(|(item, ..)| !has(item, "form"))
-        .map(|(_, _, name)| *name)
-        .collect();
-    for (_, block, _) in of("kind") {
-        let nested = block.items().iter().filter(|entry| !has(entry, "section"));
-        let nested = nested.filter_map(named_block);
-        kinds.extend(nested.filter_map(|(form, name, _)| (form == "kind").then_some(name)));
-    }
+    let kinds = kind_names(of("kind"));
     of("type").iter().for_each(|(_, block, name)| {
         let declared = type_head(&mut library, block, name, &kinds);
         library.types.insert((*name).to_owned(), declared);
@@ -97,16 +90,10 @@ pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
         library.attributes.insert((*name).to_owned(), declared);
     }
     for (_, block, name) in of("view") {
-        let members = (block.items().iter()).filter_map(|entry| field(&mut library, entry, &kinds));
-        let members = members.collect();
+        let members = view(&mut library, block, &kinds);
         library.views.insert((*name).to_owned(), members);
     }
-    for (name, text) in packs {
-        let lowered = lower::lower(text, FileId(u32::MAX));
-        let faults = lowered.findings.iter().map(|f| f.primary.text.clone());
-        library.faults.extend(faults);
-        library.packs.insert(name, lowered.items);
-    }
+    read_packs(&mut library, packs);
     library
 }
 
@@ -124,6 +111,41 @@ fn function(
         row: has(item, "row"),
         value: has(item, "value"),
     })
+}
+
+/// The words of all kinds, nested ones included.
+fn kind_names<'i>(kinds: &[(&'i Item, &'i BlockItem, &'i str)]) -> Vec<&'i str> {
+    let mut names: Vec<&str> = (kinds.iter())
+        .filter(|(item, ..)| !has(item, "form"))
+        .map(|(_, _, name)| *name)
+        .collect();
+    for (_, block, _) in kinds {
+        let nested = block.items().iter().filter(|entry| !has(entry, "section"));
+        let nested = nested.filter_map(named_block);
+        names.extend(nested.filter_map(|(form, name, _)| (form == "kind").then_some(name)));
+    }
+    names
+}
+
+/// The members of a view's elements.
+fn view(
+    library: &mut Library,
+    block: &BlockItem,
+    kinds: &[&str],
+) -> BTreeMap<String, FieldDeclaration> {
+    let members = block.items().iter();
+    members
+        .filter_map(|entry| field(library, entry, kinds))
+        .collect()
+}
+
+fn read_packs(library: &mut Library, packs: &[(&'static str, &str)]) {
+    for (name, text) in packs {
+        let lowered = lower::lower(text, FileId(u32::MAX));
+        let faults = lowered.findings.iter().map(|f| f.primary.text.clone());
+        library.faults.extend(faults);
+        library.packs.insert(name, lowered.items);
+    }
 }
 
 fn named_block(item: &Item) -> Option<(&str, &str, &BlockItem)> {
@@ -426,14 +448,16 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
         keeps: has(item, "keeps"),
         judged: has(item, "judged"),
         unkeyed: has(item, "unkeyed"),
+        some: has(item, "some"),
         here: has(item, "here"),
         documentation: item.documentation.clone(),
     };
     Some((name.text.clone(), declared))
 }
 
-fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds: &[&str]) -> Kind {
-    let value = match block
+/// What stands behind the `=` of a kind's blocks.
+fn kind_value(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) -> KindValue {
+    match block
         .value
         .as_ref()
         .map(|value| value.as_name().unwrap_or(""))
@@ -450,14 +474,17 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
                 KindValue::Nothing
             }
         },
-    };
+    }
+}
+
+fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds: &[&str]) -> Kind {
     let mut declared = Kind {
         name: name.to_owned(),
         role: words(item, "role").first().cloned(),
         once: has(item, "once"),
         section: has(item, "section"),
         place: place(library, block, kinds),
-        value,
+        value: kind_value(library, block, name, kinds),
         table: block.result.as_ref().and_then(table_section),
         fields: BTreeMap::new(),
         nested: BTreeMap::new(),
@@ -566,33 +593,4 @@ fn operation(
         }
     }
     declared
-}
-
-fn result_rule(library: &mut Library, block: &BlockItem, name: &str) -> ResultRule {
-    let Some(written) = &block.result else {
-        library.faults.push(format!("op {name} has no result"));
-        return ResultRule::Opaque(String::new());
-    };
-    let words = type_words(written);
-    let data = words.first().cloned().unwrap_or_default();
-    match (type_name(written).unwrap_or(""), words.as_slice()) {
-        ("extend", [_, _]) => ResultRule::Extend { data },
-        ("rewrite", [_, _]) => ResultRule::Rewrite { data },
-        ("parts", [_, _]) => ResultRule::Parts { data },
-        ("known", [_]) => ResultRule::Known { data },
-        ("weights", [_, label, rest @ ..]) => ResultRule::Weights {
-            data,
-            label: label.clone(),
-            exclude: rest.first().cloned(),
-            needs: rest.get(1).cloned(),
-        },
-        ("release", [_]) => ResultRule::Release { model: data },
-        (word, []) if library.types.contains_key(word) => ResultRule::Opaque(word.to_owned()),
-        (word, _) => {
-            library
-                .faults
-                .push(format!("op {name}: no type function {word}"));
-            ResultRule::Opaque(String::new())
-        }
-    }
 }

@@ -210,12 +210,17 @@ impl Checker<'_> {
                 .iter()
                 .filter_map(|model| evaluations.get(&model.trained_by));
             let steps: BTreeSet<Address> = steps.flatten().cloned().collect();
-            facts.put("evaluations", "", &block.address, blocks(steps));
+            if !steps.is_empty() {
+                facts.put("evaluations", "", &block.address, blocks(steps));
+            }
         }
         for (address, steps) in evaluations {
             facts.put("evaluations", "", address, blocks(steps));
         }
-        for (address, columns) in judged {
+        for (address, columns) in judged
+            .into_iter()
+            .filter(|(_, columns)| !columns.is_empty())
+        {
             facts.put("judged", "", address, texts(columns));
         }
     }
@@ -295,6 +300,12 @@ impl Checker<'_> {
             let name = reference(&table);
             for column in &model.features.columns {
                 let is_masked = masked.get(&(&name, column.name.as_str())).copied();
+                let is_masked = match is_masked.unwrap_or(false) {
+                    false if self.is_doubtful(&table, &column.name) => {
+                        Value::Unknown("bool".to_owned())
+                    }
+                    is_masked => Value::Bool(is_masked),
+                };
                 let place = i64::try_from(elements.len()).unwrap_or(i64::MAX);
                 let entries = [
                     (PLACE, Value::Int(place)),
@@ -302,7 +313,7 @@ impl Checker<'_> {
                     ("type", Value::text(column.column_type.base.word())),
                     ("step", Value::Reference(own(&block.address))),
                     ("classes", texts(column.classes.clone())),
-                    ("masked", Value::Bool(is_masked.unwrap_or(false))),
+                    ("masked", is_masked),
                     ("needed", Value::Bool(needs.contains(&column.name))),
                 ];
                 let entries = entries.map(|(name, value)| (name.to_owned(), value));
@@ -316,6 +327,22 @@ impl Checker<'_> {
             }
         }
         facts.views.insert(LEARNED, elements);
+    }
+
+    /// Whether a step before this table would have rewritten the column, were it not in error.
+    fn is_doubtful(&self, table: &Arc<Table>, column: &str) -> bool {
+        if self.doubtful.is_empty() {
+            return false;
+        }
+        let mut current = table;
+        while let Some(origin) = &current.origin {
+            let entry = (current.address.clone(), column.to_owned());
+            if self.doubtful.contains(&entry) {
+                return true;
+            }
+            current = &origin.from;
+        }
+        false
     }
 
     /// The table from which a step learns, where it is named, and the columns that it needs.
@@ -348,7 +375,14 @@ impl Checker<'_> {
         let key = (fact.name.clone(), fact.argument.clone().unwrap_or_default());
         let address = &self.nodes[id].address;
         let value = facts.known.get(&key).and_then(|all| all.get(address));
-        let value = value.cloned().unwrap_or_else(|| empty(&fact.field_type));
+        let value = match value {
+            Some(value) => value.clone(),
+            // What an error took away may be what judges it.
+            None if matches!(fact.name.as_str(), "evaluations" | "judged") && self.errors() > 0 => {
+                return Term::error();
+            }
+            None => empty(&fact.field_type),
+        };
         let paid = self.budget.copy(&value);
         if !self.paid(paid, name.span) {
             return Term::error();

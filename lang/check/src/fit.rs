@@ -46,36 +46,7 @@ pub(crate) fn fit(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit
         },
         (Type::Optional(_) | Type::Nothing, _) => Err(Misfit::Absent),
         (from, Type::Optional(to)) => fit(value, from, to),
-        (Type::Column(_, Some(from)), Type::Union(members))
-            if members
-                .iter()
-                .all(|member| matches!(member, Type::Column(..))) =>
-        {
-            let wanted = |member: &Type| match member {
-                Type::Column(_, base) => *base,
-                _ => None,
-            };
-            let wanted: Vec<ColumnBase> = members.iter().filter_map(wanted).collect();
-            match wanted.contains(from) || wanted.len() < members.len() {
-                true => Ok(value.clone()),
-                false => Err(Misfit::Column(*from, wanted)),
-            }
-        }
-        (Type::Union(members), to) => {
-            // Which of them it is was decided when it was made: each of them must do.
-            let mut fitting = members.iter().map(|member| fit(value, member, to));
-            let first = fitting.next().unwrap_or(Err(Misfit::Type));
-            fitting.fold(first, |all, one| all.and_then(|value| one.map(|_| value)))
-        }
-        (from, Type::Union(members)) => {
-            let fits = members
-                .iter()
-                .find_map(|member| fit(value, from, member).ok());
-            fits.ok_or_else(|| match members.first() {
-                Some(first) => fit(value, from, first).err().unwrap_or(Misfit::Type),
-                None => Misfit::Type,
-            })
-        }
+        (Type::Union(_), _) | (_, Type::Union(_)) => fit_union(value, from, to),
         (Type::List(from), Type::List(to)) => match value {
             Value::List(elements) => {
                 let elements: Result<Vec<Value>, Misfit> = elements
@@ -112,6 +83,39 @@ pub(crate) fn fit(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit
     }
 }
 
+/// Where one side is one of several types.
+fn fit_union(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit> {
+    let base = |member: &Type| match member {
+        Type::Column(_, base) => *base,
+        _ => None,
+    };
+    match (from, to) {
+        // Which of them it is was decided when it was made: each of them must do.
+        (Type::Union(members), to) => {
+            let mut fitting = members.iter().map(|member| fit(value, member, to));
+            let first = fitting.next().unwrap_or(Err(Misfit::Type));
+            fitting.fold(first, |all, one| all.and_then(|value| one.map(|_| value)))
+        }
+        (Type::Column(_, Some(from)), Type::Union(members))
+            if members.iter().all(|member| base(member).is_some()) =>
+        {
+            let wanted: Vec<ColumnBase> = members.iter().filter_map(base).collect();
+            match wanted.contains(from) {
+                true => Ok(value.clone()),
+                false => Err(Misfit::Column(*from, wanted)),
+            }
+        }
+        (from, Type::Union(members)) => {
+            let mut fitting = members.iter().map(|member| fit(value, from, member));
+            let first = fitting.next().unwrap_or(Err(Misfit::Type));
+            fitting.fold(first, |all, one| {
+                all.or_else(|misfit| one.map_err(|_| misfit))
+            })
+        }
+        _ => Err(Misfit::Type),
+    }
+}
+
 fn fit_plain(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit> {
     match (from, to) {
         (Type::Int, Type::Decimal | Type::Float) => Ok(match value {
@@ -144,6 +148,18 @@ fn fit_plain(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit> {
         (from, to) if from == to => Ok(value.clone()),
         _ => Err(Misfit::Type),
     }
+}
+
+fn column_misfit(from: ColumnBase, to: &[ColumnBase], span: Span) -> Diagnostic {
+    let words: Vec<&str> = to.iter().map(|base| base.word()).collect();
+    let wanted = a(words.join(" or "));
+    let text = format!(
+        "this column is {}, and {wanted} one belongs here",
+        from.word()
+    );
+    Diagnostic::error(code::COLUMN_TYPE_WRONG, span, text)
+        .help("what works on the column would not know what to do with its cells")
+        .help(format!("derive {wanted} column first, or name another"))
 }
 
 /// A type that both fit, if there is one.
@@ -275,17 +291,7 @@ impl Checker<'_> {
             )
             .help("a secret may reach only fields that are declared secret")
             .help("keep it out of here; `mlinfra output --reveal` shows a secret output"),
-            Misfit::Column(from, to) => {
-                let words: Vec<&str> = to.iter().map(|base| base.word()).collect();
-                let wanted = a(words.join(" or "));
-                let text = format!(
-                    "this column is {}, and {wanted} one belongs here",
-                    from.word(),
-                );
-                Diagnostic::error(code::COLUMN_TYPE_WRONG, span, text)
-                    .help("what works on the column would not know what to do with its cells")
-                    .help(format!("derive {wanted} column first, or name another"))
-            }
+            Misfit::Column(from, to) => column_misfit(*from, to, span),
             Misfit::Type => {
                 let text = format!(
                     "this is {found}, and {expected} belongs here",

@@ -1,6 +1,6 @@
 //! Conditions that are judged later: what a step's result must hold, and what an alert waits for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mlinfra_api::{Address, Value, Verdict};
 
@@ -157,7 +157,6 @@ impl Checker<'_> {
     /// Reports releases of a model that do not wait for a judgement of it.
     pub(crate) fn check_judgements(&mut self) {
         let library = self.library;
-        let mut findings = Vec::new();
         let steps = || {
             let steps = self.blocks.iter().flatten();
             steps.filter_map(|block| {
@@ -165,33 +164,35 @@ impl Checker<'_> {
                 Some((block, step, library.operations.get(&step.operation)?))
             })
         };
+        let mut judgements: BTreeMap<Address, Vec<(&Block, &Step, &str)>> = BTreeMap::new();
         for (block, step, operation) in steps() {
+            if let ResultRule::Opaque(result) = &operation.result {
+                let models = step.arguments.keys();
+                for model in models.filter_map(|name| self.fitting_step(step, name)) {
+                    let all = judgements.entry(model).or_default();
+                    all.push((block, step, result));
+                }
+            }
+        }
+        let mut findings = Vec::new();
+        for (release, step, operation) in steps() {
             let ResultRule::Release { model } = &operation.result else {
                 continue;
             };
-            let Some(released) = self.fitting_step(step, model) else {
-                continue;
-            };
-            let awaited: BTreeSet<Address> = references(step);
-            for (judge, judging, with) in steps() {
-                let ResultRule::Opaque(result) = &with.result else {
-                    continue;
-                };
-                let gate = operation.parameters.iter().find(|parameter| {
-                    matches!(parameter.parameter_type.present(), Type::Opaque(name) if **name == **result)
+            let model = self.fitting_step(step, model);
+            let judged = model.and_then(|model| judgements.get(&model));
+            let awaited = references(step);
+            let forgotten = judged
+                .into_iter()
+                .flatten()
+                .find_map(|(judge, judging, result)| {
+                    let gate = gate_parameter(operation, result)?;
+                    let taken = step.spans.contains_key(gate);
+                    let answered = taken && judging.gates.is_empty();
+                    let waits = awaited.contains(&judge.address) || answered;
+                    (!waits).then(|| self.not_awaited(release, step, judge, gate, taken))
                 });
-                let Some(gate) = gate else { continue };
-                let judges_it = (judging.arguments.keys())
-                    .any(|name| self.fitting_step(judging, name).as_ref() == Some(&released));
-                let taken = step.spans.contains_key(&gate.name);
-                if !judges_it
-                    || awaited.contains(&judge.address)
-                    || taken && judging.gates.is_empty()
-                {
-                    continue;
-                }
-                findings.push(self.not_awaited(block, step, judge, &gate.name, taken));
-            }
+            findings.extend(forgotten);
         }
         findings
             .into_iter()
@@ -239,6 +240,14 @@ impl Checker<'_> {
             _ => finding,
         }
     }
+}
+
+/// The parameter in which an operation takes such a result.
+fn gate_parameter<'o>(operation: &'o Operation, result: &str) -> Option<&'o str> {
+    let takes = |of: &Type| matches!(of.present(), Type::Opaque(name) if **name == *result);
+    let parameters = operation.parameters.iter();
+    let mut taking = parameters.filter(|parameter| takes(&parameter.parameter_type));
+    taking.next().map(|parameter| parameter.name.as_str())
 }
 
 /// The blocks that flow into a step.

@@ -40,8 +40,10 @@ mod quantity;
 mod residency;
 mod resolve;
 mod result;
+mod result_rule;
 mod row;
 mod row_call;
+mod rule;
 mod schema;
 mod scope;
 mod section;
@@ -119,7 +121,7 @@ fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
     if let Some(name) = test {
         match test::given(&sources, name) {
             Ok(of_test) => given.extend(of_test),
-            Err(finding) => findings.push(finding),
+            Err(finding) => findings.push(*finding),
         }
     }
     let mut checker = Checker::new();

@@ -12,7 +12,7 @@ use crate::schema::{Kind, KindValue};
 use crate::scope::{Form, NodeId};
 use crate::suggest::nearest;
 use crate::table::Table;
-use crate::tree::{Expr, ExprKind, Name};
+use crate::tree::{Expr, ExprKind, Name, Node};
 use crate::types::{Term, Type, a};
 
 impl Checker<'_> {
@@ -255,10 +255,21 @@ impl Checker<'_> {
         }
         self.evaluate(id, name.span);
         let block = self.blocks[id].as_ref()?;
-        let value = match &block.step {
-            Some(step) => step.settings.get(&name.text),
-            None => block.fields.get(&name.text).map(|field| &field.value),
+        let (value, written) = match &block.step {
+            Some(step) => {
+                let written = step.spans.contains_key(&name.text);
+                (step.settings.get(&name.text), written)
+            }
+            None => {
+                let field = block.fields.get(&name.text);
+                let written = self.is_written(id, &name.text);
+                (field.map(|field| &field.value), written)
+            }
         };
+        // Written and in error, or perhaps lost to one: what it would be is not known.
+        if written && value.is_none() || !written && self.uncertain.contains(&id) {
+            return Some(Term::error());
+        }
         let paid = value.map_or(Ok(()), |value| self.budget.copy(value));
         let value = value.filter(|_| paid.is_ok()).cloned();
         if !self.paid(paid, name.span) {
@@ -273,6 +284,15 @@ impl Checker<'_> {
                 Term::new(field_type, Value::Unknown(word))
             }
             None => Term::error(),
+        })
+    }
+
+    /// Whether the block's body has an entry of this name.
+    fn is_written(&self, id: NodeId, name: &str) -> bool {
+        let items = self.nodes[id].block.map_or(&[][..], |block| block.items());
+        items.iter().any(|item| match &item.node {
+            Node::Field { path, .. } => path.text() == name,
+            _ => false,
         })
     }
 

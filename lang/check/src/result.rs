@@ -13,6 +13,7 @@ use crate::program::Step;
 use crate::schema::{Operation, ResultRule};
 use crate::scope::NodeId;
 use crate::step::{Entry, Inputs};
+use crate::suggest::nearest;
 use crate::table::{
     Making, Rewriting, STEPS_OF_A_TABLE_MAX, Table, TableColumn, extend, known, part, rewrite,
 };
@@ -163,6 +164,9 @@ impl Checker<'_> {
         let mut rewritings = Vec::new();
         for (key, entry) in entries {
             let Some(column) = data.column(&key.text) else {
+                let meant = nearest(&key.text, data.names()).map(str::to_owned);
+                let doubtful = meant.map(|meant| (making.address.clone(), meant));
+                self.doubtful.extend(doubtful);
                 if !data.open {
                     let finding = unknown_column(data, &key.text, key.span);
                     self.report(finding);
@@ -193,6 +197,8 @@ impl Checker<'_> {
                         .help("its cells would not be masked, and so stay readable")
                         .help("use another masking, or `drop`"),
                 );
+                self.doubtful
+                    .insert((making.address.clone(), key.text.clone()));
                 continue;
             }
             let added = case

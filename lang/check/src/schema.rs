@@ -161,6 +161,8 @@ pub(crate) struct FieldDeclaration {
     pub(crate) judged: bool,
     /// Whether it changes no byte of a step's result.
     pub(crate) unkeyed: bool,
+    /// Whether it lists at least one.
+    pub(crate) some: bool,
     /// Whether conditions in the same body may name it.
     pub(crate) here: bool,
     /// Its documentation, for editors.

@@ -470,12 +470,11 @@ impl<'t> Checker<'t> {
             return id;
         }
         if matches!(form, Form::Test) {
-            let same = |node: &&Declared<'_>| {
-                matches!(node.form, Form::Test) && node.name.text == name.text
-            };
-            let first = self.nodes[..id].iter().position(|node| same(&node));
-            if let Some(first) = first {
-                self.name_twice(name, first);
+            match self.test_names.get(&name.text).copied() {
+                Some(first) => self.name_twice(name, first),
+                None => {
+                    self.test_names.insert(name.text.clone(), id);
+                }
             }
             return id;
         }

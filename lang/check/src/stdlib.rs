@@ -21,6 +21,26 @@ pub fn operations() -> Vec<(&'static str, u32)> {
         .collect()
 }
 
+/// The figures that an operation gives, sorted; those asked for something by their name alone. The
+/// runtime writes each.
+pub fn operation_figures(operation: &str) -> Vec<&'static str> {
+    let declared = Library::standard().operations.get(operation);
+    declared.map_or_else(Vec::new, |operation| operation.figures.names())
+}
+
+/// The figures of conditions in blocks of this kind, nested ones as `outer/inner`, sorted. A
+/// provider measures each.
+pub fn kind_figures(kind: &str) -> Vec<&'static str> {
+    let mut names = kind.split('/');
+    let outer = names
+        .next()
+        .and_then(|name| Library::standard().kinds.get(name));
+    let found = names.fold(outer, |kind, name| {
+        kind.and_then(|kind| kind.nested.get(name))
+    });
+    found.map_or_else(Vec::new, |kind| kind.figures.names())
+}
+
 /// The cases that an operation's open body may hold, sorted: the maskings of `mask`.
 pub fn entry_cases(operation: &str) -> Vec<&'static str> {
     let each = Library::standard()

@@ -13,8 +13,9 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::model::Fitted;
 use crate::program::{Argument, Block, Step};
 use crate::row::RowEnv;
-use crate::schema::{FieldDeclaration, Operation, Place};
+use crate::schema::{Operation, Place};
 use crate::scope::NodeId;
+use crate::section::{instantiate, settled};
 use crate::suggest::nearest;
 use crate::table::{Table, TableColumn};
 use crate::tree::{self, BlockItem, Expr, ExprKind, Name, Node};
@@ -101,25 +102,7 @@ impl Checker<'_> {
             .map(|(name, _)| name.clone())
             .collect();
         let before = self.errors();
-        let mut step = Step {
-            operation: operation.name.clone(),
-            version: operation.version,
-            each_row: operation.each_row,
-            training_only: operation.training_only,
-            arguments: BTreeMap::new(),
-            settings: BTreeMap::new(),
-            unkeyed: (operation.fields.iter())
-                .filter(|(_, field)| field.unkeyed)
-                .map(|(name, _)| name.clone())
-                .collect(),
-            gates: Vec::new(),
-            entries: Vec::new(),
-            table: None,
-            parts: BTreeMap::new(),
-            model: None,
-            operation_span: callee.span,
-            spans: BTreeMap::new(),
-        };
+        let mut step = empty_step(&operation, callee.span);
         let inputs = self.arguments(id, &operation, arguments, callee.span, &mut step);
         let entries = self.body(id, &operation, block, &inputs, &mut step);
         let tainted = broken || self.errors() > before;
@@ -321,11 +304,8 @@ impl Checker<'_> {
                 Node::Require(_) => continue,
                 Node::Block(nested) if operation.sections.contains_key(&nested.path.text()) => {
                     let name = nested.path.text();
-                    let twice = self.field_twice(&name, nested.path.span, &mut seen);
-                    if let Some(kind) = operation.sections.get(&name).filter(|_| !twice) {
-                        let value = self.section(item, nested, kind, inputs, env);
-                        step.spans.insert(name.clone(), nested.path.span);
-                        step.settings.extend(value.map(|value| (name, value)));
+                    if !self.field_twice(&name, nested.path.span, &mut seen) {
+                        self.section(item, nested, operation, inputs, step, env);
                     }
                     continue;
                 }
@@ -427,6 +407,9 @@ impl Checker<'_> {
         stray: bool,
         step: &mut Step,
     ) {
+        if stray || self.nodes[id].broken {
+            self.uncertain.insert(id);
+        }
         for (name, declared) in &operation.fields {
             if seen.contains_key(name) {
                 continue;
@@ -517,45 +500,24 @@ impl Checker<'_> {
     }
 }
 
-/// The declared type with the parameters that it names replaced by what flowed in.
-pub(crate) fn instantiate(declared: &Type, inputs: &Inputs) -> Type {
-    match declared {
-        Type::Optional(inner) => instantiate(inner, inputs).optional(),
-        Type::List(inner) => match instantiate(inner, inputs) {
-            Type::Error => Type::Error,
-            inner => Type::List(Arc::new(inner)),
-        },
-        Type::Union(members) => {
-            let members: Vec<Type> = (members.iter())
-                .map(|member| instantiate(member, inputs))
-                .collect();
-            match members.iter().any(Type::is_error) {
-                true => Type::Error,
-                false => Type::Union(Arc::new(members)),
-            }
-        }
-        Type::ColumnOf(name, base) => match inputs.table(name) {
-            Some(table) => Type::Column(Arc::clone(table), *base),
-            None => Type::Error,
-        },
-        other => other.clone(),
-    }
-}
-
-/// The type that a setting's default is checked against: columns are named by written ones alone.
-pub(crate) fn settled(declared: &FieldDeclaration) -> Type {
-    match declared.field_type.present() {
-        Type::List(inner) if of_columns(inner) => Type::List(Arc::new(Type::Any)),
-        _ => declared.field_type.clone(),
-    }
-}
-
-fn of_columns(declared: &Type) -> bool {
-    match declared {
-        Type::ColumnOf(..) => true,
-        Type::List(inner) => of_columns(inner),
-        Type::Union(members) => members.iter().any(of_columns),
-        _ => false,
+/// A call of the operation before anything of it is checked.
+fn empty_step(operation: &Operation, operation_span: Span) -> Step {
+    let unkeyed = operation.fields.iter().filter(|(_, field)| field.unkeyed);
+    Step {
+        operation: operation.name.clone(),
+        version: operation.version,
+        each_row: operation.each_row,
+        training_only: operation.training_only,
+        arguments: BTreeMap::new(),
+        settings: BTreeMap::new(),
+        unkeyed: unkeyed.map(|(name, _)| name.clone()).collect(),
+        gates: Vec::new(),
+        entries: Vec::new(),
+        table: None,
+        parts: BTreeMap::new(),
+        model: None,
+        operation_span,
+        spans: BTreeMap::new(),
     }
 }
 

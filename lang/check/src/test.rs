@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use mlinfra_api::Address;
+
 use crate::check::{Checker, Env, Given};
 use crate::code;
 use crate::condition::FigureEnv;
 use crate::diagnostic::{Diagnostic, FileId, Span};
 use crate::figure::{About, Figures};
 use crate::program::Gate;
-use crate::scope::{Form, NodeId, list};
+use crate::scope::{NodeId, list};
 use crate::source::Sources;
 use crate::suggest::nearest;
 use crate::tree::{BlockItem, Expr, Item, Node, Path};
@@ -36,7 +38,10 @@ fn find<'s>(sources: &'s Sources, name: &str) -> Option<&'s BlockItem> {
 }
 
 /// What a test gives for parameters, by name.
-pub(crate) fn given(sources: &Sources, name: &str) -> Result<BTreeMap<String, Given>, Diagnostic> {
+pub(crate) fn given(
+    sources: &Sources,
+    name: &str,
+) -> Result<BTreeMap<String, Given>, Box<Diagnostic>> {
     let Some(test) = find(sources, name) else {
         let start = Span {
             file: FileId(0),
@@ -44,9 +49,10 @@ pub(crate) fn given(sources: &Sources, name: &str) -> Result<BTreeMap<String, Gi
             end: 0,
         };
         let text = format!("the spec has no test \"{name}\"");
-        return Err(Diagnostic::error(code::TEST_UNKNOWN, start, text)
+        let finding = Diagnostic::error(code::TEST_UNKNOWN, start, text)
             .help("there is nothing to judge")
-            .help("name a test as it is written, with its blanks"));
+            .help("name a test as it is written, with its blanks");
+        return Err(Box::new(finding));
     };
     let given = |(path, value): (&Path, &Expr)| {
         let given = Given {
@@ -175,11 +181,7 @@ impl Checker<'_> {
             if self.field_twice(&name, path.span, &mut seen) {
                 continue;
             }
-            let is_parameter =
-                |node: &crate::scope::Declared<'_>| matches!(node.form, Form::Parameter);
-            let found =
-                (self.nodes.iter()).position(|node| is_parameter(node) && node.name.text == name);
-            match found {
+            match self.parameters.get(&name).copied() {
                 Some(parameter) => self.test_parameter(parameter, &name, value),
                 None => self.no_parameter(&name, path.span),
             }
@@ -203,10 +205,13 @@ impl Checker<'_> {
     }
 
     fn no_parameter(&mut self, name: &str, span: Span) {
-        let known: Vec<&str> = (self.nodes.iter())
-            .filter(|node| matches!(node.form, Form::Parameter))
-            .map(|node| node.name.text.as_str())
-            .collect();
+        // What a slip elsewhere made of a parameter has its finding already.
+        let slipped = self.addresses.contains_key(&Address::new("stray", name));
+        if slipped || self.scopes.iter().any(|scope| scope.open) {
+            return;
+        }
+        let mut known: Vec<&str> = self.parameters.keys().map(String::as_str).collect();
+        known.sort_unstable();
         let meant = nearest(name, known.iter().copied());
         let text = format!("the spec has no parameter `{name}`");
         let finding = Diagnostic::error(code::PARAMETER_UNKNOWN, span, text)
@@ -216,8 +221,6 @@ impl Checker<'_> {
             None if known.is_empty() => finding.help("it has no parameters at all"),
             None => finding.help(format!("it has {}", list(&known))),
         };
-        if !self.scopes.iter().any(|scope| scope.open) {
-            self.report(finding);
-        }
+        self.report(finding);
     }
 }

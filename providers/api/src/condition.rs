@@ -372,6 +372,31 @@ mod tests {
     }
 
     #[test]
+    fn references_in_a_condition_are_seen() {
+        let table = |name: &str| {
+            Value::Reference(Reference {
+                address: crate::Address::new("dataset", name),
+                path: Vec::new(),
+            })
+        };
+        let drift = Condition::Figure(Figure {
+            name: "drift".into(),
+            arguments: vec![Value::text("age"), table("a")],
+        });
+        let beyond = binary(RowOperator::Greater, drift, number("0.2"));
+        let other = binary(
+            RowOperator::Equal,
+            figure("x"),
+            Condition::Value(table("b")),
+        );
+        let both = binary(RowOperator::And, Condition::Not(Box::new(beyond)), other);
+        let mut seen = Vec::new();
+        let value = Value::List(vec![Value::Condition(Box::new(both))]);
+        value.for_each_reference(&mut |one| seen.push(one.address.to_string()));
+        assert_eq!(seen, ["dataset.a", "dataset.b"]);
+    }
+
+    #[test]
     fn a_figure_is_named_by_what_it_is_asked_for() {
         let both = Value::List(vec![Value::text("sex"), Value::text("age_band")]);
         let figure = Figure {

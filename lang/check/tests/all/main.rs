@@ -3,9 +3,11 @@
 mod credit;
 mod faults;
 mod files;
+mod flow;
 mod gates;
 mod hover;
 mod pages;
+mod policies;
 mod rows;
 mod tokens;
 mod values;
