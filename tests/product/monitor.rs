@@ -18,7 +18,7 @@ fn its_rules_follow_the_spec_and_are_put_right() {
 
     let written = project.read(RULES);
     project.write(RULES, written.replace("0.01", "0.99"));
-    assert_eq!(project.planned(), ["~ monitor.health"]);
+    assert_eq!(project.planned(), ["update monitor.health"]);
     project.run(&["apply", "-y"]).exits(0);
     assert_eq!(project.read(RULES), written);
 

@@ -189,7 +189,9 @@ impl Checker<'_> {
                     let gate = gate_parameter(operation, result)?;
                     let taken = step.spans.contains_key(gate);
                     let answered = taken && judging.gates.is_empty();
-                    let waits = awaited.contains(&judge.address) || answered;
+                    let waits = awaited.contains(&judge.address)
+                        || answered
+                        || self.is_wrong_at(step.spans.get(gate));
                     (!waits).then(|| self.not_awaited(release, step, judge, gate, taken))
                 });
             findings.extend(forgotten);
@@ -197,6 +199,15 @@ impl Checker<'_> {
         findings
             .into_iter()
             .for_each(|finding| self.report(finding));
+    }
+
+    /// Whether something was found wrong there already.
+    fn is_wrong_at(&self, span: Option<&Span>) -> bool {
+        let inside = |span: &Span| {
+            let mut found = self.findings.iter();
+            found.any(|finding| span.holds(finding.primary.span))
+        };
+        span.is_some_and(inside)
     }
 
     /// The step that fitted the model which flows into this parameter.

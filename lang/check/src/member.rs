@@ -188,7 +188,10 @@ impl Checker<'_> {
             {
                 return column;
             }
-            self.unknown_member(name, std::iter::empty());
+            // A block that is not found by its address was refused: its name was taken.
+            if !matches!(term.term_type, Type::Block(_)) {
+                self.unknown_member(name, std::iter::empty());
+            }
             return Term::error();
         };
         let Form::Block(kind) = &self.nodes[id].form else {

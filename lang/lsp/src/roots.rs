@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mlinfra_check::files_of;
+use mlinfra_check::{World, files_of};
 
 use crate::Outside;
 use crate::documents::{Documents, Overlay};
@@ -68,10 +68,7 @@ pub(crate) fn root_of(
                 name: name.clone(),
             };
             let is_other = root.path(name) != path;
-            is_other && {
-                let files = files_of(&root.world(outside, documents), name);
-                files.iter().any(|file| root.path(file) == path)
-            }
+            is_other && uses(&root, path, outside, documents)
         });
         if let Some(name) = user {
             let folder = folder.to_owned();
@@ -82,6 +79,25 @@ pub(crate) fn root_of(
         }
     }
     own
+}
+
+/// Whether the spec with this root uses the file at this path.
+fn uses(root: &Root, path: &Path, outside: &dyn Outside, documents: &Documents) -> bool {
+    let world = root.world(outside, documents);
+    // Most specs use no file at all: that is seen without reading what they say.
+    let text = world.read(&root.name).unwrap_or_default();
+    let word = b"use";
+    if !text.windows(word.len()).any(|part| part == word) {
+        return false;
+    }
+    let files = files_of(&world, &root.name);
+    files.iter().any(|file| root.path(file) == path)
+}
+
+/// The lines of a text in which it may use files: while they stay, so does the root of its spec.
+pub(crate) fn use_lines(text: &str) -> Vec<String> {
+    let lines = text.lines().filter(|line| line.contains("use"));
+    lines.map(str::to_owned).collect()
 }
 
 /// The specs of a folder, those that are not saved yet too; the main one first.

@@ -1,7 +1,7 @@
 //! One editor's session: what is open, what was found, and the answer to each message.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::documents::{Documents, place_of};
 use crate::findings::{Client, View};
 use crate::lines::{Encoding, Lines};
-use crate::roots::{Root, root_of};
+use crate::roots::{Root, root_of, use_lines};
 use crate::transport::Incoming;
 use crate::uri::path_of;
 use crate::{Ended, Outside, layout};
@@ -51,6 +51,8 @@ pub(crate) struct Server<'a> {
     documents: Documents,
     /// Whether something changed since the specs were checked.
     stale: bool,
+    /// The root of the spec that each open text belongs to, as far as it is known.
+    roots: BTreeMap<PathBuf, Root>,
     /// The specs that open texts belong to, as they were checked last.
     checked: BTreeMap<Root, Checked>,
     /// The findings that the editor shows, by file.
@@ -76,6 +78,7 @@ impl<'a> Server<'a> {
             folders: Vec::new(),
             documents: Documents::default(),
             stale: false,
+            roots: BTreeMap::new(),
             checked: BTreeMap::new(),
             shown: BTreeMap::new(),
             outgoing: Vec::new(),
@@ -249,7 +252,7 @@ impl<'a> Server<'a> {
             "textDocument/didClose" => read(params).map(|params| self.close(&params)),
             // Another file may have changed with it.
             "textDocument/didSave" | "workspace/didChangeWatchedFiles" => {
-                self.stale = true;
+                self.forget_roots();
                 Ok(())
             }
             _ => Ok(()),
@@ -282,14 +285,31 @@ impl<'a> Server<'a> {
         self.documents.open(uri, document.version, document.text);
         // An empty list is not the same as none: the editor waits for an answer about its text.
         self.shown.remove(&place_of(uri));
+        self.forget_roots();
+    }
+
+    /// Looks again at which file uses which.
+    fn forget_roots(&mut self) {
+        self.roots.clear();
         self.stale = true;
     }
 
     fn change(&mut self, params: DidChangeTextDocumentParams) -> Result<(), Refusal> {
         let (uri, version) = (params.text_document.uri, params.text_document.version);
         let (changes, encoding) = (params.content_changes, self.client.encoding);
+        let path = place_of(uri.as_str());
+        let uses = |server: &Self| {
+            server
+                .documents
+                .get(&path)
+                .map(|open| use_lines(&open.text))
+        };
+        let before = uses(self);
         let is_open = (self.documents).change(uri.as_str(), version, changes, encoding);
         self.stale |= is_open;
+        if uses(self) != before {
+            self.forget_roots();
+        }
         match is_open {
             true => Ok(()),
             false => Err(Refusal(
@@ -301,16 +321,18 @@ impl<'a> Server<'a> {
 
     fn close(&mut self, params: &DidCloseTextDocumentParams) {
         self.documents.close(params.text_document.uri.as_str());
-        self.stale = true;
+        self.forget_roots();
     }
 
     /// Checks every spec that an open text belongs to, and shows what changed.
     fn check(&mut self) {
-        let mut roots: Vec<Root> = (self.documents.iter())
-            .map(|(path, _)| root_of(path, self.outside, &self.documents, &self.folders))
-            .collect();
-        roots.sort();
-        roots.dedup();
+        for (path, _) in self.documents.iter() {
+            if !self.roots.contains_key(path) {
+                let root = root_of(path, self.outside, &self.documents, &self.folders);
+                self.roots.insert(path.clone(), root);
+            }
+        }
+        let roots: BTreeSet<Root> = self.roots.values().cloned().collect();
         self.checked.clear();
         let mut is_whole = true;
         for root in roots {

@@ -33,6 +33,16 @@
 //! field that may be missing may be left out or `null`. Columns that the model does not need are
 //! refused too: data that is not needed should not be sent.
 //!
+//! # What is counted
+//!
+//! `mlinfra_requests_total` by route, method and status, `mlinfra_request_duration_seconds` as a
+//! histogram by route, and, for a model with a profile of its training table,
+//! `mlinfra_feature_drift` for each feature: how far the rows of the last hour are from training.
+//! Every series has the labels `endpoint` and `replica`. No cell and no text of a request is in
+//! one.
+//!
+//! # Errors
+//!
 //! An error is `{"error": {"code", "message", "help", "field", "row"}}`, of which only code and
 //! message are always there. It names fields and rows, never a value.
 

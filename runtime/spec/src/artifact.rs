@@ -61,7 +61,7 @@ pub struct Manifest {
 
 /// One object of an artifact. Tables are Parquet, in row order, with the row id in the column
 /// `_row` (UInt64, not null) before all others; part `p` is `p.parquet`, a whole result
-/// `data.parquet`.
+/// `data.parquet`. Beside each lies its profile: `p.profile.json`, `profile.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectEntry {
     /// SHA-256 of the bytes before sealing, hex.

@@ -43,6 +43,7 @@ fn it_has_no_finding_and_every_block() {
         roles,
         [
             "project.credit:project",
+            "budget.team:budget",
             "target.here:target",
             "key.vault:-",
             "storage.lake:-",
@@ -57,6 +58,10 @@ fn it_has_no_finding_and_every_block() {
             "risk/step.report:step",
             "risk/step.release:step",
             "endpoint.score:endpoint",
+            "monitor.health:monitor",
+            "health/alert.errors:alert",
+            "health/alert.slow:alert",
+            "health/alert.drift:alert",
         ]
     );
 }
@@ -195,7 +200,7 @@ fn settings_and_arguments_are_complete() {
             "epochs = 30",
             "exclude = [\"sex\", \"age_band\", \"foreign_worker\"]",
             "learning_rate = 0.001",
-            "needs = []",
+            "needs = [\"credit_amount\", \"savings\"]",
             "seed = 7",
             "weight_decay = 0.1",
         ]
