@@ -7,6 +7,7 @@ mod crash;
 mod editor;
 mod example;
 mod first_ten_minutes;
+mod gates;
 mod monitor;
 mod readme;
 mod report;
