@@ -188,7 +188,9 @@ impl Checker<'_> {
                 .find_map(|(judge, judging, result)| {
                     let gate = gate_parameter(operation, result)?;
                     let taken = step.spans.contains_key(gate);
-                    let answered = taken && judging.gates.is_empty();
+                    // One in error may be what was meant: it has its finding already.
+                    let in_error = taken && !step.arguments.contains_key(gate);
+                    let answered = in_error || taken && judging.gates.is_empty();
                     let waits = awaited.contains(&judge.address) || answered;
                     (!waits).then(|| self.not_awaited(release, step, judge, gate, taken))
                 });

@@ -234,6 +234,7 @@ const ONE_FAULT: &[(&str, &str, &str, &str)] = &[
         "rows",
     ),
     (", gate = report", "", "E0430", "register"),
+    ("gate = report", "gate = model", "E0301", "model"),
     // Sections.
     (
         "= [sex, age_band]\n      min",
