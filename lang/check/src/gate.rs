@@ -101,7 +101,7 @@ impl Checker<'_> {
     }
 
     /// A text of the spec, on one line.
-    fn text_of(&self, span: Span) -> String {
+    pub(crate) fn text_of(&self, span: Span) -> String {
         let file = self.texts.get(span.file.0 as usize);
         let text = file.and_then(|file| file.text.get(span.start as usize..span.end as usize));
         let lines = text.unwrap_or_default().lines().map(str::trim);
