@@ -8,6 +8,7 @@ mod gates;
 mod pages;
 mod policies;
 mod rows;
+mod tested;
 mod tokens;
 mod values;
 mod world;
