@@ -440,8 +440,8 @@ fn an_error_in_one_mask_hides_no_other_that_is_missing() {
 /// A small spec with a policy of its own.
 fn own(policy: &str) -> String {
     format!(
-        "param env: enum(dev, prod) = prod\ntarget here = local()\npool small on here {{ cpus >= 2 }}\n\
-         storage a on here {{ capacity = 1 GiB }}\nstorage b on here\n{policy}"
+        "param env: enum(dev, prod) = prod\ntarget here = local()\n\
+         pool small on here {{ cpus >= 2 }}\nstorage a on here {{ capacity = 1 GiB }}\nstorage b on here\n{policy}"
     )
 }
 
@@ -558,8 +558,9 @@ fn what_is_wrong_in_a_policy_is_found_once_even_if_nothing_is_judged() {
 fn a_policy_of_the_spec_may_ask_for_what_the_packs_ask_for() {
     let text = full_with(&[(
         "output url = score.url\n",
-        "output url = score.url\n\npolicy ours for c in all(learned) when \"protected\" in c.classes {\n  \
-         require false else \"`${c.name}` of ${c.step.name}, ${join(c.step.personal_columns, \" \")}\"\n}\n",
+        "output url = score.url\n\npolicy ours for c in all(learned) \
+         when \"protected\" in c.classes {\n  require false else \"`${c.name}` of \
+         ${c.step.name}, ${join(c.step.personal_columns, \" \")}\"\n}\n",
     )]);
     let checked = check_text(&text);
     assert_eq!(
