@@ -57,6 +57,23 @@ fn steps(count: usize) -> String {
     text
 }
 
+/// So many stores with data about people, under the policies of a pack.
+fn people(count: usize) -> String {
+    let mut text = "project big { comply = [gdpr], residency = [eu] }\n\
+        target here = local(country = \"DE\")\nkey vault on here\n"
+        .to_owned();
+    for place in 0..count {
+        write!(
+            text,
+            "storage s{place} on here {{\n  encryption = customer(vault)\n  \
+             retention  = 30 days\n}}\ndataset d{place} {{\n  from  = file(\"d.csv\")\n  \
+             keep  = s{place}\n  basis = contract\n  columns {{ age : int @personal }}\n}}\n"
+        )
+        .expect("writing to a string never fails");
+    }
+    text
+}
+
 fn measure(name: &str, text: String) {
     let world = One(text);
     let mut best = f64::INFINITY;
@@ -93,6 +110,12 @@ fn main() {
     measure("10,000 blocks", stores(10_000));
     measure("100,000 blocks", stores(100_000));
     measure("300 steps in a row", steps(300));
+    measure("1,000 stores and datasets under a pack", people(1_000));
+    measure("10,000 stores and datasets under a pack", people(10_000));
+    measure(
+        "the whole credit example",
+        include_str!("../tests/specs/credit.mlinfra").to_owned(),
+    );
     measure(
         "credit",
         include_str!("../../../examples/credit/credit.mlinfra").to_owned(),

@@ -302,9 +302,11 @@ impl<'t> Checker<'t> {
                 let finding = Diagnostic::error(code::PLACE_WRONG, written.span, text)
                     .help("what it is placed on decides what can be made of it");
                 let finding = match known.as_slice() {
-                    [only] => finding
-                    .help(format!("did you mean `{only}`?"))
-                    .fix(format!("place it on {only}"), written.span, only),
+                    [only] => finding.help(format!("did you mean `{only}`?")).fix(
+                        format!("place it on {only}"),
+                        written.span,
+                        only,
+                    ),
                     _ => finding.help(format!("name a `{wanted}`")),
                 };
                 self.report(finding);

@@ -55,6 +55,8 @@ pub(crate) struct Checker<'t> {
     /// Columns that a step would rewrite, were its entry not in error: nothing is concluded from
     /// their being as they were.
     pub(crate) doubtful: BTreeSet<(Address, String)>,
+    /// Where each policy is named.
+    pub(crate) policy_names: HashMap<String, Span>,
     /// The policies of the spec.
     pub(crate) policies: Vec<Policy<'t>>,
     /// What the program as a whole says, once that is found out.
@@ -151,6 +153,7 @@ impl<'t> Checker<'t> {
             class_spans: HashMap::new(),
             uncertain: BTreeSet::new(),
             doubtful: BTreeSet::new(),
+            policy_names: HashMap::new(),
             policies: Vec::new(),
             facts: None,
             errors: 0,

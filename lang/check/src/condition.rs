@@ -44,7 +44,7 @@ impl Checker<'_> {
         self.report(
             Diagnostic::error(code::TYPE_WRONG, expr.span, text)
                 .help("only a condition holds or does not")
-                .help("compare it with something: `x >= value`"),
+                .help(format!("compare it: `{} >= …`", self.text_of(expr.span))),
         );
         None
     }
@@ -199,7 +199,10 @@ impl Checker<'_> {
                 return self.in_over(operator, left, right, at);
             }
             let text = format!("`{}` does not work on figures", operator.0.text());
-            let advice = "compare with each end: `x >= low and x <= high`";
+            let advice = match operator.0 {
+                Binary::Default => "take it out: a figure without a value fails the condition",
+                _ => "compare with each end: `x >= low and x <= high`",
+            };
             return self.not_over_figures(operator.1, &text, advice);
         };
         if matches!(operator.0, Binary::And | Binary::Or) {
@@ -293,8 +296,8 @@ impl Checker<'_> {
             self.operands_wrong(operator, figure, &known.of);
             return None;
         }
-        let value = self.bound_value(figure, Term::new(known.of, value), expr.span)?;
-        if !self.can_differ(operator.0, figure, &value, expr.span) {
+        let value = self.bound_value(figure, Term::new(known.of, value), expr)?;
+        if !self.can_differ(operator.0, figure, &value, expr) {
             return None;
         }
         Some(Judged {
@@ -304,15 +307,16 @@ impl Checker<'_> {
     }
 
     /// Whether figures of this type lie on both sides of a bound; a finding if not.
-    fn can_differ(&mut self, does: Binary, figure: &Type, value: &Value, span: Span) -> bool {
+    fn can_differ(&mut self, does: Binary, figure: &Type, value: &Value, expr: &Expr) -> bool {
         let (Type::Checked(checked), Value::Decimal(number)) = (figure.present(), value) else {
             return true;
         };
         let little = Decimal::new(1, 9);
-        let (above, below) = (
-            Value::Decimal(number + little),
-            Value::Decimal(number - little),
-        );
+        let near = (number.checked_add(little), number.checked_sub(little));
+        let (Some(above), Some(below)) = near else {
+            return true;
+        };
+        let (above, below) = (Value::Decimal(above), Value::Decimal(below));
         let said = match does {
             Binary::Greater if self.refused(checked, &above).is_some() => "no figure is above it",
             Binary::Less if self.refused(checked, &below).is_some() => "no figure is below it",
@@ -324,19 +328,20 @@ impl Checker<'_> {
             }
             _ => return true,
         };
-        let finding = Diagnostic::error(code::BOUND_BEYOND, span, said)
+        let finding = Diagnostic::error(code::BOUND_BEYOND, expr.span, said)
             .help("the comparison says the same whatever the figure is");
-        self.report(match *number == Decimal::ONE {
+        self.report(match *number == Decimal::ONE && is_bare_number(expr) {
             true => finding
                 .help("one is 100%; one in a hundred is `1%`")
-                .fix("1 → 1%", span, "1%"),
+                .fix("1 → 1%", expr.span, "1%"),
             false => finding.help("compare with something between the two ends"),
         });
         false
     }
 
     /// A known value as one that a figure of this type may be compared with.
-    fn bound_value(&mut self, figure: &Type, term: Term, span: Span) -> Option<Value> {
+    fn bound_value(&mut self, figure: &Type, term: Term, expr: &Expr) -> Option<Value> {
+        let span = expr.span;
         let wanted = match figure.bare() {
             Type::Int => Type::Decimal,
             other => other.clone(),
@@ -351,13 +356,13 @@ impl Checker<'_> {
             let finding = Diagnostic::error(code::BOUND_BEYOND, span, message)
                 .help("a figure never gets there, so the comparison says the same of every model");
             let finding = match self.as_percent(checked, &fitted.value) {
-                Some(percent) => finding
+                Some(percent) if is_bare_number(expr) => finding
                     .help(format!(
                         "write `{percent}`, or `{}`",
                         hundredth(&fitted.value)
                     ))
                     .fix(format!("{} → {percent}", fitted.value), span, percent),
-                None => finding.help(format!("compare with {}", a(&checked.name))),
+                _ => finding.help(format!("compare with {}", a(&checked.name))),
             };
             self.report(finding);
             return None;
@@ -387,27 +392,32 @@ impl Checker<'_> {
         }
         let inside = match (term.term_type.bare(), term.value) {
             (Type::Range(inner), Value::Range(low, high)) => {
-                let end = |checker: &mut Self, value| {
-                    let term = Term::new((**inner).clone(), value);
-                    checker.bound_value(&figure.of, term, right.span)
+                let ends = match &right.kind {
+                    ExprKind::Binary { left, right, .. } => (&**left, &**right),
+                    _ => (right, right),
                 };
-                let (low, high) = (end(self, *low)?, end(self, *high)?);
+                let mut end = |value, expr| {
+                    let term = Term::new((**inner).clone(), value);
+                    self.bound_value(&figure.of, term, expr)
+                };
+                let (low, high) = (end(*low, ends.0)?, end(*high, ends.1)?);
                 let at_least = against(RowOperator::GreaterOrEqual, &figure.condition, low);
                 let at_most = against(RowOperator::LessOrEqual, &figure.condition, high);
                 binary(RowOperator::And, at_least, at_most)
             }
             (Type::List(inner), Value::List(elements)) => {
-                let mut joined: Option<Condition> = None;
-                for element in elements {
+                let written = match &right.kind {
+                    ExprKind::List(written) => written.as_slice(),
+                    _ => &[],
+                };
+                let mut equal = Vec::new();
+                for (place, element) in elements.into_iter().enumerate() {
                     let term = Term::new((**inner).clone(), element);
-                    let value = self.bound_value(&figure.of, term, right.span)?;
-                    let equal = against(RowOperator::Equal, &figure.condition, value);
-                    joined = Some(match joined {
-                        Some(before) => binary(RowOperator::Or, before, equal),
-                        None => equal,
-                    });
+                    let expr = written.get(place).unwrap_or(right);
+                    let value = self.bound_value(&figure.of, term, expr)?;
+                    equal.push(against(RowOperator::Equal, &figure.condition, value));
                 }
-                joined.unwrap_or(Condition::Value(Value::Bool(false)))
+                any_of(equal)
             }
             (other, _) => {
                 let other = other.clone();
@@ -435,6 +445,30 @@ fn binary(operator: RowOperator, left: Condition, right: Condition) -> Condition
         left: Box::new(left),
         right: Box::new(right),
     }
+}
+
+/// Joined by `or`, in halves, so that a long list does not go deep.
+fn any_of(mut conditions: Vec<Condition>) -> Condition {
+    match conditions.len() {
+        0 => Condition::Value(Value::Bool(false)),
+        1 => conditions.remove(0),
+        count => {
+            let rest = conditions.split_off(count / 2);
+            binary(RowOperator::Or, any_of(conditions), any_of(rest))
+        }
+    }
+}
+
+/// A number without a sign or a unit.
+fn is_bare_number(expr: &Expr) -> bool {
+    matches!(
+        expr.kind,
+        ExprKind::Number {
+            percent: false,
+            unit: None,
+            ..
+        }
+    )
 }
 
 fn against(operator: RowOperator, figure: &Condition, value: Value) -> Condition {

@@ -215,6 +215,13 @@ impl Checker<'_> {
                 let finding = Diagnostic::error(code::UNIT_UNKNOWN, name.span, text)
                     .help("without its unit nothing can be said of the amount")
                     .suggest(name.span, &name.text, meant);
+                let finding = match self.library.families.get(&name.text) {
+                    Some(units) => {
+                        let units: Vec<&str> = units.iter().map(String::as_str).collect();
+                        finding.help(format!("write one of {}", crate::scope::list(&units)))
+                    }
+                    None => finding,
+                };
                 self.report(finding);
                 Term::error()
             }

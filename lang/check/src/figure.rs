@@ -73,10 +73,15 @@ impl Checker<'_> {
             .map(|parameter| parameter.name.as_str())
             .collect();
         let text = format!("`{name}` needs {}", list(&parameters));
+        let examples = function.parameters.iter().map(|parameter| {
+            let example = example_of(&parameter.parameter_type, &figures.about);
+            example.unwrap_or_else(|| parameter.name.clone())
+        });
+        let examples: Vec<String> = examples.collect();
         self.report(
             Diagnostic::error(code::ARGUMENT_MISSING, span, text)
                 .help("there is no value that would be right for everybody")
-                .help(format!("write `{name}({})`", parameters.join(", "))),
+                .help(format!("write `{name}({})`", examples.join(", "))),
         );
         None
     }
@@ -219,7 +224,7 @@ impl Checker<'_> {
             Value::List(elements) => format!("[{}]", bare_list(elements)),
             other => bare_list(std::slice::from_ref(other)),
         };
-        let text = format!("`{section}` does not list {wanted} in its `{setting}`");
+        let text = format!("`{section}` does not list `{wanted}` in its `{setting}`");
         let mut finding = Diagnostic::error(code::NOT_LISTED, expr.span, text);
         if let Some(span) = step.spans.get(section) {
             finding = finding.also(*span, "what is told apart");
@@ -351,6 +356,20 @@ fn element_type(operation: &Operation, path: &str, inputs: &Inputs) -> Option<Ty
     let declared = operation.sections.get(section)?.fields.get(setting)?;
     match instantiate(&declared.field_type, inputs) {
         Type::List(inner) => Some((*inner).clone()),
+        _ => None,
+    }
+}
+
+/// Something that could be asked for here.
+fn example_of(of: &Type, about: &About<'_>) -> Option<String> {
+    match (of, about) {
+        (Type::ListedIn(paths), About::Call { step, .. }) => {
+            let mut listed = paths.iter().filter_map(|path| listed_values(step, path));
+            listed.find_map(|values| values.first().map(shown))
+        }
+        (Type::Checked(checked), _) if *checked.base.bare() == Type::Decimal => {
+            Some("99%".to_owned())
+        }
         _ => None,
     }
 }

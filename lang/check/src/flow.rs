@@ -7,16 +7,14 @@ use mlinfra_api::{Address, Reference, RowExpression, Value};
 
 use crate::check::Checker;
 use crate::program::{ColumnFlow, TableFlow};
-use crate::source::SourceFile;
 use crate::table::{Change, Table, TableColumn};
 use crate::types::Type;
 
 impl Checker<'_> {
     /// Every table of every block, each behind the one that it is made from.
-    pub(crate) fn flow(&self, files: &[SourceFile]) -> Vec<TableFlow> {
+    pub(crate) fn flow(&self) -> Vec<TableFlow> {
         let mut flow = Flow {
             checker: self,
-            files,
             places: BTreeMap::new(),
             tables: Vec::new(),
         };
@@ -42,7 +40,6 @@ pub(crate) fn reference(table: &Table) -> Reference {
 /// A flow as far as it is known.
 struct Flow<'f, 't> {
     checker: &'f Checker<'t>,
-    files: &'f [SourceFile],
     /// Where in `tables` each table stands.
     places: BTreeMap<Reference, usize>,
     tables: Vec<TableFlow>,
@@ -129,7 +126,7 @@ impl Flow<'_, '_> {
             .and_then(|id| self.checker.blocks[*id].as_ref())
             .and_then(|block| block.step.as_ref()?.spans.get(entry).copied());
         let text = span.and_then(|span| {
-            let file = self.files.get(span.file.0 as usize)?;
+            let file = self.checker.texts.get(span.file.0 as usize)?;
             file.text.get(span.start as usize..span.end as usize)
         });
         text.map_or_else(|| value.to_string(), str::to_owned)

@@ -7,7 +7,7 @@ use mlinfra_api::{Address, Value, Verdict};
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::condition::FigureEnv;
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::figure::{About, Figures};
 use crate::program::{Block, Gate, Step};
 use crate::schema::{Kind, Operation, ResultRule};
@@ -101,7 +101,7 @@ impl Checker<'_> {
     }
 
     /// A text of the spec, on one line.
-    fn text_of(&self, span: Span) -> String {
+    pub(crate) fn text_of(&self, span: Span) -> String {
         let file = self.texts.get(span.file.0 as usize);
         let text = file.and_then(|file| file.text.get(span.start as usize..span.end as usize));
         let lines = text.unwrap_or_default().lines().map(str::trim);
@@ -232,8 +232,7 @@ impl Checker<'_> {
             .also(judge.name_span, "it is judged here")
             .help("a model that fails there would be served all the same");
         if taken {
-            let advice = format!("move the conditions of `{name}` to the one that it waits for");
-            return finding.help(advice);
+            return self.judged_twice(finding, step, judge);
         }
         let finding = finding.help(format!("add `{gate} = {name}`"));
         let id = self.addresses.get(&release.address);
@@ -249,6 +248,35 @@ impl Checker<'_> {
                 format!(", {gate} = {name}"),
             ),
             _ => finding,
+        }
+    }
+
+    /// The finding for a release that waits for another judgement of its model. On the same data,
+    /// one judgement can hold all conditions; on other data, nobody can wait for both.
+    fn judged_twice(&self, finding: Diagnostic, step: &Step, judge: &Block) -> Diagnostic {
+        let name = judge.address.name();
+        let like_it = |address: &Address| {
+            let id = self.addresses.get(address)?;
+            let awaited = self.blocks[*id].as_ref()?.step.as_ref()?;
+            let judging = judge.step.as_ref()?;
+            let same = awaited.operation == judging.operation
+                && (awaited.arguments.iter()).all(|(name, argument)| {
+                    judging.arguments.get(name).map(|other| &other.value) == Some(&argument.value)
+                });
+            same.then_some(())
+        };
+        if references(step)
+            .iter()
+            .any(|address| like_it(address).is_some())
+        {
+            let advice = format!("move the conditions of `{name}` to the one that it waits for");
+            return finding.help(advice);
+        }
+        Diagnostic {
+            severity: Severity::Warning,
+            ..finding.help(format!(
+                "look at `{name}` yourself before you send requests"
+            ))
         }
     }
 }

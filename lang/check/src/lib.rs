@@ -150,9 +150,9 @@ fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
     checker.check_residency();
     checker.check_judgements();
     let mut program = assemble(&checker);
-    program.flow = checker.flow(&sources.files);
+    program.flow = checker.flow();
     checker.check_cycles(&program);
-    program.policies = checker.judge_policies(&program, &sources.files);
+    program.policies = checker.judge_policies(&program);
     let mut diagnostics = std::mem::take(&mut checker.findings);
     diagnostics.sort_by_key(|finding| (finding.primary.span, finding.code));
     diagnostics.dedup_by(|a, b| a.primary == b.primary && a.code == b.code);

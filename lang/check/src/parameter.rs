@@ -59,7 +59,12 @@ impl Checker<'_> {
         }
         // A value that was given is of the declared type now, whatever it was written as.
         let term = Term::new(expected, term.value);
-        self.conditions(block, &name.text, &term, span, env)
+        let in_test = (self.given.get(&name.text)).is_some_and(|given| given.of_spec);
+        let advice = match in_test {
+            true => "give another value here".to_owned(),
+            false => format!("give another value: `--param {}=…`", name.text),
+        };
+        self.conditions(block, &name.text, (&term, span), env, &advice)
     }
 
     /// Judges the conditions in a parameter's body.
@@ -67,9 +72,9 @@ impl Checker<'_> {
         &mut self,
         block: &BlockItem,
         name: &str,
-        term: &Term,
-        span: Span,
+        (term, span): (&Term, Span),
         env: Env<'_>,
+        advice: &str,
     ) -> Term {
         for item in block.items() {
             match &item.node {
@@ -80,7 +85,7 @@ impl Checker<'_> {
                             Diagnostic::error(code::REQUIRE_FAILED, span, text)
                                 .also(require.condition.span, "the condition")
                                 .help("the spec says itself that it is not made for this value")
-                                .help(format!("give another value: `--param {name}=…`")),
+                                .help(advice),
                         );
                         return Term::error();
                     }

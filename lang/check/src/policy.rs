@@ -1,15 +1,16 @@
 //! Policies: what a spec, or a pack that it names, asks of everything in it, element by element.
 
+use std::collections::BTreeSet;
+
 use mlinfra_api::{Address, Value};
 
 use crate::budget::Budget;
 use crate::check::{Checker, Env, Local};
-use crate::code;
+use crate::code::{self, Code};
 use crate::diagnostic::{Diagnostic, Fix, Label, Severity, Span};
 use crate::facts::Learned;
 use crate::program::{PolicyFinding, PolicyStatus, Program};
 use crate::rule::Rule;
-use crate::source::SourceFile;
 use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, Require};
 use crate::types::{Term, Type};
 
@@ -23,6 +24,9 @@ pub(crate) struct Policy<'t> {
     pub(crate) pack: Option<&'static str>,
 }
 
+/// For how many elements that fail a policy makes edits.
+const FIXES_MAX: usize = 200;
+
 /// One thing that a policy looks at.
 struct Subject {
     address: Address,
@@ -35,28 +39,24 @@ struct Subject {
 #[derive(Default)]
 pub(crate) struct Judged {
     pub(crate) findings: Vec<PolicyFinding>,
-    diagnostics: Vec<Diagnostic>,
+    diagnostics: Vec<(Address, Diagnostic)>,
 }
 
 impl<'t> Checker<'t> {
     /// Notes a policy of the spec.
     pub(crate) fn collect_policy(&mut self, item: &'t Item, block: &'t BlockItem, scope: usize) {
-        let name = block.name.as_ref();
-        let earlier = self.policies.iter().find(|policy| {
-            let other = policy.block.name.as_ref();
-            name.is_some() && other.map(|n| &n.text) == name.map(|n| &n.text)
-        });
-        if let (Some(name), Some(first)) = (name, earlier.map(|first| first.block.head())) {
-            self.report(
-                Diagnostic::error(
-                    code::NAME_TWICE,
-                    name.span,
-                    "there is such a policy already",
-                )
-                .also(first, "here first")
-                .help("what it finds could not be told from what the other one finds")
-                .help("rename one of the two"),
-            );
+        if let Some(name) = &block.name {
+            let first = self.policy_names.get(&name.text).copied();
+            if let Some(first) = first {
+                let text = "there is such a policy already";
+                self.report(
+                    Diagnostic::error(code::NAME_TWICE, name.span, text)
+                        .also(first, "here first")
+                        .help("what it finds could not be told from what the other one finds")
+                        .help("rename one of the two"),
+                );
+            }
+            self.policy_names.insert(name.text.clone(), name.span);
         }
         self.policies.push(Policy {
             item,
@@ -67,11 +67,7 @@ impl<'t> Checker<'t> {
     }
 
     /// Judges the program by the packs that it names and by its own policies.
-    pub(crate) fn judge_policies(
-        &mut self,
-        program: &Program,
-        files: &[SourceFile],
-    ) -> Vec<PolicyFinding> {
+    pub(crate) fn judge_policies(&mut self, program: &Program) -> Vec<PolicyFinding> {
         let library = self.library;
         let mut policies: Vec<Policy<'t>> = Vec::new();
         for (name, items) in &library.packs {
@@ -94,14 +90,19 @@ impl<'t> Checker<'t> {
             return Vec::new();
         }
         self.facts = Some(self.find_facts(program));
+        let found = self
+            .findings
+            .iter()
+            .map(|finding| (finding.primary.span, finding.code));
+        let found: BTreeSet<(Span, Code)> = found.collect();
         let mut all = Vec::new();
         for policy in policies {
             let judged = match policy.pack {
-                Some(_) => self.judge_pack(policy, files),
-                None => self.judge_policy(policy, files),
+                Some(_) => self.judge_pack(policy),
+                None => self.judge_policy(policy),
             };
-            for diagnostic in judged.diagnostics {
-                if !self.is_found(&diagnostic) {
+            for (subject, diagnostic) in judged.diagnostics {
+                if !self.is_found(&subject, &diagnostic, &found) {
                     self.report(diagnostic);
                 }
             }
@@ -112,10 +113,10 @@ impl<'t> Checker<'t> {
 
     /// Judges by a policy of a pack. What goes wrong inside of it is no fault of the spec: a limit
     /// that is reached leaves the rest unknown, as does what only apply will know.
-    fn judge_pack(&mut self, policy: Policy<'t>, files: &[SourceFile]) -> Judged {
+    fn judge_pack(&mut self, policy: Policy<'t>) -> Judged {
         let budget = std::mem::replace(&mut self.budget, Budget::new());
         let (findings, errors) = (self.findings.len(), self.errors());
-        let judged = self.judge_policy(policy, files);
+        let judged = self.judge_policy(policy);
         let faults: Vec<&Diagnostic> = (self.findings.iter().skip(findings))
             .filter(|finding| !matches!(finding.code, code::LIMIT | code::KNOWN_TOO_LATE))
             .collect();
@@ -125,23 +126,23 @@ impl<'t> Checker<'t> {
         judged
     }
 
-    /// Whether the check found this without any policy, in the same block.
-    fn is_found(&self, diagnostic: &Diagnostic) -> bool {
-        if diagnostic.code != code::OUTSIDE_RESIDENCY {
+    /// Whether the check found the same in this block without any policy.
+    fn is_found(
+        &self,
+        subject: &Address,
+        diagnostic: &Diagnostic,
+        found: &BTreeSet<(Span, Code)>,
+    ) -> bool {
+        let Some(id) = self.addresses.get(subject) else {
             return false;
-        }
-        let at = diagnostic.primary.span;
-        let around = self
-            .nodes
-            .iter()
-            .rev()
-            .find(|node| node.item.span.holds(at));
-        let around = around.map_or(at, |node| node.item.span);
-        let same = |f: &Diagnostic| f.code == diagnostic.code && around.holds(f.primary.span);
-        self.findings.iter().any(same)
+        };
+        let block = self.nodes[*id].item.span;
+        let inside = found.range((block.start(), Code(""))..);
+        let mut inside = inside.take_while(|(span, _)| block.holds(*span));
+        inside.any(|(_, code)| *code == diagnostic.code)
     }
 
-    fn judge_policy(&mut self, policy: Policy<'t>, files: &[SourceFile]) -> Judged {
+    fn judge_policy(&mut self, policy: Policy<'t>) -> Judged {
         let mut judged = Judged::default();
         let env = match policy.scope {
             Some(scope) => Env::of(scope),
@@ -152,7 +153,7 @@ impl<'t> Checker<'t> {
         };
         let Some(repeat) = &policy.block.repeat else {
             let holds = policy.block.when.as_ref();
-            self.judge_one(policy, &rule, None, holds, env, files, &mut judged);
+            self.judge_one(policy, &rule, None, holds, env, &mut judged);
             return judged;
         };
         let before = self.errors();
@@ -178,15 +179,7 @@ impl<'t> Checker<'t> {
                 ..env
             };
             let holds = policy.block.when.as_ref();
-            self.judge_one(
-                policy,
-                &rule,
-                Some(element),
-                holds,
-                inside,
-                files,
-                &mut judged,
-            );
+            self.judge_one(policy, &rule, Some(element), holds, inside, &mut judged);
             if policy.pack.is_none() && self.errors() > before {
                 break;
             }
@@ -199,10 +192,6 @@ impl<'t> Checker<'t> {
     }
 
     /// Judges one element, if the policy is about it at all.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each says another thing about the one judgement"
-    )]
     fn judge_one(
         &mut self,
         policy: Policy<'t>,
@@ -210,7 +199,6 @@ impl<'t> Checker<'t> {
         element: Option<&Term>,
         when: Option<&Expr>,
         env: Env<'_>,
-        files: &[SourceFile],
         judged: &mut Judged,
     ) {
         let concerns = match when {
@@ -240,9 +228,16 @@ impl<'t> Checker<'t> {
             } else {
                 let failed = self.conditions_of(rule, env, &mut finding);
                 if let Some(failed) = failed {
-                    let diagnostic =
-                        self.failed(policy, rule, failed, &subject, env, files, &mut finding);
-                    judged.diagnostics.push(diagnostic);
+                    if judged.diagnostics.len() < FIXES_MAX {
+                        // What an edit is made from leaves the budget for judging the rest.
+                        let budget = std::mem::replace(&mut self.budget, Budget::new());
+                        finding.fix = self.mend(rule, &subject, env);
+                        self.budget = budget;
+                    }
+                    let diagnostic = self.failed(policy, rule, failed, &subject, env, &mut finding);
+                    judged
+                        .diagnostics
+                        .push((subject.address.clone(), diagnostic));
                 }
             }
         }
@@ -291,10 +286,6 @@ impl<'t> Checker<'t> {
     }
 
     /// What is said of an element that fails.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each says another thing about the one finding"
-    )]
     fn failed(
         &mut self,
         policy: Policy<'t>,
@@ -302,7 +293,6 @@ impl<'t> Checker<'t> {
         failed: &Require,
         subject: &Subject,
         env: Env<'_>,
-        files: &[SourceFile],
         finding: &mut PolicyFinding,
     ) -> Diagnostic {
         let own = policy.pack.is_none();
@@ -314,7 +304,6 @@ impl<'t> Checker<'t> {
                 subject.address.name()
             )
         });
-        finding.fix = self.mend(rule, subject, env, files);
         let mut diagnostic = Diagnostic::error(rule.code, finding.span, finding.message.clone());
         if !matches!(rule.severity.as_str(), "high" | "critical") {
             diagnostic.severity = Severity::Warning;
@@ -403,19 +392,13 @@ impl<'t> Checker<'t> {
     }
 
     /// The edit that mends it, if the policy knows one.
-    fn mend(
-        &mut self,
-        rule: &Rule<'t>,
-        subject: &Subject,
-        env: Env<'_>,
-        files: &[SourceFile],
-    ) -> Option<Fix> {
+    fn mend(&mut self, rule: &Rule<'t>, subject: &Subject, env: Env<'_>) -> Option<Fix> {
         if let Some(expr) = rule.fields.get("set") {
             let entry = self.text(expr, env)?;
-            return self.set_edit(&subject.address, &entry, files);
+            return self.set_edit(&subject.address, &entry, self.texts);
         }
         let masking = self.text(rule.fields.get("mask")?, env)?;
-        self.mask_edit(subject.learned.as_ref()?, &masking, files)
+        self.mask_edit(subject.learned.as_ref()?, &masking, self.texts)
     }
 }
 
@@ -430,8 +413,6 @@ fn complies(program: &Program, pack: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::rule::first_sentence;
     use crate::schema::Library;

@@ -156,6 +156,10 @@ pub(crate) fn is_of(dimension: &Dimension, wanted: &Dimension) -> bool {
 
 /// What an amount of this dimension is called.
 pub(crate) fn noun(dimension: &Dimension) -> String {
+    let families = &Library::standard().families;
+    if dimension.0.keys().any(|base| families.contains_key(base)) {
+        return format!("amount of {}", dimension.to_string().replace('/', " per "));
+    }
     match dimension.to_string().as_str() {
         "1" => "plain number".to_owned(),
         "byte" => "size in bytes".to_owned(),

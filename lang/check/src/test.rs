@@ -200,7 +200,8 @@ impl Checker<'_> {
         let term = self.value(value, &expected, Env::library());
         if !term.term_type.is_error() && !expected.is_error() {
             let term = Term::new(expected, term.value);
-            self.conditions(block, name, &term, value.span, Env::of(scope));
+            let advice = "give another value here";
+            self.conditions(block, name, (&term, value.span), Env::of(scope), advice);
         }
     }
 

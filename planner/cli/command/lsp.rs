@@ -15,9 +15,6 @@ use crate::view::Screen;
 use crate::world::{Disk, parameters};
 
 const EXAMPLES: &str = "\
-An editor starts this and talks to it: findings as you type, their fixes, layout, and
-documentation of the word under the pointer. It says what `mlinfra check` says.
-
 Examples:
   mlinfra lsp                      what an editor's settings name as the server
   mlinfra lsp --param replicas=3   check with this parameter

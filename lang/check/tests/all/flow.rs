@@ -106,12 +106,26 @@ fn a_column_carries_its_classes_and_what_masked_it() {
 
 #[test]
 fn a_column_made_from_others_is_masked_only_if_each_of_them_was() {
-    let text = "target here = local()\npool worker on here\ndataset d {\n  from = file(\"d.csv\")\n  \
-        columns {\n    a : int @personal\n    b : int @personal\n  }\n}\npipeline p on worker {\n  \
-        step early  = derive(d) { before = a + 1 }\n  \
-        step coarse = mask(early) { a = bucket(5) }\n  \
-        step made   = derive(coarse) {\n    one   = a * 2\n    two   = a + b\n    three = 7\n  }\n  \
-        step finer  = mask(made) { one = bucket( 10 ) }\n}\n";
+    let text = "target here = local()
+pool worker on here
+dataset d {
+  from = file(\"d.csv\")
+  columns {
+    a : int @personal
+    b : int @personal
+  }
+}
+pipeline p on worker {
+  step early  = derive(d) { before = a + 1 }
+  step coarse = mask(early) { a = bucket(5) }
+  step made   = derive(coarse) {
+    one   = a * 2
+    two   = a + b
+    three = 7
+  }
+  step finer  = mask(made) { one = bucket( 10 ) }
+}
+";
     let checked = check_text(text);
     assert_eq!(crate::world::findings(&checked), Vec::<String>::new());
     let made = table(&checked, "p/step.made");

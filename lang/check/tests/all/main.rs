@@ -9,6 +9,7 @@ mod hover;
 mod pages;
 mod policies;
 mod rows;
+mod tested;
 mod tokens;
 mod values;
 mod world;

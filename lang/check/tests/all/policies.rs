@@ -327,6 +327,48 @@ fn a_model_that_no_group_is_compared_by_is_a_warning() {
 }
 
 #[test]
+fn a_name_in_coarser_cells_is_still_a_name() {
+    let text = full_with(&[(
+        "age               : int        @personal @protected",
+        "age : int @identifier",
+    )]);
+    let checked = check_text(&text);
+    let [finding] = checked.diagnostics.as_slice() else {
+        panic!("{:?}", findings(&checked));
+    };
+    assert_eq!(finding.code.0, "E0512");
+    assert_eq!(
+        finding.primary.text,
+        "`age` names a person, and coarser cells do so too"
+    );
+    let at = finding.others[0].span;
+    assert_eq!(&text[at.start as usize..at.end as usize], "identifier");
+}
+
+#[test]
+fn many_that_fail_are_all_found_and_the_first_get_an_edit() {
+    let mut text = "project big { comply = [gdpr], residency = [eu] }\n\
+        target here = local(country = \"DE\")\nkey vault on here\n"
+        .to_owned();
+    for place in 0..1_000 {
+        text.push_str(&format!(
+            "storage s{place} on here {{ retention = 30 days }}\ndataset d{place} {{\n  \
+             from = file(\"d.csv\")\n  keep = s{place}\n  basis = contract\n  \
+             columns {{ age : int @personal }}\n}}\n"
+        ));
+    }
+    let checked = check_text(&text);
+    assert_eq!(checked.diagnostics.len(), 1_000);
+    assert_eq!(with_status(&checked, PolicyStatus::Fail).len(), 1_000);
+    assert!(with_status(&checked, PolicyStatus::Unknown).is_empty());
+    let fixes = checked
+        .diagnostics
+        .iter()
+        .filter(|finding| finding.fix.is_some());
+    assert_eq!(fixes.count(), 200);
+}
+
+#[test]
 fn a_column_that_was_derived_shows_where_it_comes_from_and_is_excluded() {
     let text = full_with(&[(
         "exclude      = [sex, age_band,",
@@ -398,8 +440,8 @@ fn an_error_in_one_mask_hides_no_other_that_is_missing() {
 /// A small spec with a policy of its own.
 fn own(policy: &str) -> String {
     format!(
-        "param env: enum(dev, prod) = prod\ntarget here = local()\npool small on here {{ cpus >= 2 }}\n\
-         storage a on here {{ capacity = 1 GiB }}\nstorage b on here\n{policy}"
+        "param env: enum(dev, prod) = prod\ntarget here = local()\n\
+         pool small on here {{ cpus >= 2 }}\nstorage a on here {{ capacity = 1 GiB }}\nstorage b on here\n{policy}"
     )
 }
 
@@ -516,8 +558,9 @@ fn what_is_wrong_in_a_policy_is_found_once_even_if_nothing_is_judged() {
 fn a_policy_of_the_spec_may_ask_for_what_the_packs_ask_for() {
     let text = full_with(&[(
         "output url = score.url\n",
-        "output url = score.url\n\npolicy ours for c in all(learned) when \"protected\" in c.classes {\n  \
-         require false else \"`${c.name}` of ${c.step.name}, ${join(c.step.personal_columns, \" \")}\"\n}\n",
+        "output url = score.url\n\npolicy ours for c in all(learned) \
+         when \"protected\" in c.classes {\n  require false else \"`${c.name}` of \
+         ${c.step.name}, ${join(c.step.personal_columns, \" \")}\"\n}\n",
     )]);
     let checked = check_text(&text);
     assert_eq!(

@@ -74,7 +74,7 @@ fn one_token_less_changes_the_findings_of_its_own_block_alone() {
         let length = token.end - token.start;
         for finding in check_text(&text).diagnostics {
             let at = finding.primary.span.start as usize;
-            // Data with one purpose less may not be used for that one: a policy says so where it is.
+            // Data with one purpose less may not be used for that one: its pipeline is told so.
             let is_purpose =
                 finding.code.0 == "E0516" && &FULL[token.clone()] == "\"credit scoring\"";
             if is_purpose {
