@@ -279,8 +279,8 @@ fn use_of(resource: &Resource) -> String {
     let watched = watched.into_iter().flatten().filter_map(Value::as_text);
     let commands: Vec<String> = watched.map(command).collect();
     format!(
-        "in prometheus.yml, name the file under `rule_files:`; under `scrape_configs:` goes what {} \
-         prints",
+        "in prometheus.yml, name the file under `rule_files:`; under `scrape_configs:` goes what \
+         {} prints",
         commands.join(", ")
     )
 }

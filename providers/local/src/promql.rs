@@ -163,9 +163,10 @@ fn amount(value: &Value) -> Option<Decimal> {
 fn figure(figure: &Figure, endpoint: &str) -> Result<String, String> {
     let requests = "mlinfra_requests_total";
     match (figure.name.as_str(), figure.arguments.as_slice()) {
+        // Until the first failure there may be no series of failures.
         ("error_rate", []) => Ok(format!(
-            "((sum(rate({requests}{{{endpoint},{ROUTES},status=~\"5..\"}}[{WINDOW}])) or vector(0)) \
-             / sum(rate({requests}{{{endpoint},{ROUTES}}}[{WINDOW}])))"
+            "((sum(rate({requests}{{{endpoint},{ROUTES},status=~\"5..\"}}[{WINDOW}])) \
+             or vector(0)) / sum(rate({requests}{{{endpoint},{ROUTES}}}[{WINDOW}])))"
         )),
         ("request_rate", []) => Ok(format!(
             "sum(rate({requests}{{{endpoint},{ROUTES}}}[{WINDOW}]))"

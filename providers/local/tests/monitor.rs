@@ -259,14 +259,33 @@ fn play(rules: &Path, scenes: &[Scene]) {
     );
 }
 
-const GOOD: &str = r#"mlinfra_requests_total{endpoint="score",replica="0",route="/predict",method="POST",status="200"}"#;
-const BAD: &str = r#"mlinfra_requests_total{endpoint="score",replica="0",route="/v2/models/{model}/infer",method="POST",status="503"}"#;
-const WRONG: &str = r#"mlinfra_requests_total{endpoint="score",replica="0",route="/predict",method="POST",status="400"}"#;
-const PROBED: &str = r#"mlinfra_requests_total{endpoint="score",replica="0",route="/ready",method="GET",status="503"}"#;
-const OTHER: &str = r#"mlinfra_requests_total{endpoint="other",replica="0",route="/predict",method="POST",status="500"}"#;
-const DRIFT: &str = r#"mlinfra_feature_drift{endpoint="score",replica="0",feature="age"}"#;
+/// What stands in every series of the endpoint's first replica.
+macro_rules! score {
+    ($name:literal, $labels:literal) => {
+        concat!($name, r#"{endpoint="score",replica="0","#, $labels, "}")
+    };
+}
+
+const GOOD: &str = score!(
+    "mlinfra_requests_total",
+    r#"route="/predict",method="POST",status="200""#
+);
+const BAD: &str = score!(
+    "mlinfra_requests_total",
+    r#"route="/v2/models/{model}/infer",method="POST",status="503""#
+);
+const WRONG: &str = score!(
+    "mlinfra_requests_total",
+    r#"route="/predict",method="POST",status="400""#
+);
+const PROBED: &str = score!(
+    "mlinfra_requests_total",
+    r#"route="/ready",method="GET",status="503""#
+);
+const OTHER: &str = r#"mlinfra_requests_total{endpoint="other",route="/predict",status="500"}"#;
+const DRIFT: &str = score!("mlinfra_feature_drift", r#"feature="age""#);
+const DRIFT_PAY: &str = score!("mlinfra_feature_drift", r#"feature="pay""#);
 const DRIFT_TWO: &str = r#"mlinfra_feature_drift{endpoint="score",replica="1",feature="age"}"#;
-const DRIFT_PAY: &str = r#"mlinfra_feature_drift{endpoint="score",replica="0",feature="pay"}"#;
 
 fn bucket(bound: &str) -> String {
     format!(
@@ -299,8 +318,12 @@ fn the_alerts_of_the_example_fire_when_they_should() {
     ] {
         assert!(text.contains(part), "{part} in\n{text}");
     }
-    let (fast, slow, all) = (bucket("0.05"), bucket("0.06"), bucket("+Inf"));
-    let scenes = [
+    play(&folder.rules(), &failing());
+    play(&folder.rules(), &slow_and_drifting());
+}
+
+fn failing() -> Vec<Scene> {
+    vec![
         // 2 of 100 requests fail from the start: a rate after two minutes, fired five later.
         Scene::new(&[(GOOD, "0+98x30"), (BAD, "0+2x30"), (WRONG, "0+0x30")])
             .expect("errors", 4, false)
@@ -324,6 +347,12 @@ fn the_alerts_of_the_example_fire_when_they_should() {
         Scene::new(&[(GOOD, "0+98x40"), (BAD, "0+2x15 30x25")])
             .expect("errors", 15, true)
             .expect("errors", 30, false),
+    ]
+}
+
+fn slow_and_drifting() -> Vec<Scene> {
+    let (fast, slow, all) = (bucket("0.05"), bucket("0.06"), bucket("+Inf"));
+    vec![
         Scene::new(&[(&fast, "0+95x30"), (&slow, "0+100x30"), (&all, "0+100x30")])
             .expect("slow", 4, false)
             .expect("slow", 12, true),
@@ -347,8 +376,7 @@ fn the_alerts_of_the_example_fire_when_they_should() {
         .expect("drift", 7, true)
         .expect("drift", 30, false),
         Scene::new(&[(DRIFT_PAY, "0.9x30")]).expect("drift", 12, false),
-    ];
-    play(&folder.rules(), &scenes);
+    ]
 }
 
 /// Random conditions fire exactly where the planner's own judge says that they hold.

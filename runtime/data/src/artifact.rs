@@ -183,8 +183,8 @@ impl<'a> ArtifactWriter<'a> {
         self.add(name, bytes, None)
     }
 
-    /// Adds a table, or the part `part` of the result, and its profile beside it. The batch has `_row`, in ascending order,
-    /// and at least the columns of `table`.
+    /// Adds a table, or the part `part` of the result, and its profile beside it. The batch has
+    /// `_row`, in ascending order, and at least the columns of `table`.
     ///
     /// # Errors
     /// Those of [`Store::write`]; E0612 if a cell is missing that must not be.

@@ -45,8 +45,15 @@ pub struct Evaluation {
     pub lime: Option<Lime>,
 }
 
-/// The measures of quality whose bounds are figures too: `auc_low`, `auc_high`.
-const BOUNDED: [&str; 5] = ["auc", "accuracy", "precision", "recall", "brier"];
+/// The measures whose bounds are figures too: `auc_low`, `disparate_impact_high(sex)`.
+const BOUNDED: [&str; 6] = [
+    "auc",
+    "accuracy",
+    "precision",
+    "recall",
+    "brier",
+    "disparate_impact",
+];
 
 /// The measures between groups that are figures of the step. A report has more of them.
 const BETWEEN_GROUPS: [&str; 6] = [
@@ -75,11 +82,18 @@ impl Evaluation {
             let arguments = vec![Value::List(by)];
             let known = |measure: &&Measure| BETWEEN_GROUPS.contains(&measure.name.as_str());
             for measure in fairness.measures.iter().filter(known) {
-                let figure = Figure {
-                    name: measure.name.clone(),
-                    arguments: arguments.clone(),
+                let mut put = |ending: &str, value: Option<f64>| {
+                    let figure = Figure {
+                        name: format!("{}{ending}", measure.name),
+                        arguments: arguments.clone(),
+                    };
+                    figures.insert(figure.to_string(), value);
                 };
-                figures.insert(figure.to_string(), measure.value);
+                put("", measure.value);
+                if BOUNDED.contains(&measure.name.as_str()) {
+                    put("_low", measure.low);
+                    put("_high", measure.high);
+                }
             }
         }
         figures
