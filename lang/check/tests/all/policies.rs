@@ -440,8 +440,10 @@ fn an_error_in_one_mask_hides_no_other_that_is_missing() {
 /// A small spec with a policy of its own.
 fn own(policy: &str) -> String {
     format!(
-        "param env: enum(dev, prod) = prod\ntarget here = local()\n\
-         pool small on here {{ cpus >= 2 }}\nstorage a on here {{ capacity = 1 GiB }}\nstorage b on here\n{policy}"
+        "param env: enum(dev, prod) = prod\n\
+         target here = local()\n\
+         pool small on here {{ cpus >= 2 }}\n\
+         storage a on here {{ capacity = 1 GiB }}\nstorage b on here\n{policy}"
     )
 }
 
@@ -542,9 +544,9 @@ fn what_is_wrong_in_a_policy_is_found_once_even_if_nothing_is_judged() {
         ("policy p { severity = low }\n", "E0511 at \"p\""),
         (
             "let x = a.personal_columns\n",
-            "E0318 at \"personal_columns\"",
+            "E0331 at \"personal_columns\"",
         ),
-        ("let x = all(learned)\n", "E0318 at \"learned\""),
+        ("let x = all(learned)\n", "E0331 at \"learned\""),
         ("view v { a : int }\n", "E0107 at \"view\""),
     ] {
         let checked = check_text(&own(policy));
