@@ -254,6 +254,13 @@ fn parts(value: &Value) -> Option<(Decimal, Dimension)> {
     }
 }
 
+/// How many significant digits of a rate are compared: the last few depend on how it was computed.
+const RATE_DIGITS: u32 = 22;
+
+fn settled(amount: Decimal) -> Decimal {
+    amount.round_sf(RATE_DIGITS).unwrap_or(amount)
+}
+
 fn compute(operator: RowOperator, left: &Value, right: &Value) -> Option<Value> {
     let numbers = parts(left).zip(parts(right));
     let Some(((left_amount, left_dimension), (right_amount, right_dimension))) = numbers else {
@@ -264,6 +271,16 @@ fn compute(operator: RowOperator, left: &Value, right: &Value) -> Option<Value> 
         };
     };
     let same = left_dimension == right_dimension;
+    let compares = !matches!(
+        operator,
+        RowOperator::Add | RowOperator::Subtract | RowOperator::Multiply | RowOperator::Divide
+    );
+    // A rate in base units is most often a periodic fraction, cut off where decimals end.
+    let is_rate = left_dimension.0.values().any(|power| *power < 0);
+    let (left_amount, right_amount) = match compares && is_rate {
+        true => (settled(left_amount), settled(right_amount)),
+        false => (left_amount, right_amount),
+    };
     let compared = |holds: bool| same.then_some(Value::Bool(holds));
     let amount = |amount: Option<Decimal>, dimension: Dimension| {
         let amount = amount?.normalize();
@@ -369,6 +386,38 @@ mod tests {
         let zero = binary(RowOperator::Divide, figure("a"), number("0"));
         let divided = binary(RowOperator::Greater, zero, number("0"));
         assert_eq!(divided.judge(&figures), Verdict::Undefined);
+    }
+
+    #[test]
+    fn a_rate_is_itself_however_it_was_computed() {
+        let dimension = Dimension::base("USD").times(&Dimension::base("second").inverse());
+        let rate = |amount: Decimal| {
+            Value::Quantity(Quantity {
+                amount,
+                dimension: dimension.clone(),
+            })
+        };
+        let month = Decimal::from(2_628_000);
+        for amount in 1..1_000 {
+            let limit = Decimal::from(amount) * (Decimal::ONE / month);
+            let cost = rate(Decimal::from(amount) / month);
+            let within = binary(
+                RowOperator::LessOrEqual,
+                figure("cost"),
+                Condition::Value(rate(limit)),
+            );
+            assert_eq!(
+                within.judge(&|_| Some(cost.clone())),
+                Verdict::Holds,
+                "{amount}"
+            );
+            let more = rate(Decimal::from(amount) / month + Decimal::new(1, 18));
+            assert_eq!(
+                within.judge(&|_| Some(more.clone())),
+                Verdict::Fails,
+                "{amount}"
+            );
+        }
     }
 
     #[test]
