@@ -369,6 +369,16 @@ fn many_that_fail_are_all_found_and_the_first_get_an_edit() {
 }
 
 #[test]
+fn a_policy_over_too_much_is_refused() {
+    let text = own("policy p for n in 1..250_000 { require n >= 1 }\n");
+    let found = findings(&check_text(&text));
+    assert_eq!(
+        found,
+        ["E0322 at \"1..250_000\": policies over more than 200000 things"]
+    );
+}
+
+#[test]
 fn a_column_that_was_derived_shows_where_it_comes_from_and_is_excluded() {
     let text = full_with(&[(
         "exclude      = [sex, age_band,",
