@@ -218,10 +218,13 @@ fn known(value: Option<Value>) -> Amount {
     value.map_or(Amount::Undefined, Amount::Known)
 }
 
+fn is(amount: &Amount, wanted: bool) -> bool {
+    matches!(amount, Amount::Known(Value::Bool(flag)) if *flag == wanted)
+}
+
 /// `and` (`decides` is false) or `or` (true): the side that decides alone does so, whatever the
 /// other is.
 fn join(left: Amount, right: Amount, decides: bool) -> Amount {
-    let is = |amount: &Amount, wanted: bool| matches!(amount, Amount::Known(Value::Bool(flag)) if *flag == wanted);
     if is(&left, decides) || is(&right, decides) {
         return Amount::Known(Value::Bool(decides));
     }
