@@ -57,6 +57,8 @@ pub(crate) struct Checker<'t> {
     pub(crate) doubtful: BTreeSet<(Address, String)>,
     /// Where each policy is named.
     pub(crate) policy_names: HashMap<String, Span>,
+    /// How many elements the policies of the spec looked at so far.
+    pub(crate) policy_elements: usize,
     /// The policies of the spec.
     pub(crate) policies: Vec<Policy<'t>>,
     /// What the program as a whole says, once that is found out.
@@ -154,6 +156,7 @@ impl<'t> Checker<'t> {
             uncertain: BTreeSet::new(),
             doubtful: BTreeSet::new(),
             policy_names: HashMap::new(),
+            policy_elements: 0,
             policies: Vec::new(),
             facts: None,
             errors: 0,

@@ -393,7 +393,7 @@ impl Checker<'_> {
     fn too_early(&mut self, span: Span) {
         let text = "this is known only once the whole spec is checked";
         self.report(
-            Diagnostic::error(code::KNOWN_TOO_LATE, span, text)
+            Diagnostic::error(code::KNOWN_AFTER_CHECK, span, text)
                 .help("what stands here would change what it says")
                 .help("ask for it in a `policy`, which judges the spec as a whole"),
         );

@@ -273,6 +273,9 @@ impl Checker<'_> {
         if written && value.is_none() || !written && self.uncertain.contains(&id) {
             return Some(Term::error());
         }
+        // What is chosen by mlinfra is known once it chose.
+        let wished = block.wishes.iter().any(|(wish, _)| wish.field == name.text);
+        let chosen = kind.fields.get(&name.text).is_some_and(|f| f.chosen);
         let paid = value.map_or(Ok(()), |value| self.budget.copy(value));
         let value = value.filter(|_| paid.is_ok()).cloned();
         if !self.paid(paid, name.span) {
@@ -280,9 +283,8 @@ impl Checker<'_> {
         }
         Some(match value {
             Some(value) => Term::new(field_type, value),
-            None if field_type.may_be_absent() => Term::new(field_type, Value::None),
-            // What is chosen by mlinfra is known once it chose.
-            None if kind.fields.get(&name.text).is_some_and(|f| f.chosen) => {
+            None if field_type.may_be_absent() && !wished => Term::new(field_type, Value::None),
+            None if chosen => {
                 let word = field_type.to_string();
                 Term::new(field_type, Value::Unknown(word))
             }

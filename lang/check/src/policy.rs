@@ -24,6 +24,9 @@ pub(crate) struct Policy<'t> {
     pub(crate) pack: Option<&'static str>,
 }
 
+/// How many elements the policies of a spec may look at, all together.
+const POLICY_ELEMENTS_MAX: usize = 200_000;
+
 /// For how many elements that fail a policy makes edits.
 const FIXES_MAX: usize = 200;
 
@@ -180,8 +183,15 @@ impl<'t> Checker<'t> {
             };
             let holds = policy.block.when.as_ref();
             self.judge_one(policy, &rule, Some(element), holds, inside, &mut judged);
-            if policy.pack.is_none() && self.errors() > before {
-                break;
+            if policy.pack.is_none() {
+                self.policy_elements += 1;
+                if self.policy_elements > POLICY_ELEMENTS_MAX {
+                    let text = format!("policies over more than {POLICY_ELEMENTS_MAX} things");
+                    self.limit(repeat.source.span, &text);
+                }
+                if self.errors() > before {
+                    break;
+                }
             }
         }
         if none {

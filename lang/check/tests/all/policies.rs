@@ -369,6 +369,16 @@ fn many_that_fail_are_all_found_and_the_first_get_an_edit() {
 }
 
 #[test]
+fn a_policy_over_too_much_is_refused() {
+    let text = own("policy p for n in 1..250_000 { require n >= 1 }\n");
+    let found = findings(&check_text(&text));
+    assert_eq!(
+        found,
+        ["E0322 at \"1..250_000\": policies over more than 200000 things"]
+    );
+}
+
+#[test]
 fn a_column_that_was_derived_shows_where_it_comes_from_and_is_excluded() {
     let text = full_with(&[(
         "exclude      = [sex, age_band,",
@@ -440,8 +450,10 @@ fn an_error_in_one_mask_hides_no_other_that_is_missing() {
 /// A small spec with a policy of its own.
 fn own(policy: &str) -> String {
     format!(
-        "param env: enum(dev, prod) = prod\ntarget here = local()\n\
-         pool small on here {{ cpus >= 2 }}\nstorage a on here {{ capacity = 1 GiB }}\nstorage b on here\n{policy}"
+        "param env: enum(dev, prod) = prod\n\
+         target here = local()\n\
+         pool small on here {{ cpus >= 2 }}\n\
+         storage a on here {{ capacity = 1 GiB }}\nstorage b on here\n{policy}"
     )
 }
 
@@ -542,9 +554,9 @@ fn what_is_wrong_in_a_policy_is_found_once_even_if_nothing_is_judged() {
         ("policy p { severity = low }\n", "E0511 at \"p\""),
         (
             "let x = a.personal_columns\n",
-            "E0318 at \"personal_columns\"",
+            "E0331 at \"personal_columns\"",
         ),
-        ("let x = all(learned)\n", "E0318 at \"learned\""),
+        ("let x = all(learned)\n", "E0331 at \"learned\""),
         ("view v { a : int }\n", "E0107 at \"view\""),
     ] {
         let checked = check_text(&own(policy));
