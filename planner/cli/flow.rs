@@ -130,7 +130,15 @@ impl Follow {
     /// The columns by which a step judges a model.
     fn judges(&mut self, block: &Block, step: &Step) {
         let by = step.settings.values().filter_map(Value::as_record);
-        let by: Vec<String> = by.flat_map(|record| names(record.get("by"))).collect();
+        let by: BTreeSet<String> = by
+            .flat_map(|record| {
+                let several = record.get("intersections").and_then(Value::as_list);
+                let several = several.unwrap_or_default().iter();
+                several
+                    .flat_map(|columns| names(Some(columns)))
+                    .chain(names(record.get("by")))
+            })
+            .collect();
         for (table, _) in tables(step) {
             for name in &by {
                 let text = format!("judged by in {}", block.address.name());

@@ -1,6 +1,6 @@
 //! The report of an apply: written, shown by a real browser, and without a cell in it.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::support::{Project, within};
 /// Chromium and its driver start within this; the machine may be busy with other tests.
 const BROWSER_SECONDS_MAX: u64 = 60;
 
-/// The spec of the example with every explanation, an intersection, and no endpoint to wait for.
+/// Where the first apply of a project leaves its page.
 const PAGE: &str = ".mlinfra/runs/op-1/report.html";
 
 #[test]
@@ -303,11 +303,22 @@ fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<Value> {
          Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = Vec::new();
-    // The driver may reset the connection behind its answer.
-    drop(stream.read_to_end(&mut answer));
-    let answer = String::from_utf8_lossy(&answer);
-    let body = answer.split_once("\r\n\r\n")?.1;
-    let value: Value = serde_json::from_str(body).ok()?;
+    // The driver keeps the connection: its answer ends where it says.
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let line = line.trim().to_ascii_lowercase();
+        if let Some(told) = line.strip_prefix("content-length:") {
+            length = told.trim().parse().ok()?;
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let value: Value = serde_json::from_slice(&body).ok()?;
     Some(value["value"].clone())
 }

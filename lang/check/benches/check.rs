@@ -113,10 +113,6 @@ fn main() {
     measure("1,000 stores and datasets under a pack", people(1_000));
     measure("10,000 stores and datasets under a pack", people(10_000));
     measure(
-        "the whole credit example",
-        include_str!("../tests/specs/credit.mlinfra").to_owned(),
-    );
-    measure(
         "credit",
         include_str!("../../../examples/credit/credit.mlinfra").to_owned(),
     );

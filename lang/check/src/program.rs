@@ -105,8 +105,6 @@ pub enum PolicyStatus {
     Unknown,
     /// No machine can decide it: a person must.
     Manual,
-    /// It does not hold, and the spec says why that is accepted, and until when.
-    Waived,
 }
 
 /// One `output`.

@@ -11,7 +11,7 @@ use crate::arguments::{Global, SpecArgument};
 use crate::problem::{Exit, Problem, Stop};
 use crate::view::layout::counted;
 use crate::view::place::Places;
-use crate::view::{Screen, diagnostic, github, json, sarif};
+use crate::view::{Screen, diagnostic, github, json, policy, sarif};
 use crate::workspace::Workspace;
 use crate::world::reason;
 
@@ -20,6 +20,7 @@ Examples:
   mlinfra check                    the spec in this folder
   mlinfra check churn.mlinfra --param replicas=3
   mlinfra check --fix              make the edits that findings offer
+  mlinfra check --manual           what the policies say, and what is left for a person
   mlinfra check --json | jq '.diagnostics[].code'
   mlinfra check --format github    in a GitHub workflow: each finding at its line
   mlinfra check --format sarif --output mlinfra.sarif";
@@ -33,6 +34,9 @@ pub(crate) struct Arguments {
     /// Make the edits that findings offer, then check again
     #[arg(long)]
     fix: bool,
+    /// List what the policies say of the spec, and what a person must look at
+    #[arg(long, conflicts_with_all = ["format", "json", "output"])]
+    manual: bool,
     /// How to print findings
     #[arg(long, value_enum, default_value = "text", value_name = "FORMAT")]
     format: Format,
@@ -84,10 +88,23 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     };
     let mut checked = workspace.check();
     if arguments.fix {
-        let count = fix(&workspace, &checked)?;
-        if count > 0 {
-            screen.tell(&format!("{} made\n", counted(count, "edit")));
+        // Edits that meet are made one after the other: each round ends with fewer findings, or
+        // is the last.
+        let mut made = 0;
+        loop {
+            let before = checked.diagnostics.len();
+            let count = fix(&workspace, &checked)?;
+            made += count;
+            if count == 0 {
+                break;
+            }
             checked = workspace.check();
+            if checked.diagnostics.len() >= before {
+                break;
+            }
+        }
+        if made > 0 {
+            screen.tell(&format!("{} made\n", counted(made, "edit")));
         }
     }
     let text = shown(&workspace, &checked, arguments, screen);
@@ -118,7 +135,9 @@ fn shown(
         Format::Json => {
             let findings = checked.diagnostics.iter();
             let findings: Vec<_> = findings.map(|d| json::diagnostic(d, &sources)).collect();
-            let body = json!({ "diagnostics": findings });
+            let policies = checked.program.policies.iter();
+            let policies: Vec<_> = policies.map(|finding| json::policy(finding)).collect();
+            let body = json!({ "diagnostics": findings, "policies": policies });
             format!("{}\n", json::envelope("check", body))
         }
         Format::Text => {
@@ -126,6 +145,9 @@ fn shown(
             let mut text = diagnostic::findings(&findings, &sources, screen);
             if !findings.is_empty() || !screen.quiet {
                 text += &diagnostic::summary(&findings, &workspace.shown_root(), screen);
+            }
+            if arguments.manual {
+                text += &policy::list(&checked.program.policies, screen);
             }
             text
         }

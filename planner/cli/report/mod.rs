@@ -174,7 +174,6 @@ fn policies(program: &Program) -> Vec<Policy> {
             PolicyStatus::Fail => "fail",
             PolicyStatus::Unknown => "unknown",
             PolicyStatus::Manual => "manual",
-            PolicyStatus::Waived => "waived",
         }
         .to_owned(),
         severity: finding.severity.clone(),

@@ -1,7 +1,7 @@
 //! Results for scripts: one envelope, with the version of its format.
 
 use mlinfra_api::{ResourceState, Value as ApiValue};
-use mlinfra_check::{Diagnostic, Label, Severity};
+use mlinfra_check::{Diagnostic, Label, PolicyFinding, Severity};
 use mlinfra_plan::JudgedGate;
 use serde_json::{Map, Value, json};
 
@@ -65,6 +65,21 @@ pub(crate) fn diagnostic(diagnostic: &Diagnostic, sources: &Sources) -> Value {
         "others": others,
         "help": diagnostic.help,
         "fix": fix,
+    })
+}
+
+/// What a policy says of one thing.
+pub(crate) fn policy(finding: &PolicyFinding) -> Value {
+    json!({
+        "policy": finding.policy,
+        "pack": finding.pack,
+        "code": finding.code,
+        "severity": finding.severity,
+        "cites": finding.cites,
+        "title": finding.title,
+        "status": super::policy::word(finding.status),
+        "subject": finding.subject.to_string(),
+        "message": finding.message,
     })
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod layout;
 pub(crate) mod page;
 pub(crate) mod place;
 pub(crate) mod plan;
+pub(crate) mod policy;
 pub(crate) mod progress;
 pub(crate) mod sarif;
 pub(crate) mod state;

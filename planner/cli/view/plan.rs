@@ -154,7 +154,6 @@ pub(crate) fn checks(policies: &[PolicyFinding], command: &str, screen: &Screen)
     let others = [
         (count(PolicyStatus::Manual), "manual"),
         (count(PolicyStatus::Unknown), "unknown"),
-        (count(PolicyStatus::Waived), "waived"),
     ];
     let others = others.into_iter().filter(|(count, _)| *count > 0);
     let parts: Vec<String> = always

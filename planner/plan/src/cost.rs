@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mlinfra_api::{
-    Address, Condition, Dimension, Lower, Price, Quantity, Resource, Value,
-};
+use mlinfra_api::{Address, Condition, Dimension, Lower, Price, Quantity, Resource, Value};
 use mlinfra_check::{Block, Gate, Program};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};

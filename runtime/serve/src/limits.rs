@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How long requests count for drift: those of the last so many minutes, the one under way included.
+/// Requests count for drift if they came in the last so many minutes, the one under way included.
 pub const DRIFT_WINDOW_MINUTES: u64 = 60;
 
 /// With fewer rows in the window, drift has no value: chance alone would look like a change.

@@ -2,7 +2,7 @@
 
 use mlinfra_check::{Checked, ColumnFlow, TableFlow};
 
-use crate::world::{FULL, check_text};
+use crate::world::{CREDIT, check_text};
 
 fn table<'c>(checked: &'c Checked, name: &str) -> &'c TableFlow {
     let named =
@@ -32,7 +32,7 @@ fn shown(column: &ColumnFlow) -> String {
 
 #[test]
 fn every_table_stands_behind_the_one_that_it_is_made_from() {
-    let checked = check_text(FULL);
+    let checked = check_text(CREDIT);
     let shown: Vec<String> = (checked.program.flow.iter())
         .map(|flow| {
             let name = mlinfra_api::Value::Reference(flow.table.clone());
@@ -61,7 +61,7 @@ fn every_table_stands_behind_the_one_that_it_is_made_from() {
 
 #[test]
 fn a_column_carries_its_classes_and_what_masked_it() {
-    let checked = check_text(FULL);
+    let checked = check_text(CREDIT);
     for (table_name, column_name, what) in [
         (
             "dataset.applicants",
@@ -143,7 +143,7 @@ pipeline p on worker {
 
 #[test]
 fn the_flow_is_there_as_far_as_a_spec_with_errors_is_understood() {
-    let text = FULL.replacen(
+    let text = CREDIT.replacen(
         "age             = bucket(5)",
         "agee            = bucket(5)",
         1,

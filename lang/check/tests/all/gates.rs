@@ -3,10 +3,10 @@
 use mlinfra_api::{Address, Value, Verdict};
 use mlinfra_check::{Block, Checked, Severity};
 
-use crate::world::{FULL, check_text, codes_at, findings};
+use crate::world::{CREDIT, check_text, codes_at, findings};
 
 pub(crate) fn full_with(changes: &[(&str, &str)]) -> String {
-    let mut text = FULL.to_owned();
+    let mut text = CREDIT.to_owned();
     for (from, to) in changes {
         assert!(text.contains(from), "{from}");
         text = text.replacen(from, to, 1);
@@ -33,7 +33,7 @@ fn mended(text: &str, checked: &Checked) -> String {
 
 #[test]
 fn the_whole_example_has_no_finding() {
-    assert_eq!(findings(&check_text(FULL)), Vec::<String>::new());
+    assert_eq!(findings(&check_text(CREDIT)), Vec::<String>::new());
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn without_its_section_a_setting_is_none() {
 
 #[test]
 fn alerts_are_conditions_and_know_what_they_compare() {
-    let checked = check_text(FULL);
+    let checked = check_text(CREDIT);
     let value = |name: &str| {
         block(&checked, name)
             .value

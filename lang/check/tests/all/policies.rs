@@ -2,11 +2,11 @@
 
 use mlinfra_check::{Checked, Fix, PolicyFinding, PolicyStatus, Severity};
 
-use crate::world::{FULL, check_text, check_with, codes_at, findings};
+use crate::world::{CREDIT, check_text, check_with, codes_at, findings};
 
 /// The example with each text replaced by another; each must be there.
 fn full_with(changes: &[(&str, &str)]) -> String {
-    let mut text = FULL.to_owned();
+    let mut text = CREDIT.to_owned();
     for (from, to) in changes {
         assert!(text.contains(from), "{from}");
         text = text.replacen(from, to, 1);
@@ -43,7 +43,7 @@ fn statuses(checked: &Checked, policy: &str) -> Vec<(String, PolicyStatus)> {
 
 #[test]
 fn the_whole_example_passes_what_a_machine_can_decide_and_names_the_rest() {
-    let checked = check_text(FULL);
+    let checked = check_text(CREDIT);
     assert_eq!(findings(&checked), Vec::<String>::new());
     let passed: Vec<String> = (with_status(&checked, PolicyStatus::Pass).iter())
         .map(|finding| {

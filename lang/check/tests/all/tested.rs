@@ -5,11 +5,11 @@ use mlinfra_check::{CheckedTest, check_test};
 use rust_decimal::Decimal;
 
 use crate::gates::{block, full_with};
-use crate::world::{FULL, Memory, check_text, codes_at, findings};
+use crate::world::{CREDIT, Memory, check_text, codes_at, findings};
 
 #[test]
 fn two_tests_of_one_name_are_told_apart_by_nobody() {
-    let mut text = FULL.to_owned();
+    let mut text = CREDIT.to_owned();
     text.push_str("\ntest \"three replicas stay inside the budget\" { require 1 == 1 }\n");
     let found = codes_at(&check_text(&text));
     assert_eq!(found.len(), 1, "{found:?}");
@@ -32,8 +32,8 @@ const NAME: &str = "three replicas stay inside the budget";
 
 #[test]
 fn a_test_is_the_spec_with_its_parameters() {
-    assert_eq!(check_text(FULL).program.tests, [NAME]);
-    let tested = tested(FULL, NAME, &[("replicas", "2")]);
+    assert_eq!(check_text(CREDIT).program.tests, [NAME]);
+    let tested = tested(CREDIT, NAME, &[("replicas", "2")]);
     assert_eq!(findings(&tested.checked), Vec::<String>::new());
     let replicas = &block(&tested.checked, "endpoint.score").fields["replicas"];
     assert_eq!(replicas.value, Value::Int(3));
@@ -73,7 +73,7 @@ fn a_test_may_ask_for_fields_of_every_block_and_may_fail() {
 
 #[test]
 fn an_unknown_test_is_a_finding() {
-    let tested = tested(FULL, "nothing", &[]);
+    let tested = tested(CREDIT, "nothing", &[]);
     let codes: Vec<&str> = tested
         .checked
         .diagnostics

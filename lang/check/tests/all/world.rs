@@ -83,6 +83,3 @@ pub(crate) fn codes_at(checked: &Checked) -> Vec<(String, String)> {
 
 /// The credit example.
 pub(crate) const CREDIT: &str = include_str!("../../../../examples/credit/credit.mlinfra");
-
-/// The whole credit example: judged, watched, and held against the GDPR pack.
-pub(crate) const FULL: &str = include_str!("../specs/credit.mlinfra");

@@ -291,11 +291,23 @@ fn the_figures_of_a_test_are_known_without_a_state() {
     };
     for (condition, verdict, said) in [
         (at_most("cost.max", "75"), Verdict::Holds, "75 USD/month"),
-        (at_most("cost.max", "74.99"), Verdict::Fails, "74.99 USD/month"),
+        (
+            at_most("cost.max", "74.99"),
+            Verdict::Fails,
+            "74.99 USD/month",
+        ),
         (at_most("cost.min", "30"), Verdict::Holds, "30 USD/month"),
-        (at_most("cost.min", "29.9"), Verdict::Fails, "29.90 USD/month"),
+        (
+            at_most("cost.min", "29.9"),
+            Verdict::Fails,
+            "29.90 USD/month",
+        ),
     ] {
-        let amount = if condition.to_string().contains("max") { 75 } else { 30 };
+        let amount = if condition.to_string().contains("max") {
+            75
+        } else {
+            30
+        };
         let figure = condition.to_string()[..8].to_owned();
         let gate = Gate {
             text: condition.to_string(),
