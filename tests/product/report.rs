@@ -17,6 +17,18 @@ const BROWSER_SECONDS_MAX: u64 = 60;
 /// Where the first apply of a project leaves its page.
 const PAGE: &str = ".mlinfra/runs/op-1/report.html";
 
+/// What the test looks at in the page; the page itself has no script.
+const LOOK: &str = "
+    const root = document.documentElement;
+    const all = selector => [...document.querySelectorAll(selector)];
+    return {
+        wide: root.scrollWidth - root.clientWidth,
+        paper: getComputedStyle(document.body).backgroundColor,
+        sections: all('section').map(section => section.id),
+        drawings: all('svg').filter(svg => svg.getBoundingClientRect().width > 0).length,
+        inks: all('svg.plot polyline').map(line => getComputedStyle(line).stroke),
+    };";
+
 #[test]
 fn an_apply_leaves_a_page_that_a_browser_shows() {
     let project = Project::credit();
@@ -37,21 +49,14 @@ fn an_apply_leaves_a_page_that_a_browser_shows() {
     assert_eq!(data["report"]["missing"], json!([]));
 
     let browser = Browser::start();
-    for (scheme, paper) in [("light", "rgb(251, 251, 250)"), ("dark", "rgb(19, 21, 24)")] {
+    for (scheme, paper, ink) in [
+        ("light", "rgb(251, 251, 250)", "rgb(11, 106, 168)"),
+        ("dark", "rgb(19, 21, 24)", "rgb(90, 176, 234)"),
+    ] {
         for width in [1280, 400] {
             browser.look_as(scheme, width);
             browser.open(&project.path(PAGE));
-            let shown = browser.ask(
-                "return {
-                    wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-                    paper: getComputedStyle(document.body).backgroundColor,
-                    sections: [...document.querySelectorAll('section')].map(s => s.id),
-                    drawings: [...document.querySelectorAll('svg')]
-                        .filter(d => d.getBoundingClientRect().width > 0).length,
-                    unpainted: [...document.querySelectorAll('svg [fill], svg [stroke]')]
-                        .filter(e => getComputedStyle(e).fill.includes('var')).length,
-                };",
-            );
+            let shown = browser.ask(LOOK);
             assert_eq!(
                 shown["wide"], 0,
                 "{scheme}, {width}: nothing stands out to the side"
@@ -71,7 +76,11 @@ fn an_apply_leaves_a_page_that_a_browser_shows() {
             ]);
             assert_eq!(shown["sections"], sections, "{scheme}, {width}");
             assert!(shown["drawings"].as_u64() > Some(20), "{shown}");
-            assert_eq!(shown["unpainted"], 0);
+            let inks = shown["inks"].as_array().cloned().unwrap_or_default();
+            assert!(
+                inks.contains(&json!(ink)),
+                "{scheme}: the lines have the page's colour"
+            );
         }
     }
     let said = browser.log("browser");
@@ -123,7 +132,9 @@ fn no_cell_is_on_the_page() {
             _ => line.to_owned(),
         })
         .collect();
-    project.write("german_credit.csv", lines.join("\n") + "\n");
+    let data = lines.join("\n") + "\n";
+    assert!(data.contains("ZEBRA4") && data.matches(",7654321,").count() == 2);
+    project.write("german_credit.csv", data);
     project.run(&["apply", "-y"]).exits(0);
     let page = project.read(PAGE);
     let data = project.run(&["report", "--json"]).exits(0).stdout;

@@ -77,18 +77,28 @@ pub(crate) fn actions(
             graph.update_edge(*make, node, ());
         }
     }
-    for (address, node) in &removes {
+    wait_for_verdicts(&mut graph, &makes, &removes, judged);
+    in_order(graph)
+}
+
+/// What makes room for something that stands on a judged step waits for that step.
+fn wait_for_verdicts(
+    graph: &mut DiGraph<Action, ()>,
+    makes: &BTreeMap<Address, NodeIndex>,
+    removes: &BTreeMap<Address, NodeIndex>,
+    judged: &BTreeSet<&Address>,
+) {
+    for (address, node) in removes {
         let Some(make) = makes.get(address) else {
             continue;
         };
         for need in &graph[*make].resource.depends_on.clone() {
             let first = makes.get(need).filter(|_| judged.contains(need));
-            if let Some(first) = first.filter(|f| !has_path_connecting(&graph, *node, **f, None)) {
+            if let Some(first) = first.filter(|f| !has_path_connecting(&*graph, *node, **f, None)) {
                 graph.update_edge(*first, *node, ());
             }
         }
     }
-    in_order(graph)
 }
 
 fn add_nodes(

@@ -12,7 +12,7 @@ pub(crate) fn figure(number: f64) -> String {
     }
     let size = number.abs();
     let text = match size {
-        _ if size == 0.0 || size >= 0.0005 && size < 1000.0 => format!("{number:.3}"),
+        _ if size == 0.0 || (0.0005..1000.0).contains(&size) => format!("{number:.3}"),
         _ if size >= 1000.0 => return grouped(number),
         _ => format!("{number:.1e}"),
     };

@@ -318,22 +318,20 @@ fn a_verdict_is_told_recorded_and_blocks_only_what_stands_on_the_step() {
         notes[0],
         format!("a gate of {} does not hold: {said}", address(0))
     );
+    known_before(&world, &desired, &mut store);
+}
 
-    // The next plan knows it: nothing is begun, and it still does not count as well.
+/// The next plan knows it: nothing is begun, and it still does not count as well.
+fn known_before(world: &World, desired: &Desired, store: &mut mlinfra_state::Store) {
     let planned = judged(
-        plan(&desired, store.snapshot()),
+        plan(desired, store.snapshot()),
         &world.bounds,
         store.snapshot(),
     );
     let begun = world.sim.begins();
-    let done = apply(
-        &mut store,
-        &planned,
-        providers,
-        &options,
-        &|_| {},
-        &Interrupt::new(),
-    );
+    let (providers, options) = (&world.providers, options(1, None));
+    let interrupt = Interrupt::new();
+    let done = apply(store, &planned, providers, &options, &|_| {}, &interrupt);
     let summary = done.expect("it starts");
     assert!(summary.operation.is_none() && !summary.is_ok());
     assert_eq!((world.sim.begins(), store.operations().len()), (begun, 1));

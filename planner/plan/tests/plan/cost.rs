@@ -166,80 +166,64 @@ fn nothing_is_billed_here_and_that_is_said() {
     );
 }
 
+fn usd(low: &str, high: &str) -> Option<(Quantity, Quantity)> {
+    Some((a_month(low, "USD"), a_month(high, "USD")))
+}
+
+/// Prices, what that comes to, how a budget of 50 USD a month stands, and what is found.
+type Case = (
+    Vec<(&'static str, Option<(Quantity, Quantity)>)>,
+    &'static str,
+    Standing,
+    Option<&'static str>,
+);
+
+fn cases() -> Vec<Case> {
+    use Standing::{Open, Proven, Violated};
+    let pool = |low: &str, high: &str| vec![("reservation", usd(low, high))];
+    let unknown = |folder: &str| vec![("reservation", None), ("folder", usd(folder, folder))];
+    let euro = Some((a_month("1", "EUR"), a_month("1", "EUR")));
+    vec![
+        (pool("50", "50"), "50 USD/month", Proven, Some("E0943")),
+        (pool("20", "39.99"), "20–39.99 USD/month", Proven, None),
+        (pool("20", "40"), "20–40 USD/month", Proven, Some("E0943")),
+        (
+            pool("50.01", "60"),
+            "50.01–60 USD/month",
+            Violated,
+            Some("E0942"),
+        ),
+        (pool("40", "60"), "40–60 USD/month", Open, Some("E0944")),
+        (unknown("9"), "at least 9 USD/month", Open, Some("E0944")),
+        (
+            unknown("51"),
+            "at least 51 USD/month",
+            Violated,
+            Some("E0942"),
+        ),
+        (
+            vec![("reservation", euro)],
+            "at least 0 USD/month",
+            Open,
+            Some("E0944"),
+        ),
+    ]
+}
+
 #[test]
 fn a_budget_is_proven_near_broken_or_open() {
-    let usd = |low: &str, high: &str| Some((a_month(low, "USD"), a_month(high, "USD")));
-    let cases = [
-        // Thirds of a month's price add up again exactly.
-        (
-            vec![("reservation", usd("50", "50"))],
-            "50 USD/month",
-            Standing::Proven,
-            Some("E0943"),
-        ),
-        (
-            vec![("reservation", usd("20", "39.99"))],
-            "20–39.99 USD/month",
-            Standing::Proven,
-            None,
-        ),
-        (
-            vec![("reservation", usd("20", "40"))],
-            "20–40 USD/month",
-            Standing::Proven,
-            Some("E0943"),
-        ),
-        (
-            vec![("reservation", usd("50.01", "60"))],
-            "50.01–60 USD/month",
-            Standing::Violated,
-            Some("E0942"),
-        ),
-        (
-            vec![("reservation", usd("40", "60"))],
-            "40–60 USD/month",
-            Standing::Open,
-            Some("E0944"),
-        ),
-        (
-            vec![("reservation", None), ("folder", usd("9", "9"))],
-            "at least 9 USD/month",
-            Standing::Open,
-            Some("E0944"),
-        ),
-        (
-            vec![("reservation", None), ("folder", usd("51", "51"))],
-            "at least 51 USD/month",
-            Standing::Violated,
-            Some("E0942"),
-        ),
-        (
-            vec![(
-                "reservation",
-                Some((a_month("1", "EUR"), a_month("1", "EUR"))),
-            )],
-            "at least 0 USD/month",
-            Standing::Open,
-            Some("E0944"),
-        ),
-    ];
-    for (prices, amount, standing, code) in cases {
+    for (prices, amount, standing, code) in cases() {
         let lowering = Biller(prices.into_iter().collect());
         let plan = planned(&with(vec![budget("50", "USD")]), &lowering);
         let cost = plan.cost.as_ref().expect("it was priced");
         assert_eq!(cost.amount(), amount);
         assert_eq!(cost.budgets[0].standing, standing, "{amount}");
-        let wanted: Vec<_> = code
-            .into_iter()
-            .map(|code| (code, code == "E0942"))
-            .collect();
-        assert_eq!(codes(&plan), wanted, "{amount}");
+        let wanted = code.into_iter().map(|code| (code, code == "E0942"));
+        assert_eq!(codes(&plan), wanted.collect::<Vec<_>>(), "{amount}");
         assert_eq!(plan.is_blocked(), standing == Standing::Violated);
         if standing == Standing::Open && cost.high.is_none() {
-            assert_eq!(
-                cost.budgets[0].unknown,
-                ["pool.worker".parse().expect("an address")]
-            );
+            let worker: Address = "pool.worker".parse().expect("an address");
+            assert_eq!(cost.budgets[0].unknown, [worker]);
             assert!(plan.findings[0].message.contains("pool.worker"));
         }
     }

@@ -1,4 +1,4 @@
-//! The ROC curve: what share of the positives is found at the price of which share of the negatives.
+//! The ROC curve: the positives that are found, against the negatives that are taken for them.
 
 use mlinfra_runtime_spec::evaluation::Evaluation;
 

@@ -6,7 +6,7 @@ use super::{NAME_LETTERS_MAX, room_for};
 use crate::canvas::{Axis, Ink, Mark, Plot, at_row};
 use crate::text::tick;
 
-/// So many categories are drawn, the largest ones; the text beside the plot says how many there are.
+/// So many categories are drawn, the largest ones; the text beside the plot counts all of them.
 const BARS_MAX: usize = 8;
 
 /// A histogram; empty for a column of which nothing is kept, and for one without cells.

@@ -1,6 +1,7 @@
 //! The page as its readers get it: whole, safe, the same every time, and without what is missing.
 
 mod sample;
+mod tables;
 
 use std::collections::BTreeSet;
 
@@ -186,7 +187,7 @@ fn what_is_missing_is_left_out_and_said() {
 #[test]
 fn odd_figures_do_no_harm() {
     let mut report = sample::report();
-    report.tables.push(sample::empty_table());
+    report.tables.push(tables::empty_table());
     let model = &mut report.models[0];
     model.history = Some(Default::default());
     let mut other = model.clone();
