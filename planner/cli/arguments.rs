@@ -198,8 +198,8 @@ pub(crate) enum Command {
     Fmt(command::fmt::Arguments),
     /// Say what would be done, and why
     ///
-    /// Compares the spec with what exists and makes nothing. `+` makes, `▶` runs, `~` changes, `±` and
-    /// `∓` replace, `-` removes; what stays as it is, is named below.
+    /// Compares the spec with what exists and makes nothing. `+` makes, `▶` runs, `~` changes, `±`
+    /// and `∓` replace, `-` removes; what stays as it is, is named below.
     Plan(command::plan::Arguments),
     /// Make the world as the spec says
     ///

@@ -3,6 +3,7 @@
 mod arguments;
 mod bug;
 mod command;
+mod example;
 mod facts;
 mod flow;
 mod interrupt;

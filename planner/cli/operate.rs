@@ -11,6 +11,7 @@ use mlinfra_state::{Lock, OperationRecord, operation_name};
 
 use crate::command::plan::{self as plan_command, Shown};
 use crate::command::report;
+use crate::example;
 use crate::facts::Facts;
 use crate::interrupt::{self, Watch};
 use crate::judged;
@@ -325,6 +326,11 @@ fn tell_end(
 ) {
     let outputs = order.sound.map(|sound| &sound.program.outputs);
     let page = page(order, session, summary, screen);
+    let served = session.store.snapshot().resources.iter();
+    let examples = served
+        .filter(|(_, state)| example::is_asked(state))
+        .filter_map(|(address, state)| Some((address.clone(), example::request(state, session)?)))
+        .collect();
     let end = ending::Ending {
         word: match order.goal {
             Goal::Apply => "applied",
@@ -335,6 +341,7 @@ fn tell_end(
         seconds,
         snapshot: session.store.snapshot(),
         outputs,
+        examples,
         page,
         option: order.workspace.option(),
     };

@@ -276,7 +276,8 @@ mod tests {
         let text = "see `mlinfra show`; then `mlinfra apply`, not `state.db`";
         let churn = given("my churn").copyable(text);
         let wanted = format!(
-            "see `{program} show --spec 'my churn'`; then `{program} apply 'my churn'`, not `state.db`"
+            "see `{program} show --spec 'my churn'`; then `{program} apply 'my churn'`, \
+             not `state.db`"
         );
         assert_eq!(churn, wanted);
         assert_eq!(

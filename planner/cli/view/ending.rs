@@ -34,6 +34,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) failing: Vec<Explained>,
     /// The outputs that the spec declares.
     pub(crate) outputs: Option<&'a BTreeMap<String, Output>>,
+    /// The bodies of requests to try what is served with, by address.
+    pub(crate) examples: BTreeMap<Address, String>,
     /// The page that shows what was judged.
     pub(crate) page: Option<String>,
     /// What makes commands mean this spec: ` --spec examples/credit`.
@@ -204,7 +206,8 @@ fn rows(ending: &Ending<'_>) -> String {
     out += &page(ending);
     for state in ending.snapshot.resources.values() {
         let name = short_name(state, ending.snapshot);
-        if let Some(line) = try_line(state, &name, &ending.option) {
+        let example = ending.examples.get(&state.resource.address);
+        if let Some(line) = try_line(state, &name, example, &ending.option) {
             out += &line;
         }
     }
@@ -212,9 +215,15 @@ fn rows(ending: &Ending<'_>) -> String {
 }
 
 /// A `curl` line that works as it is printed, where this was printed, and shows no key.
-fn try_line(state: &ResourceState, name: &str, option: &str) -> Option<String> {
+fn try_line(
+    state: &ResourceState,
+    name: &str,
+    example: Option<&String>,
+    option: &str,
+) -> Option<String> {
     let text = |name: &str| state.outputs.get(name).and_then(Value::as_text);
-    let (url, example) = (text("url")?, text("example")?);
+    let (url, plain) = (text("url")?, text("example")?);
+    let example = example.map_or(plain, String::as_str);
     let mut lines = Vec::new();
     let mut first = String::from("curl");
     if let Some(Value::Secret(_)) = state.outputs.get("key") {

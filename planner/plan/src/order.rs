@@ -203,3 +203,90 @@ fn in_order(graph: DiGraph<Action, ()>) -> Vec<Action> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use mlinfra_api::ResourceState;
+
+    use super::*;
+
+    fn thing(name: &str, needs: &[&str]) -> Resource {
+        Resource {
+            address: Address::new("thing", name),
+            resource_type: "thing".into(),
+            provider: "test".into(),
+            properties: BTreeMap::new(),
+            identity: None,
+            replaces: BTreeSet::new(),
+            depends_on: needs
+                .iter()
+                .map(|need| Address::new("thing", *need))
+                .collect(),
+            create_first: false,
+            holds_data: false,
+            summary: String::new(),
+            details: Vec::new(),
+            needed: true,
+        }
+    }
+
+    /// All of it stands, and is changed in these ways.
+    fn ordered(changes: &[(&str, &[&str], ChangeKind)], judged: &str) -> Vec<Action> {
+        let mut snapshot = Snapshot::default();
+        let mut decisions = BTreeMap::new();
+        for (name, needs, kind) in changes {
+            let resource = thing(name, needs);
+            let state = ResourceState {
+                resource: resource.clone(),
+                incarnation: 1,
+                handle: String::new(),
+                outputs: BTreeMap::new(),
+            };
+            snapshot.resources.insert(resource.address.clone(), state);
+            let decision = Decision {
+                kind: *kind,
+                reasons: Vec::new(),
+                resource: resource.clone(),
+            };
+            decisions.insert(resource.address, decision);
+        }
+        let judged = Address::new("thing", judged);
+        actions(&snapshot, &decisions, &BTreeSet::from([&judged]))
+    }
+
+    fn place(actions: &[Action], verb: Verb, name: &str) -> usize {
+        let is_it = |action: &Action| action.verb == verb && action.address.name() == name;
+        actions.iter().position(is_it).expect("it is in the plan")
+    }
+
+    #[test]
+    fn the_old_one_stays_until_the_verdict_where_that_makes_no_circle() {
+        use ChangeKind::{DeleteThenCreate, Run};
+        let plan = ordered(
+            &[
+                ("report", &[], Run),
+                ("server", &["report"], DeleteThenCreate),
+            ],
+            "report",
+        );
+        let old = place(&plan, Verb::Delete, "server");
+        assert!(
+            plan[old]
+                .after
+                .contains(&place(&plan, Verb::Create, "report"))
+        );
+
+        // The step can't run before its machine is made anew, nor that before the old one is free.
+        let plan = ordered(
+            &[
+                ("machine", &[], DeleteThenCreate),
+                ("report", &["machine"], Run),
+                ("server", &["machine", "report"], DeleteThenCreate),
+            ],
+            "report",
+        );
+        let old = place(&plan, Verb::Delete, "server");
+        assert!(old < place(&plan, Verb::Delete, "machine"));
+        assert!(place(&plan, Verb::Create, "report") < place(&plan, Verb::Create, "server"));
+    }
+}

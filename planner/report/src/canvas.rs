@@ -240,7 +240,7 @@ impl Plot {
         };
         let chart = ChartBuilder::on(root)
             .margin_top(units(top))
-            .margin_right(units(14.0))
+            .margin_right(units(20.0))
             .x_label_area_size(units(bottom))
             .y_label_area_size(units(self.left))
             .build_cartesian_2d(self.x.low..self.x.high, self.y.low..self.y.high)?;

@@ -1,0 +1,134 @@
+//! A request to try an endpoint with: typical of what its model was trained on, and of no one.
+
+use mlinfra_api::{ColumnBase, ResourceState, Value};
+use mlinfra_runtime_spec::profile::{ColumnProfile, PROFILE_OBJECT, Spread, TableProfile};
+use mlinfra_runtime_spec::{RequestField, RequestSchema};
+
+use crate::session::Session;
+
+/// The body of a request to this endpoint: for each column the mean or the most frequent category
+/// in training. None if that is not known; the endpoint's own example has placeholders then.
+pub(crate) fn request(state: &ResourceState, session: &Session) -> Option<String> {
+    let model = state.resource.properties.get("model")?.as_record()?;
+    let schema: RequestSchema = serde_json::from_str(model.get("request")?.as_text()?).ok()?;
+    let key = model.get("model")?.as_text()?;
+    let trained = session
+        .store
+        .snapshot()
+        .resources
+        .values()
+        .find(|state| state.resource.identity.as_deref() == Some(key))?;
+    let profile = session.local.object(trained, PROFILE_OBJECT).ok()??;
+    let profile: TableProfile = serde_json::from_slice(&profile).ok()?;
+    Some(body(&schema, &profile))
+}
+
+fn body(schema: &RequestSchema, profile: &TableProfile) -> String {
+    let entry = |field: &RequestField| {
+        let known = profile.columns.iter().find(|c| c.name == field.name);
+        let typical = known.and_then(|column| typical(field, column));
+        let value = typical.unwrap_or_else(|| placeholder(field.column_type.base).to_owned());
+        format!("{}: {value}", json(&field.name))
+    };
+    let entries: Vec<String> = schema.fields.iter().map(entry).collect();
+    format!("{{{}}}", entries.join(", "))
+}
+
+/// A typical value, as JSON; none if a column of this name holds something else by then.
+fn typical(field: &RequestField, column: &ColumnProfile) -> Option<String> {
+    match (&column.spread, field.column_type.base) {
+        (Spread::Numbers { mean, .. }, ColumnBase::Int) => Some(format!("{:.0}", mean.round())),
+        (Spread::Numbers { mean, .. }, ColumnBase::Float) => Some(format!("{mean:?}")),
+        (Spread::Flags { yes, no }, ColumnBase::Bool) => Some((yes >= no).to_string()),
+        (Spread::Categories { counts, .. }, ColumnBase::Category) => {
+            // Of several that are as frequent, the first by name.
+            let most = counts.values().max()?;
+            let (name, _) = counts.iter().find(|(_, count)| *count == most)?;
+            Some(json(name))
+        }
+        _ => None,
+    }
+}
+
+fn placeholder(base: ColumnBase) -> &'static str {
+    match base {
+        ColumnBase::Int => "1",
+        ColumnBase::Float => "1.0",
+        ColumnBase::Bool => "true",
+        ColumnBase::Date => "\"2026-01-01\"",
+        ColumnBase::String | ColumnBase::Category => "\"A\"",
+    }
+}
+
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Whether this resource answers requests.
+pub(crate) fn is_asked(state: &ResourceState) -> bool {
+    matches!(state.outputs.get("example"), Some(Value::String(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use mlinfra_api::ColumnType;
+
+    use super::*;
+
+    fn column(name: &str, base: ColumnBase) -> (RequestField, ColumnType) {
+        let column_type = ColumnType {
+            base,
+            nullable: false,
+        };
+        let field = RequestField {
+            name: name.to_owned(),
+            column_type,
+        };
+        (field, column_type)
+    }
+
+    #[test]
+    fn it_is_typical_where_that_is_known_and_of_the_right_type_elsewhere() {
+        let known = [
+            (
+                column("age", ColumnBase::Int),
+                Spread::Numbers {
+                    mean: 35.5,
+                    standard_deviation: 11.0,
+                    edges: Vec::new(),
+                    counts: vec![100],
+                },
+            ),
+            (
+                column("job", ColumnBase::Category),
+                Spread::Categories {
+                    counts: BTreeMap::from([("b \"x\"".to_owned(), 7), ("c".to_owned(), 7)]),
+                    other: 90,
+                },
+            ),
+            (column("text", ColumnBase::String), Spread::Hidden),
+        ];
+        let fields = known.iter().map(|((field, _), _)| field.clone());
+        let schema = RequestSchema {
+            fields: fields
+                .chain([column("member", ColumnBase::Bool).0])
+                .collect(),
+        };
+        let columns = known.map(|((field, column_type), spread)| ColumnProfile {
+            name: field.name,
+            column_type,
+            missing: 0,
+            spread,
+        });
+        let profile = TableProfile {
+            rows: 104,
+            columns: columns.into(),
+        };
+        assert_eq!(
+            body(&schema, &profile),
+            r#"{"age": 36, "job": "b \"x\"", "text": "A", "member": true}"#
+        );
+    }
+}
