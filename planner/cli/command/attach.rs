@@ -1,7 +1,7 @@
 //! `mlinfra attach`: follows an operation, from any terminal.
 
 use clap::Args;
-use mlinfra_apply::{Options, read_events};
+use mlinfra_apply::{Event, Options, read_events};
 use mlinfra_state::{OperationEvent, operation_name, operation_number};
 
 use crate::arguments::SpecOption;
@@ -107,6 +107,12 @@ fn show_again(session: &Session, number: u64, screen: &Screen) {
 }
 
 fn came_to(session: &Session, number: u64) -> Exit {
+    let folder = session.store.operation_folder(number);
+    let events = folder.map(|folder| read_events(&folder, 0).0);
+    let fails = |event: &Event| matches!(event, Event::Judged { gate } if gate.fails());
+    if events.is_some_and(|events| events.iter().any(fails)) {
+        return Exit::Failed;
+    }
     let operation = session
         .store
         .operations()

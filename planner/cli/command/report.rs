@@ -97,7 +97,7 @@ fn write(page: &str, file: &Path) -> Result<(), Problem> {
     write_whole(page, file).map_err(|error| {
         Problem::new(Exit::Failed, "E1031", "the report can't be written")
             .detail(format!("{}: {}", file.display(), reason(error)))
-            .help("check the folder's permissions and the disk's room, or write elsewhere: `--output`")
+            .help("check the folder's permissions and the disk's room, or name another `--output`")
     })
 }
 

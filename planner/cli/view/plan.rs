@@ -337,3 +337,54 @@ pub(crate) fn counts(plan: &Plan) -> String {
         .collect();
     parts.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use mlinfra_check::{FileId, Span};
+
+    use super::*;
+    use crate::view::theme::Theme;
+
+    fn finding(status: PolicyStatus) -> PolicyFinding {
+        PolicyFinding {
+            policy: "masked".into(),
+            pack: None,
+            code: "E0512".into(),
+            severity: "high".into(),
+            cites: Vec::new(),
+            title: String::new(),
+            status,
+            subject: Address::new("project", "a"),
+            span: Span {
+                file: FileId(0),
+                start: 0,
+                end: 0,
+            },
+            message: String::new(),
+            fix: None,
+        }
+    }
+
+    #[test]
+    fn only_what_was_seen_to_hold_is_counted_as_a_pass() {
+        let screen = Screen {
+            theme: Theme::new(false),
+            error_theme: Theme::new(false),
+            width: 80,
+            unicode: true,
+            quiet: false,
+            command: "plan",
+            json: false,
+            live: false,
+        };
+        use PolicyStatus as S;
+        let all = [S::Pass, S::Manual, S::Manual, S::Unknown].map(finding);
+        let line = checks(&all, "mlinfra check --manual", &screen).expect("there are some");
+        let counts = "1 pass · 0 fail · 2 manual · 1 unknown";
+        assert!(line.starts_with(counts), "{line}");
+        assert!(line.ends_with("mlinfra check --manual"), "{line}");
+        let line = checks(&all[..1], "mlinfra check --manual", &screen);
+        assert_eq!(line.as_deref(), Some("1 pass · 0 fail"));
+        assert_eq!(checks(&[], "mlinfra check --manual", &screen), None);
+    }
+}
