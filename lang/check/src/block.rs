@@ -8,6 +8,7 @@ use mlinfra_api::{Address, Reference, Value, Wish};
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::habit;
 use crate::program::{Block, Field};
 use crate::schema::{FieldDeclaration, Kind, KindValue, Place};
 use crate::scope::{Form, NodeId};
@@ -223,6 +224,8 @@ impl<'t> Checker<'t> {
             return self.written_place(id, written, wanted);
         }
         let wanted = wanted?;
+        let mut head = block.head();
+        let mut text = format!("this needs a `{wanted}` to be placed on");
         let mut parent = self.nodes[id].parent;
         while let Some(outer) = parent {
             let outer_block = self.nodes[outer].block?;
@@ -233,14 +236,20 @@ impl<'t> Checker<'t> {
             if same_kind && let Some(written) = &outer_block.place {
                 return self.written_place(outer, written, wanted);
             }
+            if same_kind {
+                // One word there places everything in it.
+                head = outer_block.head();
+                text = format!("what is in it needs a `{wanted}` to be placed on");
+            }
             if self.nodes[outer].broken {
                 return None;
             }
             parent = self.nodes[outer].parent;
         }
         if matches!(rule, Place::Required(_)) && !broken {
-            let head = block.head();
-            let text = format!("this needs a `{wanted}` to be placed on");
+            if habit::is_said(&self.findings, code::PLACE_MISSING, head) {
+                return None;
+            }
             let finding = Diagnostic::error(code::PLACE_MISSING, head, text)
                 .help("no place is ever chosen silently: a second one would move things");
             let known = self.nodes_of_kind(wanted);
@@ -559,6 +568,7 @@ pub(crate) fn unknown_field(
     match meant {
         Some(_) => finding.suggest(span, name, meant),
         None if known.is_empty() => finding.help("it has no fields at all: take this out"),
+        None if habit::steps(kind).is_some() => finding.help(habit::step_advice(kind, name)),
         None if known.len() == 1 => finding.help(format!("its one field is `{}`", known[0])),
         None => finding.help(format!("its fields are {}", crate::scope::list(known))),
     }

@@ -32,7 +32,11 @@ impl Checker<'_> {
         }
         let Some(word) = callee.as_name() else {
             if !matches!(callee.kind, ExprKind::Bad) {
-                self.unknown_function("this", callee.span, &[]);
+                self.report(
+                    Diagnostic::error(code::FUNCTION_UNKNOWN, callee.span, "this can't be called")
+                        .help("values have no functions of their own")
+                        .help("write `name(value)`, or an operator such as `==`"),
+                );
             }
             return Term::error();
         };
@@ -69,8 +73,11 @@ impl Checker<'_> {
             );
             return;
         }
-        let functions = self.library.functions.keys().map(String::as_str);
-        let meant = nearest(word, cases.iter().copied().chain(functions));
+        let functions: Vec<&str> = match cases {
+            [] => self.library.functions.keys().map(String::as_str).collect(),
+            _ => Vec::new(),
+        };
+        let meant = nearest(word, cases.iter().chain(&functions).copied());
         let finding = Diagnostic::error(
             code::FUNCTION_UNKNOWN,
             span,
@@ -79,7 +86,7 @@ impl Checker<'_> {
         .help("what it would give is unknown, and so is everything made from it");
         let finding = match (meant, cases) {
             (Some(_), _) => finding.suggest(span, word, meant),
-            (None, []) => finding,
+            (None, []) => finding.help(format!("the functions are {}", list(&functions))),
             (None, [only]) => finding.help(format!("what can stand here is `{only}`")),
             (None, cases) => finding.help(format!("what can stand here: {}", list(cases))),
         };

@@ -88,6 +88,7 @@ codes! {
     "E0032",
     "E0033",
     "E0034",
+    "E0035",
     "E0101" = FILE_UNREADABLE,
     "E0102" = FILE_NOT_UTF8,
     "E0103" = FILE_EMPTY,

@@ -12,7 +12,9 @@ use crate::code;
 use crate::declare::unit_of;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::fit::{unify, widen};
+use crate::habit;
 use crate::quantity::{self, NumberFault};
+use crate::scope::NodeId;
 use crate::suggest::nearest;
 use crate::tree::{Expr, ExprKind, TextPart, Unit};
 use crate::types::{EnumType, Term, Type, a};
@@ -138,6 +140,16 @@ impl Checker<'_> {
         expected: &Type,
         env: Env<'_>,
     ) {
+        if let Some(instead) = habit::value_word(name) {
+            let text = format!("nothing is named `{name}`");
+            self.report(
+                Diagnostic::error(code::NAME_UNKNOWN, span, text)
+                    .help("a bare word is the name of something in the spec")
+                    .help(habit::value_advice(name, instead))
+                    .fix(format!("{name} → {instead}"), span, instead),
+            );
+            return;
+        }
         let cases = enums.iter().flat_map(|enumeration| enumeration.cases());
         let cases: Vec<&str> = cases.map(|case| case.name.as_str()).collect();
         if let Some(table) = expected.column_table() {
@@ -171,11 +183,40 @@ impl Checker<'_> {
             format!("nothing is named `{name}`"),
         )
         .help("what refers to it can't be made before it is there");
-        let finding = match meant {
-            Some(_) => finding.suggest(span, name, meant),
-            None => finding.help("declare it, or put a text in quotes"),
+        let inside = self.qualified(name);
+        let finding = match (meant, inside.as_slice()) {
+            (Some(_), _) => finding.suggest(span, name, meant),
+            (None, [only]) => finding.suggest(span, name, Some(only)),
+            (None, [_, ..]) => {
+                finding.help("several blocks hold one of this name: name the block too")
+            }
+            (None, []) if name == "var" => {
+                finding.help("a parameter is named alone: `replicas`, not `var.replicas`")
+            }
+            // What is missing everywhere is said once.
+            (None, []) if self.is_reported(&finding) => return,
+            (None, []) => finding.help(match expected.present() {
+                Type::Block(kind) => format!("declare it: `{kind} {name} …`"),
+                _ => "declare it, or put a text in quotes".to_owned(),
+            }),
         };
         self.report(finding);
+    }
+
+    /// The blocks inside other blocks that have this name, as they are named from outside.
+    fn qualified(&self, name: &str) -> Vec<String> {
+        let inside = self.nodes.iter().filter(|node| node.name.text == name);
+        let outer = |parent: NodeId| self.nodes[parent].name.text.clone();
+        inside
+            .filter_map(|node| Some(format!("{}.{name}", outer(node.parent?))))
+            .collect()
+    }
+
+    fn is_reported(&self, finding: &Diagnostic) -> bool {
+        let same = |other: &Diagnostic| {
+            other.code == finding.code && other.primary.text == finding.primary.text
+        };
+        self.findings.iter().any(same)
     }
 
     fn eval_number(
@@ -210,21 +251,29 @@ impl Checker<'_> {
                 None => self.number_fault(&NumberFault::Overflow, span),
             },
             Err(name) => {
-                let meant = nearest(&name.text, self.library.units.keys().map(String::as_str));
-                let text = format!("there is no unit `{}`", name.text);
-                let finding = Diagnostic::error(code::UNIT_UNKNOWN, name.span, text)
-                    .help("without its unit nothing can be said of the amount")
-                    .suggest(name.span, &name.text, meant);
-                let finding = match self.library.families.get(&name.text) {
-                    Some(units) => {
-                        let units: Vec<&str> = units.iter().map(String::as_str).collect();
-                        finding.help(format!("write one of {}", crate::scope::list(&units)))
-                    }
-                    None => finding,
-                };
+                let finding = self.unknown_unit(&name.text, name.span);
                 self.report(finding);
                 Term::error()
             }
+        }
+    }
+
+    fn unknown_unit(&self, name: &str, span: Span) -> Diagnostic {
+        let known: Vec<&str> = self.library.units.keys().map(String::as_str).collect();
+        let text = format!("there is no unit `{name}`");
+        let finding = Diagnostic::error(code::UNIT_UNKNOWN, span, text)
+            .help("without its unit nothing can be said of the amount");
+        if let Some(units) = self.library.families.get(name) {
+            let units: Vec<&str> = units.iter().map(String::as_str).collect();
+            return finding.help(format!("write one of {}", crate::scope::list(&units)));
+        }
+        match habit::unit(name, &known) {
+            Ok(meant) => finding.suggest(span, name, Some(meant)),
+            Err(some) if !some.is_empty() => finding.help(format!(
+                "units that begin so: {}",
+                crate::scope::list(&some)
+            )),
+            Err(_) => finding.help(format!("the units are {}", crate::scope::list(&known))),
         }
     }
 
@@ -453,6 +502,12 @@ pub(crate) fn number_term(value: Value) -> Term {
 
 /// A finding about a column that a table has not.
 pub(crate) fn unknown_column(table: &crate::table::Table, name: &str, span: Span) -> Diagnostic {
+    if let Some(instead) = habit::value_word(name) {
+        let text = format!("`{name}` is no column and no value");
+        return Diagnostic::error(code::COLUMN_UNKNOWN, span, text)
+            .help(habit::value_advice(name, instead))
+            .fix(format!("{name} → {instead}"), span, instead);
+    }
     let meant = nearest(name, table.names());
     let made = table.address.name();
     let finding = Diagnostic::error(

@@ -24,6 +24,7 @@ mod fit;
 mod flow;
 mod functions;
 mod gate;
+mod habit;
 pub mod hover;
 mod lower;
 mod member;

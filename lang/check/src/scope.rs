@@ -277,6 +277,17 @@ impl<'t> Checker<'t> {
             self.report(finding);
             return;
         }
+        let is_field =
+            (place.parent.as_ref()).is_some_and(|(_, kind)| kind.fields.contains_key(word));
+        if is_field {
+            let text = format!("`{word}` is a field, and takes a value");
+            self.report(
+                Diagnostic::error(code::FIELD_AS_BLOCK, span, text)
+                    .help("this declares a block, and the field keeps its default")
+                    .help(format!("write `{word} = …`")),
+            );
+            return;
+        }
         let known: Vec<&str> = match &place.parent {
             None => self
                 .library
@@ -285,12 +296,7 @@ impl<'t> Checker<'t> {
                 .map(String::as_str)
                 .chain(["let", "param"])
                 .collect(),
-            Some((_, kind)) => kind
-                .nested
-                .keys()
-                .chain(kind.fields.keys())
-                .map(String::as_str)
-                .collect(),
+            Some((_, kind)) => kind.nested.keys().map(String::as_str).collect(),
         };
         let meant = nearest(word, known.iter().copied());
         let mut finding = Diagnostic::error(

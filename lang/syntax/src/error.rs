@@ -74,6 +74,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0032", "exactly one value belongs here"),
     ("E0033", "a literal is out of range"),
     ("E0034", "an operand needs parentheses"),
+    ("E0035", "a merge was not finished"),
 ];
 
 impl SyntaxError {

@@ -112,7 +112,8 @@ fn entries(p: &mut Parser, braces: Option<Braces>) {
 fn stray(p: &mut Parser) {
     if p.at_any(set::CLOSERS) {
         let message = format!("this `{}` closes nothing", p.text_here());
-        p.wrong("E0007", message);
+        let finding = SyntaxError::new("E0007", p.range_here(), message);
+        p.report(finding.help("take it out, or open what it is to close"));
     } else {
         unexpected(p);
     }
@@ -157,6 +158,11 @@ fn unexpected(p: &mut Parser) {
     if matches!(here.kind, Kind::RightParen | Kind::RightBracket) {
         let message = format!("this `{}` closes nothing", p.text_here());
         return p.wrong("E0007", message);
+    }
+    if set::STRINGS.has(here.kind) && p.previous().is_some_and(|it| set::STRINGS.has(it.kind)) {
+        let finding = SyntaxError::new("E0009", at, "a block has one name");
+        let help = "a block is written `kind name on place { … }`, without quotes";
+        return p.report(finding.help(help));
     }
     let finding = SyntaxError::new("E0009", at, "this does not belong to the entry before it");
     p.report(finding.help("begin a new line, or put a comma between two entries"));
@@ -346,8 +352,20 @@ fn string_field(p: &mut Parser) {
 
 fn field(p: &mut Parser, mark: Mark) {
     p.bump();
-    expression(p);
+    expr::condition(p);
+    if !p.fresh() && (p.at(Kind::If) || p.at(Kind::Question)) {
+        foreign_choice(p);
+    }
     p.close(mark, Kind::Field);
+}
+
+/// `a if b else c` and `b ? a : c`, as other languages write a choice.
+fn foreign_choice(p: &mut Parser) {
+    let finding = SyntaxError::new("E0009", p.range_here(), "a choice is not written like this");
+    p.report(finding.help("write the condition first: `if condition then value else value`"));
+    let mark = p.open();
+    rest_of_line(p);
+    p.close(mark, Kind::Error);
 }
 
 /// `name: type = default`
@@ -376,12 +394,32 @@ fn require(p: &mut Parser) {
     p.close(mark, Kind::Require);
 }
 
+/// Reserved words that a head does not have behind its kind: a name is meant.
+const NO_NAMES: Set = Set::of(&[
+    Kind::And,
+    Kind::Or,
+    Kind::Not,
+    Kind::In,
+    Kind::If,
+    Kind::Then,
+    Kind::Else,
+    Kind::Match,
+    Kind::True,
+    Kind::False,
+    Kind::None,
+]);
+
 /// What is left once the path of a block is taken.
 fn block(p: &mut Parser, mark: Mark, indent: u32) {
     let here = p.current();
     if !here.first && set::NAMES.has(here.kind) {
         p.bump();
         hyphen(p);
+    } else if !here.first && NO_NAMES.has(here.kind) {
+        let message = format!("`{}` means something to the language", p.text_here());
+        let finding = SyntaxError::new("E0011", p.range_here(), message);
+        p.report(finding.help("choose another name, or put this one between back quotes"));
+        p.bump_as(Kind::Word);
     } else if !here.first && set::STRINGS.has(here.kind) {
         expr::string(p);
     } else if matches!(here.kind, Kind::On | Kind::For | Kind::When) {
@@ -428,6 +466,9 @@ fn no_item(p: &mut Parser) {
     } else if matches!(p.kind(), Kind::RightParen | Kind::RightBracket) {
         let message = format!("this `{}` closes nothing", p.text_here());
         p.wrong("E0007", message);
+    } else if p.at(Kind::Slash) && p.ahead(1).kind == Kind::Star && !p.ahead(1).apart {
+        let finding = SyntaxError::new("E0018", at, "a comment begins with `//`");
+        p.report(finding.help("it ends with its line: put `//` before each line of it"));
     } else {
         let finding = SyntaxError::new("E0010", at, "an entry begins with a name");
         let help = "an entry is a field `name = value`, a column `name: type`, \

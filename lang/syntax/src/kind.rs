@@ -13,6 +13,8 @@ pub enum Kind {
     Comment,
     /// `# …`, which is a finding.
     HashComment,
+    /// A line that a merge left, or one of its second side.
+    Conflict,
     /// `/// …`
     Documentation,
 

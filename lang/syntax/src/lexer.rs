@@ -63,6 +63,14 @@ pub(crate) fn lex(text: &str) -> Lexed {
     lexer.finish()
 }
 
+/// A side of a merge that was not finished: the first is read as if it were all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    None,
+    First,
+    Second,
+}
+
 /// Where the lexer stands.
 struct Lexer<'a> {
     text: &'a str,
@@ -76,6 +84,8 @@ struct Lexer<'a> {
     indent: u32,
     first: bool,
     apart: bool,
+    /// Which side of a merge that was not finished this is.
+    side: Side,
     tokens: Vec<Token>,
     lexemes: Vec<Lexeme>,
 }
@@ -92,6 +102,7 @@ impl<'a> Lexer<'a> {
             indent: 0,
             first: true,
             apart: false,
+            side: Side::None,
             tokens: Vec::with_capacity(text.len() / 3),
             lexemes: Vec::with_capacity(text.len() / 5),
         }
@@ -105,6 +116,9 @@ impl<'a> Lexer<'a> {
     fn step(&mut self) {
         if self.in_string {
             return self.step_in_string();
+        }
+        if self.first && self.column() == 0 && self.conflict() {
+            return;
         }
         let context = Context {
             before: self.text.as_bytes()[..self.offset() as usize]
@@ -155,6 +169,27 @@ impl<'a> Lexer<'a> {
                 self.open_interpolation();
             }
         }
+    }
+
+    /// Takes a line that a merge left, or one of its second side.
+    fn conflict(&mut self) -> bool {
+        let marks = |sign: &str| {
+            let rest = self.rest.strip_prefix(sign);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\r', '\n']))
+        };
+        let next = match self.side {
+            Side::None if marks("<<<<<<<") => Side::First,
+            Side::First if marks("=======") || marks("|||||||") => Side::Second,
+            Side::First if marks(">>>>>>>") => Side::None,
+            Side::Second if marks(">>>>>>>") => Side::None,
+            Side::Second if self.rest.starts_with(['\r', '\n']) => return false,
+            Side::Second => Side::Second,
+            Side::None | Side::First => return false,
+        };
+        self.side = next;
+        let (rest, _) = line_rest(self.rest).expect("the rest of a line may be empty");
+        self.push(Kind::Conflict, rest);
+        true
     }
 
     fn open_interpolation(&mut self) {

@@ -41,6 +41,18 @@ fn open_string(token: Token) -> SyntaxError {
 fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
     let at = token.start..token.end;
     match token.kind {
+        Kind::Unknown if word == ";" => {
+            let finding = SyntaxError::new("E0001", at.clone(), "nothing ends with `;`");
+            let finding = finding.help("an entry ends with its line, or at a comma");
+            findings.push(finding.fix("take it out", vec![edit(at, "")]));
+        }
+        Kind::Conflict if word.starts_with('<') => {
+            let message = "two sides of a merge begin here";
+            let finding = SyntaxError::new("E0035", at, message);
+            let help = "keep one of the two sides, and take out the lines that begin with \
+                        `<<<<<<<`, `=======` and `>>>>>>>`";
+            findings.push(finding.help(help));
+        }
         Kind::Unknown => {
             let message = "this means nothing outside of strings and comments";
             findings.push(SyntaxError::new("E0001", at, message));

@@ -278,7 +278,9 @@ pub(super) fn postfix(p: &mut Parser) -> Option<Done> {
         let mark = p.wrap(done);
         match kind {
             Kind::CallExpression => arguments(p, argument),
-            Kind::IndexExpression => one_value(p, Kind::RightBracket),
+            Kind::IndexExpression => {
+                one_value(p, Kind::RightBracket);
+            }
             _ => {
                 p.bump();
                 if p.at_any(set::MEMBERS) && !p.fresh() {
@@ -294,19 +296,30 @@ pub(super) fn postfix(p: &mut Parser) -> Option<Done> {
 }
 
 /// Brackets around exactly one value.
-fn one_value(p: &mut Parser, close: Kind) {
+///
+/// Says whether there are several, as in a list.
+fn one_value(p: &mut Parser, close: Kind) -> bool {
     let opener = p.range_here();
     let count = list(p, close, |p| {
         condition(p);
     });
     if count != 1 {
-        let at = opener.start..p.previous_end().max(opener.end);
-        p.report(SyntaxError::new(
-            "E0032",
-            at,
-            "exactly one value belongs in here",
-        ));
+        let end = p.previous_end().max(opener.end);
+        let finding =
+            SyntaxError::new("E0032", opener.start..end, "exactly one value belongs here");
+        let is_list = count > 1 && close == Kind::RightParen;
+        let is_closed = p.previous().is_some_and(|last| last.kind == close);
+        p.report(match is_list && is_closed {
+            true => finding
+                .help("a list stands between square brackets: `[a, b]`")
+                .fix(
+                    "write `[…]`",
+                    vec![edit(opener, "["), edit(end - 1..end, "]")],
+                ),
+            false => finding,
+        });
     }
+    count > 1
 }
 
 /// A value that no operator takes apart.
@@ -315,6 +328,7 @@ fn primary(p: &mut Parser) -> Option<Done> {
         return no_value(p);
     }
     let kind = match p.kind() {
+        Kind::Word if is_prefix(p) => return prefixed(p),
         Kind::Number => return Some(quantity(p)),
         kind if set::STRINGS.has(kind) => return Some(string(p)),
         Kind::LeftBracket => return Some(list_expression(p)),
@@ -322,8 +336,10 @@ fn primary(p: &mut Parser) -> Option<Done> {
         Kind::Match => return Some(match_(p)),
         Kind::LeftParen => {
             let mark = p.open();
-            one_value(p, Kind::RightParen);
-            return Some(p.close(mark, Kind::ParenExpression));
+            return Some(match one_value(p, Kind::RightParen) {
+                true => p.close(mark, Kind::ListExpression),
+                false => p.close(mark, Kind::ParenExpression),
+            });
         }
         Kind::If | Kind::Not | Kind::Bang => return Some(needs_parentheses(p)),
         Kind::Unknown => return Some(unknown(p)),
@@ -344,6 +360,23 @@ fn primary(p: &mut Parser) -> Option<Done> {
     let mark = p.open();
     p.bump();
     Some(p.close(mark, kind))
+}
+
+/// `f"…"`: other languages change what a string means by a letter before it.
+fn is_prefix(p: &Parser) -> bool {
+    let next = p.ahead(1);
+    p.text_here().len() <= 2 && set::STRINGS.has(next.kind) && !next.apart
+}
+
+fn prefixed(p: &mut Parser) -> Option<Done> {
+    let at = p.range_here();
+    let finding = SyntaxError::new("E0001", at.clone(), "a string has no letter before it");
+    let help = "any string takes a value in: `\"credit-${name}\"`";
+    p.report(finding.help(help).fix("take it out", vec![edit(at, "")]));
+    let mark = p.open();
+    p.bump();
+    p.close(mark, Kind::Error);
+    primary(p)
 }
 
 /// Characters that mean nothing are reported as such; what follows may still be a value.

@@ -1,0 +1,101 @@
+//! What other languages write in a place, so that a finding can say how it is written here.
+
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::schema::{Kind, KindValue};
+use crate::suggest::nearest;
+
+/// A word shorter than this is near to too many others.
+const NEAR_BYTES_MIN: usize = 3;
+
+/// What is written here for a word of Python, JSON or YAML that means a value.
+pub(crate) fn value_word(word: &str) -> Option<&'static str> {
+    match word {
+        "True" | "TRUE" | "yes" => Some("true"),
+        "False" | "FALSE" | "no" => Some("false"),
+        "None" | "null" | "NULL" | "nil" | "undefined" => Some("none"),
+        _ => None,
+    }
+}
+
+/// What is said of a word that means a value elsewhere.
+pub(crate) fn value_advice(word: &str, instead: &str) -> String {
+    match instead {
+        "none" => "leave the field out, or write `none`".to_owned(),
+        _ => format!("`{word}` is written `{instead}` here"),
+    }
+}
+
+/// The declared unit that was surely meant, or all that it may have been.
+///
+/// Another unit means another amount, so a guess must be sure: the same letters, the only unit
+/// that begins so (`d`, `Gi`), or a long word with a typing error.
+pub(crate) fn unit<'u>(word: &str, known: &[&'u str]) -> Result<&'u str, Vec<&'u str>> {
+    if let Some(same) = known.iter().find(|unit| unit.eq_ignore_ascii_case(word)) {
+        return Ok(same);
+    }
+    let begins = |unit: &&&str| {
+        (unit.get(..word.len())).is_some_and(|begin| begin.eq_ignore_ascii_case(word))
+    };
+    // Of a singular and its plural, the plural stands for both.
+    let is_singular = |unit: &&str| {
+        known
+            .iter()
+            .any(|other| other.strip_suffix('s') == Some(unit))
+    };
+    let meant: Vec<&str> = (known.iter().filter(begins))
+        .filter(|unit| !is_singular(unit))
+        .copied()
+        .collect();
+    match meant.as_slice() {
+        [only] => Ok(only),
+        [] if word.len() >= NEAR_BYTES_MIN => {
+            nearest(word, known.iter().copied()).ok_or_else(Vec::new)
+        }
+        _ => Err(meant),
+    }
+}
+
+/// Whether this was found at this text already: what many entries share is said once.
+pub(crate) fn is_said(findings: &[Diagnostic], code: Code, span: Span) -> bool {
+    let same = |finding: &Diagnostic| finding.code == code && finding.primary.span == span;
+    findings.iter().any(same)
+}
+
+/// The nested kind whose blocks call operations: one may be meant where a field is unknown.
+pub(crate) fn steps(kind: &Kind) -> Option<&str> {
+    let mut nested = kind.nested.values();
+    let found = nested.find(|nested| matches!(nested.value, KindValue::Operation));
+    found.map(|nested| nested.name.as_str())
+}
+
+/// What is said where such a block stands without its kind.
+pub(crate) fn step_advice(kind: &Kind, name: &str) -> String {
+    let nested = steps(kind).unwrap_or_default();
+    format!("a {nested} is written with its kind in front: `{nested} {name} = …`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_guessed_where_the_guess_is_sure() {
+        let known = [
+            "B", "GB", "GiB", "MB", "MiB", "day", "days", "h", "min", "month", "months", "s",
+        ];
+        assert_eq!(unit("d", &known), Ok("days"));
+        assert_eq!(unit("Gi", &known), Ok("GiB"));
+        assert_eq!(unit("gb", &known), Ok("GB"));
+        assert_eq!(unit("GiBs", &known), Ok("GiB"));
+        assert_eq!(unit("m", &known), Err(vec!["MB", "MiB", "min", "months"]));
+        assert_eq!(unit("zz", &known), Err(Vec::new()));
+    }
+
+    #[test]
+    fn words_of_other_languages_are_known() {
+        assert_eq!(value_word("True"), Some("true"));
+        assert_eq!(value_word("null"), Some("none"));
+        assert_eq!(value_word("here"), None);
+    }
+}
