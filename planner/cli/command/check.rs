@@ -136,7 +136,7 @@ fn shown(
             let findings = checked.diagnostics.iter();
             let findings: Vec<_> = findings.map(|d| json::diagnostic(d, &sources)).collect();
             let policies = checked.program.policies.iter();
-            let policies: Vec<_> = policies.map(|finding| json::policy(finding)).collect();
+            let policies: Vec<_> = policies.map(json::policy).collect();
             let body = json!({ "diagnostics": findings, "policies": policies });
             format!("{}\n", json::envelope("check", body))
         }

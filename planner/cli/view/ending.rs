@@ -126,11 +126,14 @@ fn page(ending: &Ending<'_>) -> String {
     })
 }
 
-/// What was not begun because of a gate, with the step that was judged; and the rest.
+/// What was not begun because of a gate, each with the step that was judged.
+type Gated = Vec<(Address, Address)>;
+
+/// What was not begun because of a gate, and the rest.
 pub(crate) fn by_gate(
     blocked: Vec<(Address, BlockReason)>,
-) -> (Vec<(Address, Address)>, Vec<(Address, BlockReason)>) {
-    let mut gated: Vec<(Address, Address)> = Vec::new();
+) -> (Gated, Vec<(Address, BlockReason)>) {
+    let mut gated = Gated::new();
     let mut others = Vec::new();
     // Whatever waits for something is told after it.
     for (address, reason) in blocked {

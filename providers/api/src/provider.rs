@@ -239,7 +239,11 @@ pub trait Lower: Send + Sync {
     /// so: nothing is ever taken to be free.
     fn price(&self, resource: &Resource) -> Price {
         Price::Unknown {
-            reason: format!("`{}` gives no price for a {}", self.name(), resource.resource_type),
+            reason: format!(
+                "`{}` gives no price for a {}",
+                self.name(),
+                resource.resource_type
+            ),
         }
     }
 }

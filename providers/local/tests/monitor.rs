@@ -15,6 +15,9 @@ use mlinfra_api::{
 use mlinfra_local::{Local, LocalLower};
 use mlinfra_seal::SealKey;
 
+/// Names of series and their values, in promtool's notation.
+type Series = &'static [(&'static str, &'static str)];
+
 const LINEAGE: &str = "0123456789abcdef0123456789abcdef";
 
 /// A state folder that goes with the test.
@@ -387,7 +390,7 @@ fn whatever_the_condition_it_fires_as_it_is_judged() {
     check_rules(&folder.rules());
     // Figures: share of failures, requests a second, drift of age. None is undefined. Nothing
     // failed in the second world, so there is no series of failures in it.
-    let worlds: [(&[(&str, &str)], [Option<&str>; 3]); 4] = [
+    let worlds: [(Series, [Option<&str>; 3]); 4] = [
         (
             &[(GOOD, "0+294x30"), (BAD, "0+6x30"), (DRIFT, "0.25x30")],
             [Some("0.02"), Some("5"), Some("0.25")],

@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn means_are_rounded() {
-        let cells = Float64Array::from(vec![1.0, 2.0, 3.0, 4.0, 1234.567_89]);
+        let cells = Float64Array::from(vec![1.0, 2.0, 3.0, 4.0, 1_234.567_89]);
         let Spread::Numbers {
             mean,
             standard_deviation,

@@ -100,7 +100,6 @@ fn evaluate_gives_the_figures_of_its_version() {
         }),
         seed: 7,
         threshold: 0.6,
-        ..EvaluateTask::default()
     };
     let found = judge(&model, &data, &everything).unwrap();
     assert_eq!((found.rows, found.positives), (12, 7));
