@@ -109,7 +109,7 @@ impl<'a> Step<'a> {
                 spec.operation, spec.version
             );
             return Err(StepFault::new(fault::STEP, message)
-                .with_help("Install `mlinfra` and `mlinfra-runtime` of the same version.")
+                .with_help("install `mlinfra` and `mlinfra-runtime` of the same version")
                 .into());
         }
         let store = Store::open(&spec.store)?;
@@ -269,7 +269,7 @@ impl<'a> Step<'a> {
 
 fn input_fault(message: impl Into<String>) -> StepFault {
     StepFault::new(fault::INPUT, message)
-        .with_help("Install `mlinfra` and `mlinfra-runtime` of the same version, and plan again.")
+        .with_help("install `mlinfra` and `mlinfra-runtime` of the same version, and plan again")
 }
 
 /// The column to predict: named by the step, else the one that the data marks.

@@ -134,6 +134,7 @@ fn two_folders_give_the_same_plan_and_the_same_artifacts() {
     // Sealed objects differ by their nonces: compare what lies open.
     for project in [&one, &other] {
         project.edit("credit.mlinfra", "customer(vault)", "plain");
+        project.edit("credit.mlinfra", "  comply    = [gdpr]\n", "");
     }
     let plan = |project: &Project| project.run(&["plan", "--json"]).exits(0).stdout;
     assert_eq!(plan(&one), plan(&other));

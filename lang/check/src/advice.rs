@@ -3,8 +3,9 @@
 use mlinfra_api::{Dimension, Value};
 
 use crate::check::Checker;
+use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::schema::{KindValue, ResultRule};
+use crate::schema::{FieldDeclaration, KindValue, ResultRule};
 use crate::scope::{Form, list};
 use crate::tree::ExprKind;
 use crate::types::{Case, Term, Type};
@@ -37,6 +38,28 @@ impl Checker<'_> {
             }
         }
         finding.help(self.wanted(expected))
+    }
+
+    /// A finding about a field that has to be there.
+    pub(crate) fn missing_field(
+        &self,
+        name: &str,
+        declared: &FieldDeclaration,
+        span: Span,
+        of: &str,
+    ) -> Diagnostic {
+        let text = format!("this `{of}` says nothing of its `{name}`");
+        let what = match declared.documentation.lines().next() {
+            Some(line) if !line.is_empty() => format!(": {}", line.trim_end_matches('.')),
+            _ => String::new(),
+        };
+        Diagnostic::error(code::FIELD_MISSING, span, text)
+            .help("there is no value that would be right for everybody")
+            .help(format!(
+                "add `{name} = …`, {}{what}",
+                declared.field_type.said()
+            ))
+            .help(self.wanted(&declared.field_type))
     }
 
     /// What to write for a value of this type.
@@ -88,6 +111,9 @@ impl Checker<'_> {
             Type::Column(..) | Type::ColumnOf(..) => "name a column of the table".to_owned(),
             other if other.column_table().is_some() => {
                 "name columns of the table, without quotes".to_owned()
+            }
+            Type::List(inner) if matches!(**inner, Type::Opaque(_) | Type::Block(_)) => {
+                self.wanted(inner)
             }
             other => format!("write `{}`", self.example(other, 0)),
         }

@@ -304,7 +304,7 @@ impl<'t> Checker<'t> {
             (found, _) => {
                 let text = format!(
                     "this is {found}, and {wanted} belongs here",
-                    found = a(found),
+                    found = found.said(),
                     wanted = a(wanted)
                 );
                 let known = self.nodes_of_kind(wanted);
@@ -540,7 +540,7 @@ impl<'t> Checker<'t> {
                 };
                 checked.fields.insert(field.clone(), field_value);
             } else if declared.required() && !broken && !stray {
-                let finding = missing_field(field, declared, name.span, &kind.name);
+                let finding = self.missing_field(field, declared, name.span, &kind.name);
                 self.report(finding);
             }
         }
@@ -572,27 +572,4 @@ pub(crate) fn unknown_field(
         None if known.len() == 1 => finding.help(format!("its one field is `{}`", known[0])),
         None => finding.help(format!("its fields are {}", crate::scope::list(known))),
     }
-}
-
-/// A finding about a field that has to be there.
-pub(crate) fn missing_field(
-    name: &str,
-    declared: &FieldDeclaration,
-    span: Span,
-    of: &str,
-) -> Diagnostic {
-    let finding = Diagnostic::error(
-        code::FIELD_MISSING,
-        span,
-        format!("this `{of}` says nothing of its `{name}`"),
-    )
-    .help("there is no value that would be right for everybody");
-    let what = match declared.documentation.lines().next() {
-        Some(line) if !line.is_empty() => format!(": {}", line.trim_end_matches('.')),
-        _ => String::new(),
-    };
-    finding.help(format!(
-        "add `{name} = …`, {}{what}",
-        a(&declared.field_type)
-    ))
 }

@@ -13,7 +13,7 @@ use crate::functions;
 use crate::scope::list;
 use crate::suggest::nearest;
 use crate::tree::{Argument, Expr, ExprKind, Require};
-use crate::types::{Default, EnumType, Parameter, Term, Type, a};
+use crate::types::{Default, EnumType, Parameter, Term, Type};
 
 impl Checker<'_> {
     pub(crate) fn eval_call(
@@ -214,7 +214,7 @@ impl Checker<'_> {
                         .help("there is no value that would be right for everybody")
                         .help(format!(
                             "give {}: `{what}({} = …)`",
-                            a(&parameter.parameter_type),
+                            parameter.parameter_type.said(),
                             parameter.name
                         )),
                 );
@@ -403,6 +403,7 @@ impl Checker<'_> {
 /// The type of a value that a function gave.
 fn type_of(value: &Value) -> Type {
     match value {
+        Value::Bool(_) => Type::Bool,
         Value::Int(_) => Type::Int,
         Value::String(_) => Type::String,
         Value::Quantity(quantity) => Type::Quantity(quantity.dimension.clone()),

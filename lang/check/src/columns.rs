@@ -7,12 +7,13 @@ use mlinfra_api::ColumnType;
 use crate::check::Checker;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::resolve::column_type;
+use crate::habit;
+use crate::resolve::{column_type, type_name};
 use crate::schema::{COLUMN_WORDS, Kind};
 use crate::scope::NodeId;
 use crate::suggest::nearest;
 use crate::table::{Table, TableColumn};
-use crate::tree::{Attribute, BlockItem, Item, Node};
+use crate::tree::{Attribute, BlockItem, Item, Node, TypeExpr, TypeKind};
 
 impl Checker<'_> {
     /// The table that the entries of a section declare.
@@ -148,9 +149,49 @@ impl Checker<'_> {
         );
     }
 
-    fn unknown_column_type(&mut self, written: &crate::tree::TypeExpr) -> Option<ColumnType> {
-        let crate::tree::TypeKind::Named { path, .. } = &written.kind else {
-            return None;
+    /// A column with several types; with "or nothing", as other languages write it, `?` is meant.
+    fn several_types(&mut self, span: Span, members: &[TypeExpr]) {
+        let is_nothing = |member: &&TypeExpr| {
+            type_name(member).is_some_and(|word| habit::value_word(word) == Some("none"))
+                || type_name(member) == Some("none")
+        };
+        let typed: Vec<&TypeExpr> = members.iter().filter(|one| !is_nothing(one)).collect();
+        let finding = Diagnostic::error(
+            code::COLUMN_TYPE_UNKNOWN,
+            span,
+            "a column has exactly one type",
+        )
+        .help("every cell of a column is read alike, so a choice has no meaning here");
+        let base = match typed.as_slice() {
+            [only] if typed.len() < members.len() => column_type(only).map(|(base, _)| base),
+            _ => None,
+        };
+        self.report(match base {
+            Some(base) => finding
+                .help(format!(
+                    "where a cell may be missing, write `{}?`",
+                    base.word()
+                ))
+                .fix(
+                    format!("write `{}?`", base.word()),
+                    span,
+                    format!("{}?", base.word()),
+                ),
+            None => finding.help(format!(
+                "name one of {}, with `?` behind it where a cell may be missing",
+                crate::scope::list(&COLUMN_WORDS)
+            )),
+        });
+    }
+
+    fn unknown_column_type(&mut self, written: &TypeExpr) -> Option<ColumnType> {
+        let path = match &written.kind {
+            TypeKind::Bad => return None,
+            TypeKind::Union(members) => {
+                self.several_types(written.span, members);
+                return None;
+            }
+            TypeKind::Named { path, .. } => path,
         };
         let name = path.text();
         let meant = nearest(&name, COLUMN_WORDS);

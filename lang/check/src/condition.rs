@@ -39,7 +39,7 @@ impl Checker<'_> {
         }
         let text = format!(
             "this is {of}, and a condition belongs here",
-            of = a(&judged.of)
+            of = judged.of.said()
         );
         self.report(
             Diagnostic::error(code::TYPE_WRONG, expr.span, text)

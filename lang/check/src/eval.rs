@@ -387,7 +387,7 @@ impl Checker<'_> {
             Value::Case { name, arguments } if arguments.is_empty() => Some(name.clone()),
             Value::Reference(reference) => Some(reference.address.name().to_owned()),
             _ => {
-                let text = format!("{} has no text", a(&term.term_type));
+                let text = format!("{} has no text", term.term_type.said());
                 self.report(
                     Diagnostic::error(code::TYPE_WRONG, hole.span, text)
                         .help("only what has one obvious text can stand in a text")
@@ -439,9 +439,9 @@ impl Checker<'_> {
     /// Reports two values that must have one type and have not.
     pub(crate) fn differ(&mut self, first: &Type, second: &Type, span: Span) {
         let text = format!(
-            "this is {second}, and the others are {first}",
-            second = a(second),
-            first = a(first)
+            "this is {}, and what stands before is {}",
+            second.said(),
+            first.said()
         );
         self.report(
             Diagnostic::error(code::TYPE_WRONG, span, text)

@@ -277,9 +277,30 @@ impl Checker<'_> {
                 ),
                 _ => Value::Unknown("bool".to_owned()),
             };
+            let regions = self.regions_of(&target.kind, &country);
+            facts.put("regions", "", &target.address, regions);
             facts.put("country", "", &target.address, country);
             facts.put("allowed", "", &target.address, allowed);
         }
+    }
+
+    /// The declared regions in which a country lies.
+    fn regions_of(&self, kind: &str, country: &Value) -> Value {
+        let declared = (self.library.kinds.get(kind).into_iter())
+            .flat_map(|kind| kind.facts.values())
+            .find(|fact| fact.name == "regions");
+        let (Some(fact), Value::String(country)) = (declared, country) else {
+            return Value::Unknown("regions".to_owned());
+        };
+        let mut regions = Vec::new();
+        fact.field_type.enums(&mut regions);
+        let cases = regions.iter().flat_map(|region| region.cases());
+        let around = cases.filter(|case| case.countries.contains(country));
+        let named = around.map(|case| Value::Case {
+            name: case.name.clone(),
+            arguments: BTreeMap::new(),
+        });
+        Value::List(named.collect())
     }
 
     /// Which columns each step learns from that fits a model.
@@ -537,7 +558,7 @@ mod tests {
     use super::*;
     use crate::schema::Library;
 
-    const FACTS: [&str; 8] = [
+    const FACTS: [&str; 9] = [
         "allowed",
         "columns",
         "country",
@@ -546,6 +567,7 @@ mod tests {
         "judged",
         "keeps",
         "reads",
+        "regions",
     ];
 
     #[test]

@@ -276,10 +276,7 @@ impl Checker<'_> {
                     .help("take the unit out")
             }
             Misfit::Absent => {
-                let text = format!(
-                    "this may be absent, and {expected} belongs here",
-                    expected = a(expected)
-                );
+                let text = format!("this may be absent, and {} belongs here", expected.said());
                 Diagnostic::error(code::MAYBE_ABSENT, span, text)
                     .help("nothing says what should happen when it is absent")
                     .help("give a value for that case: `x ?? value`")
@@ -294,9 +291,9 @@ impl Checker<'_> {
             Misfit::Column(from, to) => column_misfit(*from, to, span),
             Misfit::Type => {
                 let text = format!(
-                    "this is {found}, and {expected} belongs here",
-                    found = a(found),
-                    expected = a(expected.present())
+                    "this is {}, and {} belongs here",
+                    found.said(),
+                    expected.present().said()
                 );
                 let finding = Diagnostic::error(code::TYPE_WRONG, span, text)
                     .help("every field and argument says in its declaration what it takes");

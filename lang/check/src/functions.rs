@@ -29,6 +29,12 @@ const BODIES: &[(&str, Body)] = &[
     ("length", |values| {
         whole(values.first()?.as_text()?.chars().count())
     }),
+    ("is_address", |values| {
+        Some(Value::Bool(is_address(values.first()?.as_text()?)))
+    }),
+    ("is_inside", |values| {
+        Some(Value::Bool(is_inside(values.first()?.as_text()?)))
+    }),
     ("count", |values| whole(values.first()?.as_list()?.len())),
     ("join", join),
 ];
@@ -51,6 +57,27 @@ pub(crate) fn text_bytes(name: &str, values: &[Value]) -> Option<usize> {
         }
         _ => None,
     }
+}
+
+/// Whether a text begins with a scheme: `https://`.
+fn is_address(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| {
+        !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+/// Whether a path is relative and never climbs above where it begins.
+fn is_inside(path: &str) -> bool {
+    let mut depth = 0_usize;
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if depth == 0 => return false,
+            ".." => depth -= 1,
+            _ => depth += 1,
+        }
+    }
+    !path.starts_with('/') && !path.contains('\0')
 }
 
 fn whole(count: usize) -> Option<Value> {
@@ -122,6 +149,29 @@ mod tests {
             ("floor", vec![number("-2.5")], number("-3")),
             ("lower", vec![Value::text("AbC")], Value::text("abc")),
             ("length", vec![Value::text("äb")], Value::Int(2)),
+            (
+                "is_address",
+                vec![Value::text("s3://a/b")],
+                Value::Bool(true),
+            ),
+            (
+                "is_address",
+                vec![Value::text("a/b.csv")],
+                Value::Bool(false),
+            ),
+            ("is_inside", vec![Value::text("a/../b")], Value::Bool(true)),
+            (
+                "is_inside",
+                vec![Value::text("./b c.csv")],
+                Value::Bool(true),
+            ),
+            (
+                "is_inside",
+                vec![Value::text("a/../../b")],
+                Value::Bool(false),
+            ),
+            ("is_inside", vec![Value::text("/b")], Value::Bool(false)),
+            ("is_inside", vec![Value::text("..")], Value::Bool(false)),
             (
                 "count",
                 vec![Value::List(vec![Value::Int(1)])],

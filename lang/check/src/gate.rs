@@ -7,7 +7,7 @@ use mlinfra_api::{Address, Value, Verdict};
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::condition::FigureEnv;
-use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::diagnostic::{Diagnostic, Span};
 use crate::figure::{About, Figures};
 use crate::program::{Block, Gate, Step};
 use crate::schema::{Kind, Operation, ResultRule};
@@ -232,7 +232,7 @@ impl Checker<'_> {
             .also(judge.name_span, "it is judged here")
             .help("a model that fails there would be served all the same");
         if taken {
-            return self.judged_twice(finding, step, judge);
+            return self.also_awaited(finding, step, judge, gate);
         }
         let finding = finding.help(format!("add `{gate} = {name}`"));
         let id = self.addresses.get(&release.address);
@@ -251,39 +251,37 @@ impl Checker<'_> {
         }
     }
 
-    /// The finding for a release that waits for another judgement of its model. On the same data,
-    /// one judgement can hold all conditions; on other data, nobody can wait for both.
-    fn judged_twice(&self, finding: Diagnostic, step: &Step, judge: &Block) -> Diagnostic {
+    /// The finding for a release that waits for another judgement of its model: it can wait for
+    /// both.
+    fn also_awaited(
+        &self,
+        finding: Diagnostic,
+        step: &Step,
+        judge: &Block,
+        gate: &str,
+    ) -> Diagnostic {
         let name = judge.address.name();
-        let like_it = |address: &Address| {
-            let id = self.addresses.get(address)?;
-            let awaited = self.blocks[*id].as_ref()?.step.as_ref()?;
-            let judging = judge.step.as_ref()?;
-            let same = awaited.operation == judging.operation
-                && (awaited.arguments.iter()).all(|(name, argument)| {
-                    judging.arguments.get(name).map(|other| &other.value) == Some(&argument.value)
-                });
-            same.then_some(())
+        let Some(span) = step.spans.get(gate).copied() else {
+            return finding;
         };
-        if references(step)
-            .iter()
-            .any(|address| like_it(address).is_some())
-        {
-            let advice = format!("move the conditions of `{name}` to the one that it waits for");
-            return finding.help(advice);
-        }
-        Diagnostic {
-            severity: Severity::Warning,
-            ..finding.help(format!(
-                "look at `{name}` yourself before you send requests"
-            ))
-        }
+        let written = self.text_of(span);
+        let inner = written
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        let awaited = inner.unwrap_or(&written).trim().trim_end_matches(',');
+        let both = format!("[{awaited}, {name}]");
+        finding
+            .help(format!("wait for all of them: `{gate} = {both}`"))
+            .fix(format!("wait for {name} too"), span, both)
     }
 }
 
 /// The parameter in which an operation takes such a result.
 fn gate_parameter<'o>(operation: &'o Operation, result: &str) -> Option<&'o str> {
-    let takes = |of: &Type| matches!(of.present(), Type::Opaque(name) if **name == *result);
+    let takes = |of: &Type| match of.present() {
+        Type::List(each) => matches!(&**each, Type::Opaque(name) if **name == *result),
+        one => matches!(one, Type::Opaque(name) if **name == *result),
+    };
     let parameters = operation.parameters.iter();
     let mut taking = parameters.filter(|parameter| takes(&parameter.parameter_type));
     taking.next().map(|parameter| parameter.name.as_str())

@@ -22,6 +22,7 @@ mod facts;
 mod figure;
 mod fit;
 mod flow;
+mod foreign;
 mod functions;
 mod gate;
 mod habit;

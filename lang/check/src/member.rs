@@ -72,11 +72,49 @@ impl Checker<'_> {
             Some(id) => self.refer(id, name.span),
             None if self.is_open(scope) => Term::error(),
             None => {
-                let names = self.names_from(scope);
-                self.unknown_member(name, names.iter().map(String::as_str));
+                self.unknown_of_kind(word, name, span);
                 Term::error()
             }
         })
+    }
+
+    /// `project.name`: a kind's word, and no block of that kind has the name behind the point. With
+    /// a single block of the kind, a member of it is meant.
+    fn unknown_of_kind(&mut self, word: &str, name: &Name, span: Span) {
+        let known = match word {
+            "param" => self.names_of(|form| matches!(form, Form::Parameter)),
+            "let" => self.names_of(|form| matches!(form, Form::Let)),
+            _ => self.nodes_of_kind(word),
+        };
+        let text = format!("no `{word}` is named `{}`", name.text);
+        let finding = Diagnostic::error(code::MEMBER_UNKNOWN, name.span, text)
+            .help("what is made from it would have nothing to be made from");
+        let of_kind = self.library.kinds.get(word);
+        let is_member = |kind: &Arc<Kind>| {
+            let member = name.text.as_str();
+            member == "name" || kind.fields.contains_key(member) || kind.facts.contains_key(member)
+        };
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let meant = nearest(&name.text, known.iter().copied());
+        self.report(match known.as_slice() {
+            [] => finding.help(format!("there is no `{word}` in this spec")),
+            [only] if of_kind.is_some_and(is_member) => {
+                let member = format!("{only}.{}", name.text);
+                finding
+                    .help(format!(
+                        "a block is called by its own name, not by its kind: `{member}`"
+                    ))
+                    .fix(format!("{word}.{} → {member}", name.text), span, member)
+            }
+            _ if meant.is_some() => finding.suggest(name.span, &name.text, meant),
+            known => finding.help(format!("there is {}", crate::scope::list(known))),
+        });
+    }
+
+    /// The names of everything of a form.
+    fn names_of(&self, is_meant: impl Fn(&Form) -> bool) -> Vec<String> {
+        let meant = self.nodes.iter().filter(|node| is_meant(&node.form));
+        meant.map(|node| node.name.text.clone()).collect()
     }
 
     /// The file that is used under this name.

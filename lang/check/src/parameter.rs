@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::scope::NodeId;
 use crate::suggest::nearest;
 use crate::tree::{BlockItem, Node};
-use crate::types::{Term, Type, a};
+use crate::types::{Term, Type};
 
 impl Checker<'_> {
     /// Evaluates a parameter: what the user gave, else the default.
@@ -116,11 +116,11 @@ impl Checker<'_> {
         let term = match &given.expression {
             Some(expression) => self.value(expression, expected, Env::library()),
             None => {
-                let text = format!("this is no {expected}");
+                let text = format!("this is not {}", expected.said());
                 self.report(
                     Diagnostic::error(code::TYPE_WRONG, given.span, text)
                         .help("what is given for a parameter is read as its type says")
-                        .help(format!("give {expected}", expected = a(expected))),
+                        .help(format!("give {}", expected.said())),
                 );
                 Term::error()
             }

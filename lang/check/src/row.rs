@@ -12,7 +12,7 @@ use crate::eval::unknown_column;
 use crate::scope::Form;
 use crate::table::Table;
 use crate::tree::{Binary, Expr, ExprKind};
-use crate::types::{Term, Type, a};
+use crate::types::{Term, Type};
 
 /// A typed row expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -231,7 +231,7 @@ impl Checker<'_> {
                 (ColumnBase::Category, Scalar::String(name.clone()))
             }
             _ => {
-                let text = format!("{} is no cell", a(&term.term_type));
+                let text = format!("{} is no cell", term.term_type.said());
                 let advice = "cells are numbers, texts and bools: divide an amount by its unit";
                 self.not_in_a_row(span, &text, advice);
                 return None;
@@ -367,7 +367,7 @@ impl Checker<'_> {
             Value::Range(low, high) => self.row_between(&operand, low, high, right.span)?,
             Value::List(elements) => self.row_set(&operand, &term, elements, right.span)?,
             _ => {
-                let text = format!("`in` does not look into {}", a(&term.term_type));
+                let text = format!("`in` does not look into {}", term.term_type.said());
                 self.not_in_a_row(right.span, &text, "put a list or a range behind `in`");
                 return None;
             }

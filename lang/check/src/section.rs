@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mlinfra_api::Value;
 
-use crate::block::{missing_field, unknown_field};
+use crate::block::unknown_field;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
@@ -48,7 +48,7 @@ impl Checker<'_> {
                 let value = self.default_value(default, &settled(declared));
                 values.insert(name.clone(), value);
             } else if declared.required() && !stray {
-                let finding = missing_field(name, declared, block.path.span, &kind.name);
+                let finding = self.missing_field(name, declared, block.path.span, &kind.name);
                 self.report(finding);
             } else {
                 values.insert(name.clone(), Value::None);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::code;
 use crate::diagnostic::{Diagnostic, FileId, Severity, Span};
+use crate::foreign;
 use crate::lower::lower;
 use crate::tree::{Item, Node, Use, UseTarget};
 use crate::world::World;
@@ -132,6 +133,12 @@ fn add(
             String::new()
         }
     };
+    if !parsed.missing
+        && let Some(finding) = foreign::finding(&text, file)
+    {
+        parsed.missing = true;
+        sources.findings.push(finding);
+    }
     if !parsed.missing {
         let lowered = lower(&text, file);
         parsed.broken = lowered

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use mlinfra_api::{ColumnType, RowExpression, Value};
 use rust_decimal::Decimal;
 
-use crate::block::missing_field;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
@@ -418,7 +417,8 @@ impl Checker<'_> {
                 let value = self.default_value(default, &settled(declared));
                 step.settings.insert(name.clone(), value);
             } else if declared.required() && !stray && !self.nodes[id].broken {
-                let finding = missing_field(name, declared, step.operation_span, &operation.name);
+                let finding =
+                    self.missing_field(name, declared, step.operation_span, &operation.name);
                 self.report(finding);
             }
         }

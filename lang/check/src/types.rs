@@ -333,6 +333,60 @@ impl fmt::Display for Type {
     }
 }
 
+impl Type {
+    /// As a person says it, with its article: "a trained model", "a whole number".
+    pub(crate) fn said(&self) -> String {
+        match self {
+            Type::Checked(checked) => checked.base.said(),
+            Type::Optional(inner) => match &**inner {
+                Type::Optional(_) => inner.said(),
+                inner => format!("{} that may be absent", inner.said()),
+            },
+            Type::Secret(inner) => format!("{}, which is secret,", inner.said()),
+            Type::Nothing => "nothing".to_owned(),
+            Type::Error | Type::Any => "a value".to_owned(),
+            Type::Int => "a whole number".to_owned(),
+            Type::Decimal | Type::Float => "a number".to_owned(),
+            Type::Weights(_) | Type::AnyWeights => "a trained model".to_owned(),
+            Type::Parts(_) => "several tables".to_owned(),
+            Type::Cells => "the type of a column".to_owned(),
+            Type::Map(_) => "a record".to_owned(),
+            Type::Range(inner) => format!("a range of {}", plural(&inner.said())),
+            Type::List(inner) if inner.is_error() || **inner == Type::Any => "a list".to_owned(),
+            Type::List(inner) => format!("a list of {}", plural(&inner.said())),
+            Type::Enum(enumeration) if enumeration.name.is_none() => {
+                let cases = enumeration.cases().iter();
+                let names: Vec<&str> = cases.map(|case| case.name.as_str()).collect();
+                format!("one of {}", crate::scope::list(&names))
+            }
+            Type::Union(members) => {
+                let mut said: Vec<String> = members.iter().map(Type::said).collect();
+                said.dedup();
+                said.join(" or ")
+            }
+            other => a(other),
+        }
+    }
+}
+
+/// Several of what a noun with its article names: "a size in bytes" becomes "sizes in bytes".
+fn plural(said: &str) -> String {
+    let noun = said.split_once(' ').map_or(said, |(_, noun)| noun);
+    if said.starts_with("one of ") || said.contains(" or ") {
+        return "values".to_owned();
+    }
+    let end = [" in ", " of ", " over ", " that ", ","]
+        .iter()
+        .filter_map(|joint| noun.find(joint))
+        .min()
+        .unwrap_or(noun.len());
+    let (head, rest) = noun.split_at(end);
+    match head.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies{rest}"),
+        None => format!("{head}s{rest}"),
+    }
+}
+
 /// A noun with its article: an int, a string.
 pub(crate) fn a(noun: impl fmt::Display) -> String {
     let noun = noun.to_string();

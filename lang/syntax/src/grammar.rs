@@ -352,6 +352,14 @@ fn string_field(p: &mut Parser) {
 
 fn field(p: &mut Parser, mark: Mark) {
     p.bump();
+    if p.at(Kind::Equal) && !p.fresh() {
+        let at = p.range_here();
+        let finding = SyntaxError::new("E0020", at.clone(), "a field takes one `=`");
+        p.report(finding.fix("take this one out", vec![edit(at, "")]));
+        let second = p.open();
+        p.bump();
+        p.close(second, Kind::Error);
+    }
     expr::condition(p);
     if !p.fresh() && (p.at(Kind::If) || p.at(Kind::Question)) {
         foreign_choice(p);

@@ -63,6 +63,13 @@ pub(crate) fn lex(text: &str) -> Lexed {
     lexer.finish()
 }
 
+/// Quotes of word processors, opening and closing ones.
+pub(crate) const CURLY_QUOTES: &str = "“”„‟‘’‚‛«»";
+
+/// Blanks that look like one and are none of those that people type; the last have no width.
+const FOREIGN_BLANKS: &str =
+    "\u{a0}\u{2002}\u{2003}\u{2007}\u{2009}\u{202f}\u{3000}\u{200b}\u{2060}";
+
 /// A side of a merge that was not finished: the first is read as if it were all.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
@@ -318,6 +325,7 @@ fn token(context: Context, input: &str) -> IResult<&str, Kind> {
         |input| string_like(context, input),
         quoted,
         value(Kind::Space, one_of("\r\u{feff}")),
+        value(Kind::Space, one_of(FOREIGN_BLANKS)),
         value(Kind::Unknown, anychar),
     ))
     .parse(input)
@@ -477,7 +485,17 @@ fn string_like(context: Context, input: &str) -> IResult<&str, Kind> {
         take_while(|c| c != '\'' && c != '\n'),
         char('\''),
     );
-    alt((text, string, value(Kind::SingleQuoted, single))).parse(input)
+    // What a word processor makes of quotes.
+    let curly = (
+        one_of(CURLY_QUOTES),
+        take_while(|c| c != '"' && c != '\n' && !CURLY_QUOTES.contains(c)),
+        satisfy(|c| c == '"' || CURLY_QUOTES.contains(c)),
+    );
+    let other = value(
+        Kind::SingleQuoted,
+        alt((recognize(single), recognize(curly))),
+    );
+    alt((text, string, other)).parse(input)
 }
 
 /// `"""…"""`; unclosed it ends before the first line indented no deeper than the line it began on.

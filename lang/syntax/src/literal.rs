@@ -260,7 +260,11 @@ pub(crate) fn unknown_escapes(inner: &str) -> Vec<Range<u32>> {
 pub(crate) fn string_inner(kind: Kind, token: &str) -> Option<Range<u32>> {
     let length = token.len() as u32;
     Some(match kind {
-        Kind::String | Kind::SingleQuoted => 1..length - 1,
+        Kind::String => 1..length - 1,
+        Kind::SingleQuoted => {
+            let quote = |one: Option<char>| one.map_or(0, char::len_utf8) as u32;
+            quote(token.chars().next())..length - quote(token.chars().next_back())
+        }
         Kind::OpenString | Kind::StringStart => 1..length,
         Kind::StringMiddle | Kind::StringBreak => 0..length,
         Kind::StringEnd => 0..length - 1,

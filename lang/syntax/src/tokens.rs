@@ -2,7 +2,7 @@
 
 use crate::error::{SyntaxError, edit};
 use crate::kind::Kind;
-use crate::lexer::Token;
+use crate::lexer::{CURLY_QUOTES, Token};
 use crate::literal;
 
 /// The findings that a token alone gives rise to, in the order of the text.
@@ -53,6 +53,28 @@ fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
                         `<<<<<<<`, `=======` and `>>>>>>>`";
             findings.push(finding.help(help));
         }
+        Kind::Space if !word.is_ascii() && word != "\u{feff}" => {
+            let blank = word.chars().next().unwrap_or(' ');
+            let (what, instead) = match blank {
+                '\u{a0}' | '\u{202f}' | '\u{2007}' => ("a no-break space", " "),
+                '\u{200b}' | '\u{2060}' => ("a space without width", ""),
+                _ => ("a space of a word processor", " "),
+            };
+            let message = format!("this is U+{:04X}, {what}", u32::from(blank));
+            let finding = SyntaxError::new("E0001", at.clone(), message);
+            let title = match instead {
+                "" => "take it out",
+                _ => "write a plain space",
+            };
+            findings.push(finding.fix(title, vec![edit(at, instead)]));
+        }
+        Kind::Unknown if word.chars().all(|one| CURLY_QUOTES.contains(one)) => {
+            let message = "this quote is not the one that begins a string";
+            let finding = SyntaxError::new("E0001", at.clone(), message);
+            let finding = finding.help("a string stands between `\"`");
+            let plain = "\"".repeat(word.chars().count());
+            findings.push(finding.fix("write `\"`", vec![edit(at, plain)]));
+        }
         Kind::Unknown => {
             let message = "this means nothing outside of strings and comments";
             findings.push(SyntaxError::new("E0001", at, message));
@@ -68,8 +90,14 @@ fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
             findings.push(finding.fix("write `//`", vec![edit(sign, "//")]));
         }
         Kind::SingleQuoted => {
-            let inner = word[1..word.len() - 1].replace('"', "\\\"");
-            let finding = SyntaxError::new("E0019", at.clone(), "a string takes double quotes");
+            let mut inner = word.chars();
+            (inner.next(), inner.next_back());
+            let inner = inner.as_str().replace('"', "\\\"");
+            let message = match word.starts_with('\'') {
+                true => "a string takes double quotes",
+                false => "these quotes come from a word processor",
+            };
+            let finding = SyntaxError::new("E0019", at.clone(), message);
             let fix = vec![edit(at, format!("\"{inner}\""))];
             findings.push(finding.fix("write double quotes", fix));
         }

@@ -431,11 +431,13 @@ impl<'a> Engine<'a> {
                 done,
                 figures,
             } => {
+                let at = self.hands.now().as_millis();
                 self.tell(Event::Progress {
                     address,
                     note,
                     done,
                     figures,
+                    at_milliseconds: u64::try_from(at).unwrap_or(u64::MAX),
                 });
                 Some(Landing::StillRuns { id })
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mlinfra_api::{Address, Fault, Value, Verb};
-use mlinfra_plan::JudgedGate;
+use mlinfra_plan::{JudgedGate, Plan};
 use serde::{Deserialize, Serialize};
 
 /// One event. Also a line of `.mlinfra/operations/op-N/events.jsonl`, in this form; no secret is in
@@ -15,6 +15,11 @@ pub enum Event {
     OperationStarted {
         /// The name.
         operation: String,
+    },
+    /// All that is to be done, in the order of the plan. Told once, before anything begins.
+    Queued {
+        /// The actions.
+        actions: Vec<Queued>,
     },
     /// A call of an earlier operation was resolved.
     Recovered {
@@ -45,6 +50,10 @@ pub enum Event {
         done: Option<(u64, u64)>,
         /// Current figures by name.
         figures: BTreeMap<String, f64>,
+        /// When it was seen, in milliseconds on the executor's own clock: only differences mean
+        /// something, and those of one executor alone.
+        #[serde(default)]
+        at_milliseconds: u64,
     },
     /// A call is tried again, or its answer was lost and is looked for.
     Waiting {
@@ -104,6 +113,32 @@ pub enum Event {
         /// What goes on without us.
         left: Vec<Address>,
     },
+}
+
+/// An action that is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queued {
+    /// The resource.
+    pub address: Address,
+    /// What is done.
+    pub verb: Verb,
+    /// The actions that must be done before it, by their place in the list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<usize>,
+}
+
+impl Event {
+    /// What a plan is going to do.
+    pub(crate) fn queued(plan: &Plan) -> Self {
+        let actions = plan.actions.iter().map(|action| Queued {
+            address: action.address.clone(),
+            verb: action.verb,
+            after: action.after.iter().copied().collect(),
+        });
+        Event::Queued {
+            actions: actions.collect(),
+        }
+    }
 }
 
 /// How a call of an earlier operation was resolved.

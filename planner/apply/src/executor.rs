@@ -87,6 +87,7 @@ fn run(
     engine.tell(Event::OperationStarted {
         operation: operation_name(number),
     });
+    engine.tell(Event::queued(plan));
     let mut run = Run::new(engine, plan, providers, interrupt);
     run.take_over()?;
     run.go()?;

@@ -1,4 +1,4 @@
-//! Gates: a step's result is judged as soon as it is recorded, and what stands on it waits for that.
+//! Gates: a step's result is judged as soon as it is recorded; what stands on it waits for that.
 //!
 //! A verdict is a pure function of recorded outputs and is itself recorded nowhere: whoever comes
 //! after a crash judges again and comes to the same.

@@ -19,7 +19,7 @@ mod options;
 mod recover;
 
 pub use attach::attach;
-pub use event::{BlockReason, Event, Recovered};
+pub use event::{BlockReason, Event, Queued, Recovered};
 pub use executor::apply;
 pub use finish::{Recorded, finish};
 pub use interrupt::Interrupt;

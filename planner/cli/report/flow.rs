@@ -139,9 +139,9 @@ fn edges(block: &Block) -> Vec<Edge> {
     };
     if let Some(step) = &block.step {
         for (parameter, argument) in &step.arguments {
-            if let Some(reference) = argument.value.as_reference() {
-                add(parameter, reference);
-            }
+            argument
+                .value
+                .for_each_reference(&mut |reference| add(parameter, reference));
         }
     } else if block.role.as_deref() == Some("endpoint") {
         for (name, field) in &block.fields {

@@ -1,5 +1,6 @@
 //! All that people and scripts are shown: the only place that prints, knows colour and width.
 
+pub(crate) mod advance;
 pub(crate) mod diagnostic;
 pub(crate) mod ending;
 pub(crate) mod flow;
@@ -11,6 +12,7 @@ pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod progress;
+pub(crate) mod queue;
 pub(crate) mod sarif;
 pub(crate) mod state;
 pub(crate) mod test;

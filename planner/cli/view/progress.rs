@@ -11,22 +11,28 @@ use mlinfra_plan::JudgedGate;
 use serde_json::json;
 
 use super::Screen;
+use super::advance::{Advance, Room};
 use super::ending;
 use super::json::FORMAT;
-use super::layout::{columns, padded, wrapped};
+use super::layout::{columns, cut, padded, wrapped};
+use super::queue::Queue;
 use super::theme::Ink;
 
 /// Without a terminal, what runs long says so this often.
-const SAY_EVERY: Duration = Duration::from_secs(2);
+const SAY_EVERY: Duration = Duration::from_secs(10);
+/// Whatever takes longer can be looked at from elsewhere: worth a word.
+const ATTACH_AFTER: Duration = Duration::from_secs(2);
 const NAME_COLUMNS: usize = 24;
-/// So many figures make a curve.
-const CURVE_LENGTH: usize = 12;
+/// Whether it goes on is seen by what turns.
+const TURN_EVERY: Duration = Duration::from_millis(120);
 
 /// Shows the events of one operation.
 pub(crate) struct Progress<'a> {
     screen: &'a Screen,
-    /// Whether it happens now: what is told again later took another time.
-    is_now: bool,
+    /// Whether times are those of what happens: what is told later took another time.
+    has_times: bool,
+    /// Whether lines are redrawn.
+    is_live: bool,
     /// Whether a result follows that says which gates do not hold, and what stays because of them.
     has_ending: bool,
     /// What makes commands mean this spec: ` --spec examples/credit`.
@@ -37,6 +43,9 @@ pub(crate) struct Progress<'a> {
 struct Inner {
     bars: MultiProgress,
     running: BTreeMap<Address, Running>,
+    queue: Queue,
+    /// The redrawn lines of what waits, below those of what runs.
+    below: Vec<ProgressBar>,
     began: Instant,
     operation: Option<String>,
     attach_said: bool,
@@ -48,7 +57,7 @@ struct Running {
     began: Instant,
     said: Instant,
     bar: Option<ProgressBar>,
-    curve: Vec<f64>,
+    advance: Advance,
 }
 
 impl<'a> Progress<'a> {
@@ -60,12 +69,15 @@ impl<'a> Progress<'a> {
         };
         Progress {
             screen,
-            is_now: true,
+            has_times: true,
+            is_live: screen.live,
             has_ending: true,
             option: option.to_owned(),
             inner: Mutex::new(Inner {
                 bars: MultiProgress::with_draw_target(target),
                 running: BTreeMap::new(),
+                queue: Queue::default(),
+                below: Vec::new(),
                 began: Instant::now(),
                 operation: None,
                 attach_said: false,
@@ -77,6 +89,7 @@ impl<'a> Progress<'a> {
     /// Shows an operation to somebody who has attached to it.
     pub(crate) fn attached(screen: &'a Screen, option: &str) -> Self {
         let progress = Progress {
+            has_times: false,
             has_ending: false,
             ..Progress::new(screen, option)
         };
@@ -87,7 +100,8 @@ impl<'a> Progress<'a> {
     /// Shows what happened before, without times.
     pub(crate) fn again(screen: &'a Screen) -> Self {
         Progress {
-            is_now: false,
+            has_times: false,
+            is_live: false,
             has_ending: false,
             ..Progress::new(screen, "")
         }
@@ -115,54 +129,113 @@ impl<'a> Progress<'a> {
             return;
         }
         let mut inner = self.inner();
+        Self::count(&mut inner.queue, event);
         if let Event::Blocked { address, reason } = event {
             inner.blocked.push((address.clone(), reason.clone()));
             return;
         }
         self.say_blocked(&mut inner);
+        self.tell(&mut inner, event);
+        self.redraw_below(&mut inner);
+    }
+
+    fn tell(&self, inner: &mut Inner, event: &Event) {
         match event {
             Event::OperationStarted { operation } => inner.operation = Some(operation.clone()),
             Event::Recovered { address, how } => {
                 let line = self.line("·", Ink::Faint, address, recovered(*how), None);
-                self.say(&inner, &line);
+                self.say(inner, &line);
             }
-            Event::Started { address, .. } => self.start(&mut inner, address),
-            Event::Accepted { .. } | Event::OnlyAcceptedLeft { .. } | Event::Ended { .. } => {}
+            Event::Started { address, .. } => self.start(inner, address),
+            Event::Queued { .. }
+            | Event::Accepted { .. }
+            | Event::OnlyAcceptedLeft { .. }
+            | Event::Blocked { .. }
+            | Event::Ended { .. } => {}
             Event::Progress {
                 address,
                 note,
                 done,
                 figures,
+                at_milliseconds,
             } => {
-                self.advance(&mut inner, address, note, *done, figures);
+                let running = self.running(inner, address);
+                running.advance.note(note, *done, figures, *at_milliseconds);
+                self.advance(inner, address);
             }
             Event::Waiting { address, reason } => {
                 let line = self.line(self.screen.sign("○"), Ink::Warn, address, reason, None);
-                self.say(&inner, &line);
+                self.say(inner, &line);
             }
             Event::Done {
                 address,
                 verb,
                 outputs,
             } => {
-                let elapsed = self.finish(&mut inner, address);
+                let elapsed = self.finish(inner, address);
                 let text = match verb {
                     Verb::Delete => "removed".to_owned(),
                     Verb::Create | Verb::Update => told(outputs),
                 };
                 let sign = self.screen.sign("✔");
                 let line = self.line(sign, Ink::Good, address, &text, Some(elapsed));
-                self.say(&inner, &line);
+                self.say(inner, &line);
             }
-            Event::Judged { gate } => self.judged(&inner, gate),
-            Event::Failed { address, fault } => self.failed(&mut inner, address, fault),
+            Event::Judged { gate } => self.judged(inner, gate),
+            Event::Failed { address, fault } => self.failed(inner, address, fault),
             Event::Cancelled { address } => {
-                let elapsed = self.finish(&mut inner, address);
+                let elapsed = self.finish(inner, address);
                 let line = self.line("-", Ink::Warn, address, "cancelled", Some(elapsed));
-                self.say(&inner, &line);
+                self.say(inner, &line);
             }
-            Event::Blocked { .. } => {}
         }
+    }
+
+    /// Keeps count of what waits and what is done.
+    fn count(queue: &mut Queue, event: &Event) {
+        match event {
+            Event::Queued { actions } => *queue = Queue::new(actions),
+            Event::Started { address, verb } => queue.begin(address, *verb),
+            Event::Done { address, verb, .. } => queue.finish(address, *verb),
+            Event::Failed { address, .. }
+            | Event::Cancelled { address }
+            | Event::Blocked { address, .. } => queue.give_up(address),
+            Event::Ended { .. } => *queue = Queue::default(),
+            _ => {}
+        }
+    }
+
+    /// Redraws the lines of what waits.
+    fn redraw_below(&self, inner: &mut Inner) {
+        if !self.is_live {
+            return;
+        }
+        let sign = self.screen.sign("○");
+        let lines = inner.queue.lines(sign, NAME_COLUMNS, self.columns());
+        while inner.below.len() > lines.len() {
+            if let Some(bar) = inner.below.pop() {
+                bar.finish_and_clear();
+                inner.bars.remove(&bar);
+            }
+        }
+        for (number, line) in lines.into_iter().enumerate() {
+            match inner.below.get(number) {
+                Some(bar) if bar.message() == line => {}
+                Some(bar) => bar.set_message(line),
+                None => {
+                    let bar = inner.bars.add(ProgressBar::new_spinner());
+                    let style = ProgressStyle::with_template("{msg}");
+                    bar.set_style(style.expect("the template is a constant that parses"));
+                    bar.set_message(line);
+                    inner.below.push(bar);
+                }
+            }
+        }
+    }
+
+    /// What a redrawn line may take: one that reached the edge would be two.
+    fn columns(&self) -> usize {
+        self.screen.width.saturating_sub(1)
     }
 
     /// Says how a gate stands; one that does not hold is told at the end, where there is one.
@@ -217,12 +290,21 @@ impl<'a> Progress<'a> {
     }
 
     fn start(&self, inner: &mut Inner, address: &Address) {
-        let bar = self.screen.live.then(|| {
-            let bar = inner.bars.add(ProgressBar::new_spinner());
+        let bar = self.is_live.then(|| {
+            let bar = ProgressBar::new_spinner();
+            let bar = match inner.below.first() {
+                Some(below) => inner.bars.insert_before(below, bar),
+                None => inner.bars.add(bar),
+            };
             let style = ProgressStyle::with_template("{spinner} {msg}");
-            bar.set_style(style.expect("the template is a constant that parses"));
-            bar.set_message(address.to_string());
-            bar.enable_steady_tick(Duration::from_millis(120));
+            let style = style.expect("the template is a constant that parses");
+            let turning = match self.screen.unicode {
+                true => style,
+                false => style.tick_chars("|/-\\ "),
+            };
+            bar.set_style(turning);
+            bar.set_message(cut(&address.to_string(), self.columns().saturating_sub(2)));
+            bar.enable_steady_tick(TURN_EVERY);
             bar
         });
         let now = Instant::now();
@@ -230,57 +312,57 @@ impl<'a> Progress<'a> {
             began: now,
             said: now,
             bar,
-            curve: Vec::new(),
+            advance: Advance::default(),
         };
         inner.running.insert(address.clone(), running);
     }
 
-    fn advance(
-        &self,
-        inner: &mut Inner,
-        address: &Address,
-        note: &str,
-        done: Option<(u64, u64)>,
-        figures: &BTreeMap<String, f64>,
-    ) {
+    /// What runs at an address; what was begun before this program looked begins now.
+    fn running<'i>(&self, inner: &'i mut Inner, address: &Address) -> &'i mut Running {
         if !inner.running.contains_key(address) {
             self.start(inner, address);
         }
-        let attach = match (&inner.operation, inner.attach_said) {
-            (Some(operation), false) => Some(operation.clone()),
-            _ => None,
-        };
-        let Some(running) = inner.running.get_mut(address) else {
-            return;
-        };
-        if let Some(value) = figures.get("auc").or_else(|| figures.values().next()) {
-            running.curve.push(*value);
-        }
-        let text = progress_text(note, done, figures);
+        let running = inner.running.get_mut(address);
+        running.expect("it was started right before, if it was not there")
+    }
+
+    /// Says how far a running thing is: at once where lines are redrawn, now and then elsewhere.
+    fn advance(&self, inner: &mut Inner, address: &Address) {
+        let counts = inner.queue.text();
+        let running = self.running(inner, address);
         let elapsed = running.began.elapsed();
-        let sign = self.screen.sign("●");
         if let Some(bar) = &running.bar {
-            let curve = curve(&running.curve);
             let name = padded(&address.to_string(), NAME_COLUMNS);
-            bar.set_message(format!(
-                "{name} {text}  {curve}  {:.1} s",
-                elapsed.as_secs_f64()
+            let text = running.advance.text(Room {
+                columns: self.columns().saturating_sub(columns(&name) + 3),
+                has_curve: self.screen.unicode,
+            });
+            bar.set_message(cut(
+                &format!("{name} {text}"),
+                self.columns().saturating_sub(2),
             ));
         } else if running.said.elapsed() >= SAY_EVERY {
             running.said = Instant::now();
-            let line = self.line(sign, Ink::Live, address, &text, Some(elapsed));
+            let text = running.advance.text(Room {
+                columns: self.screen.width,
+                has_curve: false,
+            });
+            let parts: Vec<String> = [text].into_iter().chain(counts).collect();
+            let parts: Vec<&str> = (parts.iter().map(String::as_str))
+                .filter(|part| !part.is_empty())
+                .collect();
+            let sign = self.screen.sign("●");
+            let line = self.line(sign, Ink::Live, address, &parts.join("   "), Some(elapsed));
             self.say(inner, &line);
         }
-        if let Some(operation) = attach.filter(|_| elapsed >= SAY_EVERY) {
+        if elapsed < ATTACH_AFTER || inner.attach_said {
+            return;
+        }
+        if let Some(operation) = inner.operation.clone() {
             inner.attach_said = true;
-            self.say(
-                inner,
-                &format!(
-                    "  attach from anywhere: {} attach {operation}{}\n",
-                    ending::program(),
-                    self.option
-                ),
-            );
+            let (program, option) = (ending::program(), &self.option);
+            let line = format!("  attach from anywhere: {program} attach {operation}{option}\n");
+            self.say(inner, &line);
         }
     }
 
@@ -326,7 +408,7 @@ impl<'a> Progress<'a> {
         elapsed: Option<Duration>,
     ) -> String {
         let theme = self.screen.error_theme;
-        let elapsed = elapsed.filter(|_| self.is_now);
+        let elapsed = elapsed.filter(|_| self.has_times);
         let time = elapsed.map_or(String::new(), |time| format!("{:.1} s", time.as_secs_f64()));
         let name = padded(&address.to_string(), NAME_COLUMNS);
         let first = format!("{} {name} ", theme.paint(ink, sign));
@@ -352,6 +434,8 @@ impl<'a> Progress<'a> {
         for address in running {
             self.finish(&mut inner, &address);
         }
+        inner.queue = Queue::default();
+        self.redraw_below(&mut inner);
         drop(inner.bars.clear());
     }
 }
@@ -370,21 +454,6 @@ fn recovered(how: Recovered) -> &'static str {
     }
 }
 
-fn progress_text(note: &str, done: Option<(u64, u64)>, figures: &BTreeMap<String, f64>) -> String {
-    let mut parts = Vec::new();
-    match (note.is_empty(), done) {
-        (false, _) => parts.push(note.to_owned()),
-        (true, Some((part, all))) => parts.push(format!("{part}/{all}")),
-        (true, None) => {}
-    }
-    parts.extend(
-        figures
-            .iter()
-            .map(|(name, value)| format!("{name} {value:.3}")),
-    );
-    parts.join("  ")
-}
-
 /// What is worth a word of what a resource came to.
 pub(crate) fn told(outputs: &BTreeMap<String, Value>) -> String {
     let mut parts = Vec::new();
@@ -399,49 +468,4 @@ pub(crate) fn told(outputs: &BTreeMap<String, Value>) -> String {
         }
     }
     parts.join("  ")
-}
-
-/// The last figures as a small curve.
-fn curve(values: &[f64]) -> String {
-    const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let values = &values[values.len().saturating_sub(CURVE_LENGTH)..];
-    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let level = |value: &f64| {
-        let share = if high > low {
-            (value - low) / (high - low)
-        } else {
-            0.5
-        };
-        let index = (share * 7.0).round().clamp(0.0, 7.0);
-        LEVELS[index as usize]
-    };
-    values
-        .iter()
-        .filter(|value| value.is_finite())
-        .map(level)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_curve_rises_with_its_values() {
-        assert_eq!(curve(&[0.0, 0.5, 1.0]), "▁▅█");
-        assert_eq!(curve(&[]), "");
-        assert_eq!(curve(&[2.0, 2.0]), "▅▅");
-        assert_eq!(curve(&[f64::NAN]), "");
-    }
-
-    #[test]
-    fn progress_says_note_and_figures() {
-        let figures = BTreeMap::from([("auc".to_owned(), 0.7912)]);
-        assert_eq!(
-            progress_text("epoch 2/3", Some((2, 3)), &figures),
-            "epoch 2/3  auc 0.791"
-        );
-        assert_eq!(progress_text("", Some((2, 3)), &BTreeMap::new()), "2/3");
-    }
 }

@@ -16,7 +16,7 @@ use crate::question::Question;
 
 /// A twelfth of a year, as the standard library has it: 730 hours.
 pub const SECONDS_PER_MONTH: i64 = 730 * 3_600;
-/// The last digits of a rate in base units are cut off by a division, perhaps twice; these are kept.
+/// A division cuts off the last digits of a rate in base units, perhaps twice; these are kept.
 const RATE_DIGITS: u32 = 18;
 /// Without a budget and without a price there is still a zero to name.
 const CURRENCY: &str = "USD";
@@ -93,7 +93,7 @@ pub enum Priced {
 
 impl Cost {
     /// Judges what a test asks for: a condition over `cost.min` and `cost.max`. Rates are compared
-    /// without the last digits, which a division may have cut off: 50 USD a month is 50 USD a month.
+    /// without the last digits, which a division may have cut off: 50 USD a month stays that.
     pub fn judged(&self, test: &str, gate: &Gate) -> JudgedGate {
         let gate = JudgedGate::open(&Address::new("test", test), gate);
         let settled = JudgedGate {

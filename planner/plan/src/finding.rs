@@ -2,6 +2,7 @@
 
 use mlinfra_api::{Address, Refusal, Verdict};
 
+use crate::Goal;
 use crate::cost::BudgetStanding;
 use crate::gate::JudgedGate;
 use crate::plan::PlanFinding;
@@ -135,12 +136,18 @@ pub fn over_reserved(target: &Address, what: &str, wanted: &str, has: &str) -> P
 }
 
 /// Data would be destroyed without the user's word.
-pub fn holds_data(address: &Address, verb: &str) -> PlanFinding {
+pub fn holds_data(address: &Address, verb: &str, goal: Goal) -> PlanFinding {
+    let help = match goal {
+        Goal::Apply => {
+            "keep it in the spec as it was, or say that its data may go: `mlinfra apply --data`"
+        }
+        Goal::Destroy => "if its data may go too, say so: `mlinfra destroy --data`",
+    };
     error(
         "E0907",
         "data would be destroyed",
         format!("`{address}` holds data, and this plan {verb} it"),
-        "keep it in the spec as it was, or say that its data may go: --data",
+        help,
         address,
         None,
     )

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::answers::Answers;
 use crate::cost::spending;
 use crate::decide::{Decision, Decisions, state_question};
+use crate::literal::written;
 use crate::plan::{ChangeKind, Reason};
 use crate::question::Answer;
 
@@ -120,7 +121,8 @@ impl JudgedGate {
 
     fn said(&self, part: &Condition) -> String {
         if let Some((figure, operator, bound)) = comparison(part) {
-            let required = format!("{} {} required", phrase(operator), exact(bound));
+            let written = written(&self.text, bound).unwrap_or_else(|| exact(bound));
+            let required = format!("{} {written} required", phrase(operator));
             return match self.value_of(figure) {
                 Some(Value::None) => format!("{figure} is undefined, {required}"),
                 Some(value) => format!("{figure} {}, {required}", beside(&value, bound)),

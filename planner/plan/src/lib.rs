@@ -7,6 +7,7 @@ mod desired;
 mod diff;
 pub mod finding;
 pub mod gate;
+mod literal;
 mod order;
 pub mod plan;
 pub mod question;
@@ -198,7 +199,7 @@ fn add_findings(
             _ => "",
         };
         if decision.resource.holds_data && !verb.is_empty() && !inputs.data_may_go {
-            plan.findings.push(finding::holds_data(address, verb));
+            plan.findings.push(finding::holds_data(address, verb, inputs.goal));
         }
         let Some(question) = desired::port_question(&decision.resource) else {
             continue;

@@ -46,9 +46,11 @@ impl<'a> Graph<'a> {
         let mut store = default_store();
         for (parameter, argument) in &step.arguments {
             let Value::Reference(reference) = &argument.value else {
-                recipe
-                    .settings
-                    .insert(parameter.clone(), argument.value.clone());
+                if !is_awaited(&argument.value) {
+                    recipe
+                        .settings
+                        .insert(parameter.clone(), argument.value.clone());
+                }
                 continue;
             };
             let source = self.lowered.get(&reference.address)?;
@@ -345,20 +347,25 @@ fn file_of(value: &Value) -> Option<&str> {
     }
 }
 
+/// Whether an argument lists what a step waits for: nothing flows from there, so that it is in no
+/// recipe.
+fn is_awaited(argument: &Value) -> bool {
+    let elements = argument.as_list();
+    elements.is_some_and(|all| all.iter().all(|one| one.as_reference().is_some()))
+}
+
 fn summary_of(step: &Step) -> String {
-    let flow: Vec<String> = step
-        .arguments
-        .values()
-        .filter_map(|argument| argument.value.as_reference())
-        .map(|reference| {
+    let mut flow: Vec<String> = Vec::new();
+    for argument in step.arguments.values() {
+        argument.value.for_each_reference(&mut |reference| {
             let mut text = reference.address.name().to_owned();
             reference
                 .path
                 .iter()
                 .for_each(|member| text.push_str(&format!(".{member}")));
-            text
-        })
-        .collect();
+            flow.push(text);
+        });
+    }
     format!("{}({})", step.operation, flow.join(", "))
 }
 

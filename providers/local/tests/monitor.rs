@@ -19,7 +19,6 @@ use mlinfra_seal::SealKey;
 type Series = &'static [(&'static str, &'static str)];
 
 const LINEAGE: &str = "0123456789abcdef0123456789abcdef";
-
 /// A state folder that goes with the test.
 struct Folder(PathBuf);
 
@@ -31,8 +30,8 @@ impl Folder {
     }
 
     fn local(&self) -> Local {
-        let key = SealKey::from_bytes([7; 32]);
-        Local::new(&self.0, LINEAGE, key, Path::new("/no/such/runtime"))
+        let (key, runtime) = (SealKey::from_bytes([7; 32]), Path::new("/no/such/runtime"));
+        Local::new(&self.0, LINEAGE, key, runtime)
     }
 
     fn rules(&self) -> PathBuf {

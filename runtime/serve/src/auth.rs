@@ -7,11 +7,15 @@ use crate::codes;
 use crate::fault::RequestFault;
 
 /// The SHA-256 of each key that may call. None: no key is asked for.
-pub(crate) struct Keys(Vec<[u8; 32]>);
+pub(crate) struct Keys {
+    digests: Vec<[u8; 32]>,
+    /// The endpoint's name.
+    name: String,
+}
 
 impl Keys {
-    /// Reads the digests, 64 hex digits each.
-    pub(crate) fn read(hashes: &[String]) -> Result<Self, String> {
+    /// Reads the digests of the keys of this endpoint, 64 hex digits each.
+    pub(crate) fn read(name: &str, hashes: &[String]) -> Result<Self, String> {
         let digest = |(index, text): (usize, &String)| {
             let mut bytes = [0; 32];
             let read = hex::decode_to_slice(text, &mut bytes);
@@ -19,12 +23,15 @@ impl Keys {
             Ok(bytes)
         };
         let all: Result<_, String> = hashes.iter().enumerate().map(digest).collect();
-        all.map(Keys)
+        Ok(Keys {
+            digests: all?,
+            name: name.to_owned(),
+        })
     }
 
     /// Whether any key is asked for.
     pub(crate) fn wanted(&self) -> bool {
-        !self.0.is_empty()
+        !self.digests.is_empty()
     }
 
     /// Refuses (401) a request that brings none of the keys, in `Authorization: Bearer` or in
@@ -38,9 +45,12 @@ impl Keys {
             Some(_) => "the key is not one of this endpoint's",
             None => "the request brings no key",
         };
-        Err(RequestFault::new(401, codes::KEY, text).with_help(
-            "send the header `Authorization: Bearer KEY`; `mlinfra output --reveal` shows the key",
-        ))
+        let help = format!(
+            "send the header `Authorization: Bearer KEY`; `mlinfra output --reveal {}.key` shows \
+             the key",
+            self.name
+        );
+        Err(RequestFault::new(401, codes::KEY, text).with_help(help))
     }
 
     /// Compares with every digest and all of its bytes, so that the time taken says nothing of
@@ -51,7 +61,7 @@ impl Keys {
             let pairs = known.iter().zip(digest.bytes());
             pairs.fold(0_u8, |all, (a, b)| std::hint::black_box(all | (a ^ b)))
         };
-        let matches = self.0.iter().map(|known| u8::from(differs(known) == 0));
+        let matches = self.digests.iter().map(|known| u8::from(differs(known) == 0));
         matches.fold(0_u8, |any, one| std::hint::black_box(any | one)) != 0
     }
 }
@@ -82,7 +92,7 @@ mod tests {
     #[test]
     fn any_of_the_keys_opens_in_either_header() {
         let hashes = ["alpha", "beta"].map(|key| Digest::of(key.as_bytes()).to_string());
-        let keys = Keys::read(&hashes).expect("digests");
+        let keys = Keys::read("score", &hashes).expect("digests");
         for (name, value, opens) in [
             ("authorization", "Bearer alpha", true),
             ("authorization", "bearer  beta ", true),
@@ -99,14 +109,16 @@ mod tests {
             if let Err(fault) = admitted {
                 assert_eq!((fault.status, fault.code), (401, "E0836"));
                 assert!(!fault.message.contains(value) || value.is_empty());
+                let help = fault.help.expect("it says where the key is");
+                assert!(help.contains("`mlinfra output --reveal score.key`"), "{help}");
             }
         }
     }
 
     #[test]
     fn without_keys_all_may_call_and_a_broken_digest_is_refused() {
-        let none = Keys::read(&[]).expect("no digests");
+        let none = Keys::read("score", &[]).expect("no digests");
         assert!(!none.wanted() && none.admit(&HeaderMap::new()).is_ok());
-        assert!(Keys::read(&["ab".into()]).is_err());
+        assert!(Keys::read("score", &["ab".into()]).is_err());
     }
 }

@@ -226,19 +226,16 @@ fn check_row(
 }
 
 fn missing_fields(first: &RequestField, missing: &[&RequestField]) -> RequestFault {
-    let names: Vec<String> = missing
-        .iter()
-        .map(|field| format!("`{}`", field.name))
-        .collect();
-    let verb = if names.len() == 1 { "is" } else { "are" };
+    let typed = |field: &&RequestField| format!("`{}` ({})", field.name, field.column_type);
+    let names: Vec<String> = missing.iter().map(typed).collect();
+    let (verb, what) = match names.len() {
+        1 => ("is", "it"),
+        _ => ("are", "them"),
+    };
     let text = format!("{} {verb} missing", names.join(", "));
-    let types: Vec<String> = missing
-        .iter()
-        .map(|field| format!("{}: {}", field.name, field.column_type))
-        .collect();
     RequestFault::new(400, codes::FIELD_MISSING, text)
         .at_field(&first.name)
-        .with_help(format!("add {}", types.join(", ")))
+        .with_help(format!("add {what}: every field that the model reads is needed"))
 }
 
 fn unknown_field(schema: &RequestSchema, row: &Row, name: &str) -> RequestFault {

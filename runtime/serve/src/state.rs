@@ -101,7 +101,7 @@ impl Endpoint {
         folder: &Path,
         limits: Limits,
     ) -> Result<Self, StepFault> {
-        let keys = Keys::read(&spec.key_hashes).map_err(|message| StepFault {
+        let keys = Keys::read(&spec.name, &spec.key_hashes).map_err(|message| StepFault {
             code: codes::UNIT.into(),
             message,
             help: Some("run `mlinfra apply` to write the unit again".into()),

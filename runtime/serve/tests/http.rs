@@ -98,17 +98,17 @@ fn refused_rows() -> Vec<Refused> {
     let second = json!([good_row(), without(&["old"])]);
     let rows = json!({"rows": [good_row(), with("size", json!(true))]});
     let cases = [
-        (without(&["size"]), "400 E0832 size", "`size` is missing"),
+        (without(&["size"]), "400 E0832 size", "`size` ("),
         (
             without(&["color", "old"]),
             "400 E0832 color",
-            "`color`, `old` are missing",
+            "`color` (category), `old` (bool) are missing",
         ),
-        (second, "400 E0832 old 1", "old: bool"),
+        (second, "400 E0832 old 1", "`old` (bool)"),
         (
             with("size", Json::Null),
             "400 E0832 size",
-            "`size` is missing",
+            "`size` (",
         ),
         (misspelt, "400 E0833 wieght", "did you mean `weight`?"),
         (
@@ -333,7 +333,7 @@ fn the_open_inference_protocol_refuses_in_its_own_words() {
             "`odds` is no output",
         ),
         (json!({"inputs": [], "id": 3}), 400, "`id` is not a text"),
-        (size(json!({})), 400, "`color`, `weight`, `old` are missing"),
+        (size(json!({})), 400, "`color` (category), `weight` ("),
         (size(json!({"name": "sise"})), 400, "did you mean `size`"),
         (
             size(json!({"datatype": "BYTES"})),

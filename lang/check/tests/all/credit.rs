@@ -214,7 +214,7 @@ fn settings_and_arguments_are_complete() {
         step(&checked, "release").arguments["gate"]
             .value
             .to_string(),
-        "risk/step.report"
+        "[risk/step.report]"
     );
     assert_eq!(train.version, 2);
     assert!(train.unkeyed.iter().eq(["needs"]));

@@ -50,10 +50,9 @@ pub(crate) fn check_with(text: &str, parameters: &[(&str, &str)]) -> Checked {
 /// A finding as `E0302 at "text": what`.
 pub(crate) fn shown(checked: &Checked, finding: &Diagnostic) -> String {
     let span = finding.primary.span;
-    let file = &checked.files[span.file.0 as usize];
+    let file = checked.files.get(span.file.0 as usize);
     let text = file
-        .text
-        .get(span.start as usize..span.end as usize)
+        .and_then(|file| file.text.get(span.start as usize..span.end as usize))
         .unwrap_or("?");
     format!("{} at {text:?}: {}", finding.code.0, finding.primary.text)
 }

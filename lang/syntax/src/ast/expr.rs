@@ -434,12 +434,17 @@ impl StringExpr {
     /// The bytes between the quotes.
     pub fn inner_range(&self) -> Range<u32> {
         let range = self.range();
-        let closed = self.0.children().last().is_some_and(|last| {
-            matches!(
-                last.kind(),
-                Kind::String | Kind::StringEnd | Kind::SingleQuoted
-            )
-        });
+        if let Some(quoted) = self.0.children().find(|it| it.kind() == Kind::SingleQuoted) {
+            let inner = literal::string_inner(Kind::SingleQuoted, quoted.text());
+            return inner.map_or(range.clone(), |inner| {
+                range.start + inner.start..range.start + inner.end
+            });
+        }
+        let closed = self
+            .0
+            .children()
+            .last()
+            .is_some_and(|last| matches!(last.kind(), Kind::String | Kind::StringEnd));
         range.start + 1..range.end - u32::from(closed)
     }
 }

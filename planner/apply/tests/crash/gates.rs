@@ -158,7 +158,7 @@ fn live(life: &Life<'_>, broken: Option<Rule>) -> Result<u64, String> {
     }
 }
 
-/// Every shape of so many nodes, every node judged, every verdict, killed at every write, with every
+/// Every shape of so many nodes, every node judged, each verdict, killed at every write, with every
 /// fault in turn. How many lives that was, and in how many something was held back.
 fn suite(nodes: usize, broken: Option<Rule>) -> Result<(usize, usize), String> {
     let (mut lives, mut holding, mut turn) = (0, 0, 0);

@@ -15,13 +15,14 @@ fn at_least(name: &str, arguments: &[&str], bound: &str) -> Gate {
         name: name.into(),
         arguments: arguments.iter().map(|one| Value::text(*one)).collect(),
     };
+    let text = format!("{wanted} >= {bound}");
     let condition = Condition::Binary {
         operator: RowOperator::GreaterOrEqual,
         left: Box::new(Condition::Figure(wanted)),
         right: Box::new(Condition::Value(figure(bound))),
     };
     Gate {
-        text: condition.to_string(),
+        text,
         condition,
         message: None,
         span: Span {
@@ -252,7 +253,7 @@ fn figures_are_told_apart_from_their_bounds_and_joined_conditions_taken_apart() 
     let plan = world.plan(&wanted, &snapshot, Goal::Apply);
     assert_eq!(
         plan.gates[0].sentence(),
-        "too weak to serve: auc 0.79996, at least 0.80 required"
+        "too weak to serve: auc 0.79996, at least 0.8 required"
     );
     assert_eq!(plan.gates[0].figures["auc_low"], figure("0.7512"));
     assert_eq!(plan.gates[1].verdict, Verdict::Holds);
