@@ -1,14 +1,23 @@
 //! A request to try an endpoint with: typical of what its model was trained on, and of no one.
 
+use std::collections::BTreeSet;
+
 use mlinfra_api::{ColumnBase, ResourceState, Value};
+use mlinfra_check::Program;
 use mlinfra_runtime_spec::profile::{ColumnProfile, PROFILE_OBJECT, Spread, TableProfile};
 use mlinfra_runtime_spec::{RequestField, RequestSchema};
 
+use crate::report::personal;
 use crate::session::Session;
 
 /// The body of a request to this endpoint: for each column the mean or the most frequent category
-/// in training. None if that is not known; the endpoint's own example has placeholders then.
-pub(crate) fn request(state: &ResourceState, session: &Session) -> Option<String> {
+/// in training; a placeholder for a category
+/// of a column about people. None if that is not known; the endpoint's own example has placeholders then.
+pub(crate) fn request(
+    state: &ResourceState,
+    program: &Program,
+    session: &Session,
+) -> Option<String> {
     let model = state.resource.properties.get("model")?.as_record()?;
     let schema: RequestSchema = serde_json::from_str(model.get("request")?.as_text()?).ok()?;
     let key = model.get("model")?.as_text()?;
@@ -20,13 +29,21 @@ pub(crate) fn request(state: &ResourceState, session: &Session) -> Option<String
         .find(|state| state.resource.identity.as_deref() == Some(key))?;
     let profile = session.local.object(trained, PROFILE_OBJECT).ok()??;
     let profile: TableProfile = serde_json::from_slice(&profile).ok()?;
-    Some(body(&schema, &profile))
+    let fitted = program.block(&trained.resource.address);
+    let fitted = fitted.and_then(|block| block.step.as_ref()?.model.as_ref());
+    let personal = fitted.map(personal::features).unwrap_or_default();
+    Some(body(&schema, &profile, &personal))
 }
 
-fn body(schema: &RequestSchema, profile: &TableProfile) -> String {
+fn body(schema: &RequestSchema, profile: &TableProfile, personal: &BTreeSet<&str>) -> String {
     let entry = |field: &RequestField| {
         let known = profile.columns.iter().find(|c| c.name == field.name);
-        let typical = known.and_then(|column| typical(field, column));
+        // A category of a column about people is a cell of somebody, however many share it.
+        let is_category = field.column_type.base == ColumnBase::Category;
+        let is_cell = is_category && personal.contains(field.name.as_str());
+        let typical = known
+            .filter(|_| !is_cell)
+            .and_then(|column| typical(field, column));
         let value = typical.unwrap_or_else(|| placeholder(field.column_type.base).to_owned());
         format!("{}: {value}", json(&field.name))
     };
@@ -127,8 +144,12 @@ mod tests {
             columns: columns.into(),
         };
         assert_eq!(
-            body(&schema, &profile),
+            body(&schema, &profile, &BTreeSet::new()),
             r#"{"age": 36, "job": "b \"x\"", "text": "A", "member": true}"#
+        );
+        assert_eq!(
+            body(&schema, &profile, &BTreeSet::from(["age", "job"])),
+            r#"{"age": 36, "job": "A", "text": "A", "member": true}"#
         );
     }
 }

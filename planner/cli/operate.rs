@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mlinfra_api::{Address, Provider, Token};
+use mlinfra_api::{Address, Provider, ResourceState, Token};
 use mlinfra_apply::{ApplyFault, Interrupt, Options, Providers, Summary};
 use mlinfra_plan::{Goal, Plan};
 use mlinfra_runtime_spec::{Bounds, CommandSpec, PROTOCOL, UnitSpec, Workload};
@@ -127,9 +127,8 @@ pub(crate) fn plan_and_apply(
     // What still runs from before is followed even if nothing else is to be done.
     let is_settled = plan.is_empty() && session.store.snapshot().open.is_empty();
     let fails = plan.failing_gates().next();
-    if let (true, false, Some(gate)) = (is_settled, plan.is_blocked(), fails) {
-        let next = plan_command::look(gate, order.workspace);
-        return nothing_but_gates(order, &plan, sound, &session, next, screen);
+    if let (true, false, Some(_)) = (is_settled, plan.is_blocked(), fails) {
+        return nothing_but_gates(order, &plan, sound, &session, screen);
     }
     if is_settled && !plan.is_blocked() {
         let text = match order.goal {
@@ -153,6 +152,10 @@ pub(crate) fn plan_and_apply(
             next: None,
         };
         plan_command::show(&shown, screen);
+        // What follows is a question, or what happens.
+        if !plan.is_blocked() && !screen.json && plan.findings.is_empty() {
+            screen.print("\n");
+        }
     }
     if plan.is_blocked() {
         return Ok(plan_command::exit(&plan));
@@ -177,30 +180,26 @@ fn nothing_but_gates(
     plan: &Plan,
     sound: &Sound,
     session: &Session,
-    next: String,
     screen: &Screen,
 ) -> Result<Exit, Stop> {
-    if screen.json {
-        let summary = Summary {
-            gates: plan.failing_gates().cloned().collect(),
-            held: plan
-                .held()
-                .map(|(what, step)| (what.clone(), step.clone()))
-                .collect(),
-            ..Summary::default()
-        };
-        tell_end(order, session, &summary, 0.0, screen);
-    } else {
+    if !screen.json {
         let shown = Shown {
             command: "plan",
             plan,
             sound,
             workspace: order.workspace,
             session: Some(session),
-            next: Some(next),
+            next: None,
         };
-        plan_command::show(&shown, screen);
+        plan_command::show_findings(&shown, screen);
     }
+    let held = plan.held().map(|(what, step)| (what.clone(), step.clone()));
+    let summary = Summary {
+        gates: plan.failing_gates().cloned().collect(),
+        held: held.collect(),
+        ..Summary::default()
+    };
+    tell_end(order, session, &summary, 0.0, screen);
     Ok(Exit::Failed)
 }
 
@@ -326,10 +325,14 @@ fn tell_end(
 ) {
     let outputs = order.sound.map(|sound| &sound.program.outputs);
     let page = page(order, session, summary, screen);
+    let example = |(address, state): (&Address, &ResourceState)| {
+        let program = &order.sound?.program;
+        Some((address.clone(), example::request(state, program, session)?))
+    };
     let served = session.store.snapshot().resources.iter();
     let examples = served
         .filter(|(_, state)| example::is_asked(state))
-        .filter_map(|(address, state)| Some((address.clone(), example::request(state, session)?)))
+        .filter_map(example)
         .collect();
     let end = ending::Ending {
         word: match order.goal {

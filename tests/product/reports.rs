@@ -424,7 +424,9 @@ fn a_check_that_could_not_happen_says_so_in_its_format() {
 #[test]
 fn github_is_told_when_it_drops_some() {
     let project = Project::empty();
-    let lines: String = (0..12).map(|n| format!("let x{n} = nothing\n")).collect();
+    let lines: String = (0..12)
+        .map(|n| format!("let x{n} = nothing{n}\n"))
+        .collect();
     project.write("main.mlinfra", lines);
     let printed = project
         .run(&["check", "--format", "github"])
@@ -437,7 +439,7 @@ fn github_is_told_when_it_drops_some() {
         last.starts_with("::notice title=mlinfra::12 errors: GitHub shows"),
         "{last}"
     );
-    assert!(printed.contains("file=main.mlinfra,line=1,col=10,endLine=1,endColumn=17,title=E0302"));
+    assert!(printed.contains("file=main.mlinfra,line=1,col=10,endLine=1,endColumn=18,title=E0302"));
 }
 
 #[test]

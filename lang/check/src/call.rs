@@ -50,7 +50,7 @@ impl Checker<'_> {
                 let function = Arc::clone(function);
                 self.call_function(&function, arguments, callee.span, env)
             }
-            None if expected.is_error() => Term::error(),
+            None if expected.is_error() || self.is_lost(word) => Term::error(),
             None => {
                 let cases = enums.iter().flat_map(|enumeration| enumeration.cases());
                 let cases: Vec<&str> = cases.map(|case| case.name.as_str()).collect();

@@ -41,6 +41,8 @@ pub(crate) struct Checker<'t> {
     pub(crate) test_names: HashMap<String, NodeId>,
     /// The conditions of each test.
     pub(crate) tests: BTreeMap<NodeId, Vec<Gate>>,
+    /// The letters of every line with a syntax error: what is named there may be declared there.
+    pub(crate) unreadable: String,
     /// What the user gave for each parameter, as an expression or as a text.
     pub(crate) given: BTreeMap<String, Given>,
     /// What may still be spent on values.
@@ -149,6 +151,7 @@ impl<'t> Checker<'t> {
             parameters: HashMap::new(),
             test_names: HashMap::new(),
             tests: BTreeMap::new(),
+            unreadable: String::new(),
             given: BTreeMap::new(),
             budget: Budget::new(),
             places: HashMap::new(),

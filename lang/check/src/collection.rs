@@ -38,10 +38,13 @@ impl Checker<'_> {
             let values = terms.into_iter().map(|term| term.value).collect();
             return Term::new(Type::List(Arc::new(first)), Value::List(values));
         }
-        let inner = if expected.is_error() {
-            Type::Error
-        } else {
-            Type::Any
+        // A case in brackets where one stands alone is still a case.
+        let mut enums = Vec::new();
+        expected.enums(&mut enums);
+        let inner = match expected {
+            expected if expected.is_error() => Type::Error,
+            expected if !enums.is_empty() => expected.present().clone(),
+            _ => Type::Any,
         };
         let terms = elements
             .iter()

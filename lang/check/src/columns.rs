@@ -150,7 +150,7 @@ impl Checker<'_> {
     }
 
     /// A column with several types; with "or nothing", as other languages write it, `?` is meant.
-    fn several_types(&mut self, span: Span, members: &[TypeExpr]) {
+    fn several_types(&mut self, span: Span, members: &[TypeExpr]) -> Option<ColumnType> {
         let is_nothing = |member: &&TypeExpr| {
             type_name(member).is_some_and(|word| habit::value_word(word) == Some("none"))
                 || type_name(member) == Some("none")
@@ -182,15 +182,16 @@ impl Checker<'_> {
                 crate::scope::list(&COLUMN_WORDS)
             )),
         });
+        base.map(|base| ColumnType {
+            base,
+            nullable: true,
+        })
     }
 
     fn unknown_column_type(&mut self, written: &TypeExpr) -> Option<ColumnType> {
         let path = match &written.kind {
             TypeKind::Bad => return None,
-            TypeKind::Union(members) => {
-                self.several_types(written.span, members);
-                return None;
-            }
+            TypeKind::Union(members) => return self.several_types(written.span, members),
             TypeKind::Named { path, .. } => path,
         };
         let name = path.text();

@@ -194,6 +194,7 @@ impl Checker<'_> {
                 finding.help("a parameter is named alone: `replicas`, not `var.replicas`")
             }
             // What is missing everywhere is said once.
+            (None, []) if self.is_lost(name) => return,
             (None, []) if self.is_reported(&finding) => return,
             (None, []) => finding.help(match expected.present() {
                 Type::Block(kind) => format!("declare it: `{kind} {name} …`"),

@@ -327,6 +327,11 @@ impl Checker<'_> {
                     }
                     is_masked => Value::Bool(is_masked),
                 };
+                let needed = match &needs {
+                    Some(needs) => Value::Bool(needs.contains(&column.name)),
+                    // The list is in error.
+                    None => Value::Unknown("bool".to_owned()),
+                };
                 let place = i64::try_from(elements.len()).unwrap_or(i64::MAX);
                 let entries = [
                     (PLACE, Value::Int(place)),
@@ -335,7 +340,7 @@ impl Checker<'_> {
                     ("step", Value::Reference(own(&block.address))),
                     ("classes", texts(column.classes.clone())),
                     ("masked", is_masked),
-                    ("needed", Value::Bool(needs.contains(&column.name))),
+                    ("needed", needed),
                 ];
                 let entries = entries.map(|(name, value)| (name.to_owned(), value));
                 elements.push(Value::Record(entries.into_iter().collect()));
@@ -371,7 +376,7 @@ impl Checker<'_> {
         &self,
         block: &Block,
         step: &Step,
-    ) -> Option<(Arc<Table>, Span, BTreeSet<String>)> {
+    ) -> Option<(Arc<Table>, Span, Option<BTreeSet<String>>)> {
         let operation = self.library.operations.get(&step.operation)?;
         let ResultRule::Weights { data, needs, .. } = &operation.result else {
             return None;
@@ -382,9 +387,11 @@ impl Checker<'_> {
         };
         let span = step.spans.get(data).copied().unwrap_or(block.name_span);
         let setting = needs.as_ref().and_then(|name| step.settings.get(name));
+        let written = (needs.as_ref()).is_some_and(|name| step.spans.contains_key(name));
         let listed = setting.and_then(Value::as_list).unwrap_or_default();
         let needed = listed.iter().filter_map(Value::as_text).map(str::to_owned);
-        Some((Arc::clone(&fitted.data), span, needed.collect()))
+        let needed = (setting.is_some() || !written).then(|| needed.collect());
+        Some((Arc::clone(&fitted.data), span, needed))
     }
 
     /// A fact about a block, once they are found; a finding before.

@@ -132,6 +132,7 @@ fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
     for finding in findings {
         checker.report(finding);
     }
+    checker.unreadable = checker.unreadable_lines();
     collect(&mut checker, &sources);
     checker.prepare();
     let is_other = |checker: &Checker<'_>, id: usize| {

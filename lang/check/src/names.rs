@@ -11,6 +11,9 @@ use crate::schema::{Kind, Library};
 use crate::scope::{Form, NodeId, Place, ScopeId};
 use crate::tree::Name;
 
+/// How much of a line is looked at on each side of a fault, in characters.
+const LINE_CHARACTERS_MAX: usize = 200;
+
 impl Checker<'_> {
     /// What a name stands for, from this scope outwards.
     pub(crate) fn find(&self, name: &str, scope: ScopeId) -> Option<NodeId> {
@@ -34,6 +37,34 @@ impl Checker<'_> {
             current = self.scopes[scope].parent;
         }
         false
+    }
+
+    /// The letters and digits of every line with a syntax error, without the signs between them.
+    pub(crate) fn unreadable_lines(&self) -> String {
+        let mut all = String::new();
+        for finding in self.findings.iter().filter(|f| f.code.0.starts_with("E00")) {
+            let span = finding.primary.span;
+            let file = self.texts.get(span.file.0 as usize);
+            let Some((before, behind)) =
+                file.and_then(|file| file.text.split_at_checked(span.start as usize))
+            else {
+                continue;
+            };
+            let before = before.rsplit('\n').next().unwrap_or_default();
+            let behind = behind.split('\n').next().unwrap_or_default();
+            let near = before.chars().rev().take(LINE_CHARACTERS_MAX);
+            let near = near.collect::<Vec<char>>().into_iter().rev();
+            let line = near.chain(behind.chars().take(LINE_CHARACTERS_MAX));
+            all.extend(line.filter(|one| one.is_alphanumeric() || *one == '_'));
+            all.push('\n');
+        }
+        all
+    }
+
+    /// Whether the name may be declared in a line that could not be read, or is part of one: then
+    /// that it is unknown says nothing.
+    pub(crate) fn is_lost(&self, name: &str) -> bool {
+        self.unreadable.contains(name)
     }
 
     /// Every name from this scope outwards, sorted.

@@ -225,8 +225,8 @@ impl Checker<'_> {
         let text = format!(
             "`{}` does not take {} and {}",
             operator.0.text(),
-            a(left),
-            a(right)
+            left.said(),
+            right.said()
         );
         self.report(
             Diagnostic::error(code::OPERANDS_WRONG, operator.1, text)

@@ -1,11 +1,11 @@
 //! `mlinfra attach`: follows an operation, from any terminal.
 
 use clap::Args;
-use mlinfra_apply::{Event, Options, read_events};
+use mlinfra_apply::{Options, read_events};
 use mlinfra_state::{OperationEvent, operation_name, operation_number};
 
 use crate::arguments::SpecOption;
-use crate::command::log::unknown;
+use crate::command::log::{failing_gates, unknown};
 use crate::interrupt;
 use crate::operate;
 use crate::problem::{Exit, Problem, Stop};
@@ -79,7 +79,12 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         screen.tell("left as it is\n");
         return Ok(Exit::Done);
     }
-    screen.print(&state::operation_line(&session.store, number, screen));
+    screen.print(&state::operation_line(
+        &session.store,
+        number,
+        &failing_gates(&session, number),
+        screen,
+    ));
     if !summary.left.is_empty() {
         return Err(
             Problem::new(Exit::Failed, "E1018", "nobody carries this operation on")
@@ -103,14 +108,16 @@ fn show_again(session: &Session, number: u64, screen: &Screen) {
     let (events, _) = read_events(&folder, 0);
     events.iter().for_each(|event| progress.show(event));
     progress.clear();
-    screen.print(&state::operation_line(&session.store, number, screen));
+    screen.print(&state::operation_line(
+        &session.store,
+        number,
+        &failing_gates(session, number),
+        screen,
+    ));
 }
 
 fn came_to(session: &Session, number: u64) -> Exit {
-    let folder = session.store.operation_folder(number);
-    let events = folder.map(|folder| read_events(&folder, 0).0);
-    let fails = |event: &Event| matches!(event, Event::Judged { gate } if gate.fails());
-    if events.is_some_and(|events| events.iter().any(fails)) {
+    if !failing_gates(session, number).is_empty() {
         return Exit::Failed;
     }
     let operation = session

@@ -1,7 +1,11 @@
 //! `mlinfra log`: who changed what, when and how it ended.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
-use mlinfra_state::operation_number;
+use mlinfra_apply::{Event, read_events};
+use mlinfra_plan::JudgedGate;
+use mlinfra_state::{OperationRecord, operation_number};
 use serde_json::json;
 
 use crate::arguments::SpecOption;
@@ -51,10 +55,29 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         return Ok(Exit::Done);
     }
     match (asked, chosen) {
-        (Some(_), [operation]) => screen.print(&state::operation(operation, screen)),
-        _ => screen.print(&state::operations(chosen, screen)),
+        (Some(_), [operation]) => {
+            let failing = failing_gates(&session, operation.number);
+            screen.print(&state::operation(operation, &failing, screen));
+        }
+        _ => {
+            let gates = |one: &OperationRecord| failing_gates(&session, one.number);
+            screen.print(&state::operations(chosen, &gates, screen));
+        }
     }
     Ok(Exit::Done)
+}
+
+/// The gates that did not hold in an operation, by its events: the last word on each counts.
+pub(crate) fn failing_gates(session: &Session, number: u64) -> Vec<JudgedGate> {
+    let folder = session.store.operation_folder(number);
+    let events = folder.map(|folder| read_events(&folder, 0).0);
+    let mut gates = BTreeMap::new();
+    for event in events.into_iter().flatten() {
+        if let Event::Judged { gate } = event {
+            gates.insert((gate.step.clone(), gate.text.clone()), gate);
+        }
+    }
+    gates.into_values().filter(JudgedGate::fails).collect()
 }
 
 /// No operation of this state has this name.

@@ -9,6 +9,7 @@ use mlinfra_state::{ActionState, OperationRecord};
 use serde_json::json;
 
 use crate::arguments::{Global, SpecArgument};
+use crate::judged;
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session, Wanted};
 use crate::view::diagnostic::{self, Finding};
@@ -156,31 +157,45 @@ pub(crate) fn show(shown: &Shown<'_>, screen: &Screen) -> Exit {
         ending::program(),
         shown.workspace.argument()
     );
+    let failing = session.map(|session| judged::explained(plan.failing_gates().cloned(), session));
     let heading = Heading {
         name,
         state,
         live,
+        failing: failing.unwrap_or_default(),
         checks: plan_view::checks(&sound.program.policies, &manual, screen),
-        next,
     };
     screen.print(&plan_view::plan(plan, &heading, screen));
-    if !plan.findings.is_empty() {
-        let findings = plan.findings.iter();
-        let findings: Vec<_> = findings
-            .map(|f| Finding::of_plan(f, &sound.program))
-            .map(|finding| Finding {
-                help: finding
-                    .help
-                    .iter()
-                    .map(|help| shown.workspace.copyable(help))
-                    .collect(),
-                ..finding
-            })
-            .collect();
+    // Findings bring a blank line behind them.
+    if !plan.findings.is_empty() || next.is_some() {
         screen.print("\n");
-        screen.print(&diagnostic::findings(&findings, &sound.sources, screen));
+    }
+    show_findings(shown, screen);
+    if let Some(next) = next {
+        screen.print(&format!("  {next}\n"));
     }
     exit(plan)
+}
+
+/// Shows what a plan found, with its place in the spec.
+pub(crate) fn show_findings(shown: &Shown<'_>, screen: &Screen) {
+    let Shown { plan, sound, .. } = *shown;
+    if plan.findings.is_empty() {
+        return;
+    }
+    let findings = plan.findings.iter();
+    let findings: Vec<_> = findings
+        .map(|f| Finding::of_plan(f, &sound.program))
+        .map(|finding| Finding {
+            help: finding
+                .help
+                .iter()
+                .map(|help| shown.workspace.copyable(help))
+                .collect(),
+            ..finding
+        })
+        .collect();
+    screen.print(&diagnostic::findings(&findings, &sound.sources, screen));
 }
 
 /// The name in the state; of one that was made without a name, the spec's or the folder's.

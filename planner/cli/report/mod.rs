@@ -2,6 +2,7 @@
 
 mod flow;
 mod models;
+pub(crate) mod personal;
 mod steps;
 
 use mlinfra_api::{Address, Reference, ResourceState, Snapshot};
@@ -153,7 +154,10 @@ fn tables(sources: &mut Sources<'_>) -> Vec<Table> {
             None => PROFILE_OBJECT.to_owned(),
         };
         let what = format!("profile {object}");
-        if let Some(profile) = sources.object::<TableProfile>(&reference.address, &object, &what) {
+        let profile = sources.object::<TableProfile>(&reference.address, &object, &what);
+        if let Some(mut profile) = profile {
+            let personal = personal::columns(sources.program, &reference);
+            personal::hide_in_profile(&mut profile, &personal);
             tables.push(Table {
                 name,
                 role: role.to_owned(),

@@ -7,7 +7,7 @@ use mlinfra_report::{Endpoint, Gate, Model, Released};
 use mlinfra_runtime_spec::evaluation::{EVALUATION_OBJECT, Evaluation, Measure};
 use mlinfra_runtime_spec::history::{HISTORY_OBJECT, History};
 
-use super::{Sources, dotted, named};
+use super::{Sources, dotted, named, personal};
 
 /// One entry a step that judges a model, in the order of the spec.
 pub(super) fn models(sources: &mut Sources<'_>) -> Vec<Model> {
@@ -52,8 +52,13 @@ fn judged_model(step: &Step, sources: &Sources<'_>) -> Option<Address> {
 }
 
 fn model(block: &Block, step: &Step, trained: &Address, sources: &mut Sources<'_>) -> Model {
-    let evaluation: Option<Evaluation> =
+    let mut evaluation: Option<Evaluation> =
         sources.object(&block.address, EVALUATION_OBJECT, "evaluation");
+    let fitted = sources.program.block(trained);
+    let fitted = fitted.and_then(|block| block.step.as_ref()?.model.as_ref());
+    if let (Some(evaluation), Some(fitted)) = (&mut evaluation, fitted) {
+        personal::hide_in_evaluation(evaluation, &personal::features(fitted));
+    }
     let history: Option<History> = sources.object(trained, HISTORY_OBJECT, "history");
     let state = sources.state(&block.address);
     let key = state.and_then(judged_key);

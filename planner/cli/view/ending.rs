@@ -1,6 +1,6 @@
 //! How an operation ended, and what to do with what it made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mlinfra_api::{Address, ResourceState, Snapshot, Value};
 use mlinfra_apply::{BlockReason, Summary};
@@ -97,7 +97,11 @@ pub(crate) fn text(ending: &Ending<'_>, screen: &Screen) -> String {
     if summary.interrupted {
         parts.push("interrupted".to_owned());
     }
-    out += &format!("{}; nothing was undone\n", parts.join(", "));
+    let rest = match &summary.operation {
+        Some(_) => "nothing was undone",
+        None => "nothing was done",
+    };
+    out += &format!("{}; {rest}\n", parts.join(", "));
     let (program, option) = (program(), &ending.option);
     let only_gates = summary.failed.is_empty() && others.is_empty() && !summary.interrupted;
     let next = match (&summary.operation, failing.first()) {
@@ -159,6 +163,26 @@ fn held(summary: &Summary, by_gate: &[(Address, Address)]) -> BTreeMap<Address, 
     all.cloned().collect()
 }
 
+/// A gate that does not hold: its figures and bounds, then groups and intervals, a line each.
+pub(crate) fn gate_lines(
+    Explained { gate, details }: &Explained,
+    indent: &str,
+    name_columns: usize,
+    screen: &Screen,
+) -> String {
+    let mut text = gate.sentence();
+    details.iter().for_each(|line| text += &format!("\n{line}"));
+    let sign = screen.theme.paint(Ink::Bad, screen.sign("✖"));
+    let name = padded(&gate.step.to_string(), name_columns);
+    let rest = " ".repeat(indent.len() + name_columns + 3);
+    wrapped(
+        &text,
+        screen.width,
+        &format!("{indent}{sign} {name} "),
+        &rest,
+    )
+}
+
 /// The gates that do not hold, with their figures, and what stays because of them.
 fn gates(
     failing: &[Explained],
@@ -167,16 +191,23 @@ fn gates(
     screen: &Screen,
 ) -> String {
     let rest = " ".repeat(NAME_COLUMNS + 3);
-    let mut out = String::new();
+    let gates = failing.iter();
+    let mut out: String = gates
+        .map(|gate| gate_lines(gate, "", NAME_COLUMNS, screen))
+        .collect();
     let mut line = |ink: Ink, sign: &str, address: &Address, text: &str| {
         let name = padded(&address.to_string(), NAME_COLUMNS);
         let first = format!("{} {name} ", screen.theme.paint(ink, sign));
         out += &wrapped(text, screen.width, &first, &rest);
     };
-    for Explained { gate, details } in failing {
-        let mut text = gate.sentence();
-        details.iter().for_each(|line| text += &format!("\n{line}"));
-        line(Ink::Bad, screen.sign("✖"), &gate.step, &text);
+    // Nothing is held where the bound alone is new: what is served was released before.
+    let served = failing
+        .iter()
+        .flat_map(|one| served_from(&one.gate.step, snapshot));
+    for address in served.collect::<BTreeSet<_>>() {
+        if !held.contains_key(address) {
+            line(Ink::Warn, "!", address, "stays as it is");
+        }
     }
     for (address, step) in held {
         // A result stays for ever, under its own key; what would be made now is another one.
@@ -192,6 +223,32 @@ fn gates(
         out.push('\n');
     }
     out
+}
+
+/// What is served and stands on a step, as far as the state knows.
+fn served_from<'s>(step: &Address, snapshot: &'s Snapshot) -> Vec<&'s Address> {
+    let mut standing = BTreeSet::from([step]);
+    loop {
+        let before = standing.len();
+        for (address, state) in &snapshot.resources {
+            if state
+                .resource
+                .depends_on
+                .iter()
+                .any(|one| standing.contains(one))
+            {
+                standing.insert(address);
+            }
+        }
+        if standing.len() == before {
+            break;
+        }
+    }
+    let is_served = |state: &&ResourceState| {
+        standing.contains(&state.resource.address) && state.outputs.contains_key("url")
+    };
+    let served = snapshot.resources.values().filter(is_served);
+    served.map(|state| &state.resource.address).collect()
 }
 
 /// The declared outputs, and how to try what is served.

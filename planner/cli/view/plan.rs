@@ -7,8 +7,10 @@ use mlinfra_plan::{
 };
 
 use super::Screen;
+use super::ending::gate_lines;
 use super::layout::{cut, padded, wrapped};
 use super::theme::Ink;
+use crate::judged::Explained;
 
 /// The columns that names take, at least and at most.
 const NAME_COLUMNS_MIN: usize = 24;
@@ -17,6 +19,8 @@ const NAME_COLUMNS_MAX: usize = 40;
 const VALUE_COLUMNS_MAX: usize = 32;
 /// What stands beside an amount or a count begins here.
 const BUDGET_COLUMN: usize = 33;
+/// What stands beside something else is so far away from it at least.
+const GAP_COLUMNS: usize = 2;
 /// No change is shown with more reasons; the JSON has all.
 const REASONS_MAX: usize = 4;
 
@@ -29,10 +33,10 @@ pub(crate) struct Heading {
     pub(crate) state: String,
     /// What there is to say of the operation that is under way.
     pub(crate) live: Option<String>,
+    /// The gates that do not hold.
+    pub(crate) failing: Vec<Explained>,
     /// How the policies stand, if there are any.
     pub(crate) checks: Option<String>,
-    /// What to type next.
-    pub(crate) next: Option<String>,
 }
 
 /// The plan as text.
@@ -40,6 +44,9 @@ pub(crate) fn plan(plan: &Plan, heading: &Heading, screen: &Screen) -> String {
     let gap = screen.width.saturating_sub(heading.name.chars().count());
     let mut out = format!("{}{:>gap$}\n\n", heading.name, heading.state);
     let width = name_columns(plan);
+    for gate in &heading.failing {
+        out += &gate_lines(gate, "  ", width + 2, screen);
+    }
     for change in &plan.changes {
         out += &one(change, width, heading, screen);
     }
@@ -48,16 +55,13 @@ pub(crate) fn plan(plan: &Plan, heading: &Heading, screen: &Screen) -> String {
         let text = format!("{}   same key, same bytes", names.join(", "));
         out += &wrapped(&text, screen.width, "    kept: ", "          ");
     }
-    if !plan.changes.is_empty() {
+    if !plan.changes.is_empty() || !heading.failing.is_empty() {
         out.push('\n');
     }
     out += &format!("  {}\n", counts(plan));
     out += &standing(plan, heading.checks.as_deref(), screen);
     for notice in &plan.notices {
         out += &wrapped(notice, screen.width, "  note: ", "        ");
-    }
-    if let Some(next) = &heading.next {
-        out += &format!("\n  {next}\n");
     }
     out
 }
@@ -73,7 +77,12 @@ pub(crate) fn standing(plan: &Plan, checks: Option<&str>, screen: &Screen) -> St
         out += &cost_lines(cost, screen);
     }
     if let Some(checks) = checks {
-        out += &wrapped(checks, screen.width, "  checks  ", "          ");
+        // A command is never broken: it is there to be copied.
+        let mut before = "  checks  ";
+        for line in checks.lines() {
+            out += &format!("{before}{line}\n");
+            before = "          ";
+        }
     }
     out
 }
@@ -115,15 +124,6 @@ fn cost_lines(cost: &Cost, screen: &Screen) -> String {
         let (name, limit) = (budget.address.name(), budget.limit_text());
         format!("budget `{name}` {limit}: {word}")
     };
-    let mut budgets = cost.budgets.iter().map(budget);
-    let mut line = cost.amount();
-    if let Some(first) = budgets.next() {
-        line = format!("{}{first}", padded(&line, BUDGET_COLUMN));
-    }
-    let mut out = format!("  cost    {line}\n");
-    for line in budgets {
-        out += &format!("          {}{line}\n", padded("", BUDGET_COLUMN));
-    }
     let is_free = |part: &&CostPart| part.currency.is_none() && part.high.is_some();
     let mut reasons: Vec<&str> = Vec::new();
     for part in cost.parts.iter().filter(is_free) {
@@ -131,14 +131,31 @@ fn cost_lines(cost: &Cost, screen: &Screen) -> String {
             reasons.push(&part.reason);
         }
     }
+    // Where all of it is free, that is worth its reason.
+    let reason = match reasons[..] {
+        [one] if cost.parts.iter().all(|part| is_free(&part)) => Some(one),
+        _ => None,
+    };
+    let mut line = cost.amount();
+    if let ([], Some(reason)) = (&cost.budgets[..], reason) {
+        let text = format!("{line}, {reason}");
+        return wrapped(&text, screen.width, "  cost    ", "          ");
+    }
+    let mut budgets = cost.budgets.iter().map(budget);
+    if let Some(first) = budgets.next() {
+        line = format!("{}{first}", padded(&line, BUDGET_COLUMN));
+    }
+    let mut out = format!("  cost    {line}\n");
+    for line in budgets {
+        out += &format!("          {}{line}\n", padded("", BUDGET_COLUMN));
+    }
     for part in cost.parts.iter().filter(|part| !is_free(part)) {
         let amount = part.amount().unwrap_or_else(|| "price unknown".to_owned());
         let text = format!("{}   {amount}   {}", part.address, part.reason);
         out += &wrapped(&text, screen.width, "          ", "            ");
     }
-    // Where all of it is free, that is worth its reason.
-    if reasons.len() == 1 && cost.parts.iter().all(|part| is_free(&part)) {
-        out += &wrapped(reasons[0], screen.width, "          ", "          ");
+    if let Some(reason) = reason {
+        out += &wrapped(reason, screen.width, "          ", "          ");
     }
     out
 }
@@ -162,7 +179,9 @@ pub(crate) fn checks(policies: &[PolicyFinding], command: &str, screen: &Screen)
         .map(|(count, word)| format!("{count} {word}"))
         .collect();
     let line = parts.join(&format!(" {} ", screen.sign("·")));
-    let is_wide = 10 + BUDGET_COLUMN + command.chars().count() > screen.width;
+    let counts = line.chars().count();
+    let is_wide = counts + GAP_COLUMNS > BUDGET_COLUMN
+        || 10 + BUDGET_COLUMN + command.chars().count() > screen.width;
     let line = match (count(PolicyStatus::Manual), is_wide) {
         (0, _) => line,
         (_, false) => format!("{}{command}", padded(&line, BUDGET_COLUMN)),
@@ -386,5 +405,8 @@ mod tests {
         let line = checks(&all[..1], "mlinfra check --manual", &screen);
         assert_eq!(line.as_deref(), Some("1 pass · 0 fail"));
         assert_eq!(checks(&[], "mlinfra check --manual", &screen), None);
+        let path = "/a/long/path/to/the/program/mlinfra check --manual";
+        let line = checks(&all, path, &screen).expect("there are some");
+        assert_eq!(line, format!("{counts}\n{path}"));
     }
 }

@@ -1,10 +1,10 @@
 //! An operation while it runs: redrawn lines on a terminal, plain lines elsewhere, JSON lines.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use mlinfra_api::{Address, Fault, Value, Verb};
 use mlinfra_apply::{BlockReason, Event, Recovered};
 use mlinfra_plan::JudgedGate;
@@ -25,6 +25,10 @@ const ATTACH_AFTER: Duration = Duration::from_secs(2);
 const NAME_COLUMNS: usize = 24;
 /// Whether it goes on is seen by what turns.
 const TURN_EVERY: Duration = Duration::from_millis(120);
+/// Stands in the redrawn lines where something turns; no name holds it.
+const TURNING: char = '\u{1}';
+const FRAMES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const PLAIN_FRAMES: [&str; 4] = ["|", "/", "-", "\\"];
 
 /// Shows the events of one operation.
 pub(crate) struct Progress<'a> {
@@ -41,11 +45,12 @@ pub(crate) struct Progress<'a> {
 }
 
 struct Inner {
-    bars: MultiProgress,
+    /// All redrawn lines are one bar, so that no half of them is ever seen.
+    bar: Option<ProgressBar>,
+    /// Its text; [`TURNING`] stands for what turns.
+    block: Arc<Mutex<String>>,
     running: BTreeMap<Address, Running>,
     queue: Queue,
-    /// The redrawn lines of what waits, below those of what runs.
-    below: Vec<ProgressBar>,
     began: Instant,
     operation: Option<String>,
     attach_said: bool,
@@ -53,20 +58,25 @@ struct Inner {
     blocked: Vec<(Address, BlockReason)>,
 }
 
+impl Inner {
+    /// Prints something above what is redrawn.
+    fn suspend(&self, print: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+}
+
 struct Running {
     began: Instant,
     said: Instant,
-    bar: Option<ProgressBar>,
     advance: Advance,
 }
 
 impl<'a> Progress<'a> {
     /// Shows on standard error, JSON on standard output.
     pub(crate) fn new(screen: &'a Screen, option: &str) -> Self {
-        let target = match screen.live {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
-        };
         Progress {
             screen,
             has_times: true,
@@ -74,10 +84,10 @@ impl<'a> Progress<'a> {
             has_ending: true,
             option: option.to_owned(),
             inner: Mutex::new(Inner {
-                bars: MultiProgress::with_draw_target(target),
+                bar: None,
+                block: Arc::default(),
                 running: BTreeMap::new(),
                 queue: Queue::default(),
-                below: Vec::new(),
                 began: Instant::now(),
                 operation: None,
                 attach_said: false,
@@ -136,7 +146,7 @@ impl<'a> Progress<'a> {
         }
         self.say_blocked(&mut inner);
         self.tell(&mut inner, event);
-        self.redraw_below(&mut inner);
+        self.redraw(&mut inner);
     }
 
     fn tell(&self, inner: &mut Inner, event: &Event) {
@@ -146,7 +156,7 @@ impl<'a> Progress<'a> {
                 let line = self.line("·", Ink::Faint, address, recovered(*how), None);
                 self.say(inner, &line);
             }
-            Event::Started { address, .. } => self.start(inner, address),
+            Event::Started { address, .. } => Self::start(inner, address),
             Event::Queued { .. }
             | Event::Accepted { .. }
             | Event::OnlyAcceptedLeft { .. }
@@ -159,7 +169,7 @@ impl<'a> Progress<'a> {
                 figures,
                 at_milliseconds,
             } => {
-                let running = self.running(inner, address);
+                let running = Self::running(inner, address);
                 running.advance.note(note, *done, figures, *at_milliseconds);
                 self.advance(inner, address);
             }
@@ -172,7 +182,7 @@ impl<'a> Progress<'a> {
                 verb,
                 outputs,
             } => {
-                let elapsed = self.finish(inner, address);
+                let elapsed = Self::finish(inner, address);
                 let text = match verb {
                     Verb::Delete => "removed".to_owned(),
                     Verb::Create | Verb::Update => told(outputs),
@@ -184,7 +194,7 @@ impl<'a> Progress<'a> {
             Event::Judged { gate } => self.judged(inner, gate),
             Event::Failed { address, fault } => self.failed(inner, address, fault),
             Event::Cancelled { address } => {
-                let elapsed = self.finish(inner, address);
+                let elapsed = Self::finish(inner, address);
                 let line = self.line("-", Ink::Warn, address, "cancelled", Some(elapsed));
                 self.say(inner, &line);
             }
@@ -205,32 +215,57 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Redraws the lines of what waits.
-    fn redraw_below(&self, inner: &mut Inner) {
+    /// Redraws the lines of what runs, then those of what waits.
+    fn redraw(&self, inner: &mut Inner) {
         if !self.is_live {
             return;
         }
+        let mut lines: Vec<String> = inner.running.iter().map(|one| self.live(one)).collect();
         let sign = self.screen.sign("○");
-        let lines = inner.queue.lines(sign, NAME_COLUMNS, self.columns());
-        while inner.below.len() > lines.len() {
-            if let Some(bar) = inner.below.pop() {
-                bar.finish_and_clear();
-                inner.bars.remove(&bar);
-            }
-        }
-        for (number, line) in lines.into_iter().enumerate() {
-            match inner.below.get(number) {
-                Some(bar) if bar.message() == line => {}
-                Some(bar) => bar.set_message(line),
-                None => {
-                    let bar = inner.bars.add(ProgressBar::new_spinner());
-                    let style = ProgressStyle::with_template("{msg}");
-                    bar.set_style(style.expect("the template is a constant that parses"));
-                    bar.set_message(line);
-                    inner.below.push(bar);
+        lines.extend(inner.queue.lines(sign, NAME_COLUMNS, self.columns()));
+        let text = lines.join("\n");
+        let is_empty = text.is_empty();
+        *inner.block.lock().expect("nobody panics while drawing") = text;
+        match (&inner.bar, is_empty) {
+            (Some(bar), false) => bar.tick(),
+            (None, false) => inner.bar = Some(self.bar(&inner.block)),
+            (_, true) => {
+                if let Some(bar) = inner.bar.take() {
+                    bar.finish_and_clear();
                 }
             }
         }
+    }
+
+    /// The line of what runs.
+    fn live(&self, (address, running): (&Address, &Running)) -> String {
+        let name = padded(&address.to_string(), NAME_COLUMNS);
+        let text = running.advance.text(Room {
+            columns: self.columns().saturating_sub(columns(&name) + 3),
+            has_curve: self.screen.unicode,
+        });
+        cut(&format!("{TURNING} {name} {text}"), self.columns())
+    }
+
+    fn bar(&self, block: &Arc<Mutex<String>>) -> ProgressBar {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{lines}");
+        let style = style.expect("the template is a constant that parses");
+        let frames: &[&str] = match self.screen.unicode {
+            true => &FRAMES,
+            false => &PLAIN_FRAMES,
+        };
+        let block = Arc::clone(block);
+        let lines = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let turns = state.elapsed().as_millis() / TURN_EVERY.as_millis();
+            let frame = usize::try_from(turns).unwrap_or(0) % frames.len();
+            let text = block.lock().expect("nobody panics while drawing");
+            // A terminal that went away is told by who prints to it.
+            let _ = out.write_str(&text.replace(TURNING, frames[frame]));
+        };
+        bar.set_style(style.with_key("lines", lines));
+        bar.enable_steady_tick(TURN_EVERY);
+        bar
     }
 
     /// What a redrawn line may take: one that reached the edge would be two.
@@ -246,7 +281,7 @@ impl<'a> Progress<'a> {
             self.say(inner, &line);
         } else if !self.has_ending {
             let line = self.line(self.screen.sign("✖"), Ink::Bad, &gate.step, &text, None);
-            inner.bars.suspend(|| self.screen.warn(&line));
+            inner.suspend(|| self.screen.warn(&line));
         }
     }
 
@@ -277,7 +312,7 @@ impl<'a> Progress<'a> {
                 }
                 [] => continue,
             };
-            inner.bars.suspend(|| self.screen.warn(&line));
+            inner.suspend(|| self.screen.warn(&line));
         }
     }
 
@@ -286,41 +321,23 @@ impl<'a> Progress<'a> {
         if self.screen.quiet {
             return;
         }
-        inner.bars.suspend(|| self.screen.tell(text));
+        inner.suspend(|| self.screen.tell(text));
     }
 
-    fn start(&self, inner: &mut Inner, address: &Address) {
-        let bar = self.is_live.then(|| {
-            let bar = ProgressBar::new_spinner();
-            let bar = match inner.below.first() {
-                Some(below) => inner.bars.insert_before(below, bar),
-                None => inner.bars.add(bar),
-            };
-            let style = ProgressStyle::with_template("{spinner} {msg}");
-            let style = style.expect("the template is a constant that parses");
-            let turning = match self.screen.unicode {
-                true => style,
-                false => style.tick_chars("|/-\\ "),
-            };
-            bar.set_style(turning);
-            bar.set_message(cut(&address.to_string(), self.columns().saturating_sub(2)));
-            bar.enable_steady_tick(TURN_EVERY);
-            bar
-        });
+    fn start(inner: &mut Inner, address: &Address) {
         let now = Instant::now();
         let running = Running {
             began: now,
             said: now,
-            bar,
             advance: Advance::default(),
         };
         inner.running.insert(address.clone(), running);
     }
 
     /// What runs at an address; what was begun before this program looked begins now.
-    fn running<'i>(&self, inner: &'i mut Inner, address: &Address) -> &'i mut Running {
+    fn running<'i>(inner: &'i mut Inner, address: &Address) -> &'i mut Running {
         if !inner.running.contains_key(address) {
-            self.start(inner, address);
+            Self::start(inner, address);
         }
         let running = inner.running.get_mut(address);
         running.expect("it was started right before, if it was not there")
@@ -329,19 +346,9 @@ impl<'a> Progress<'a> {
     /// Says how far a running thing is: at once where lines are redrawn, now and then elsewhere.
     fn advance(&self, inner: &mut Inner, address: &Address) {
         let counts = inner.queue.text();
-        let running = self.running(inner, address);
+        let running = Self::running(inner, address);
         let elapsed = running.began.elapsed();
-        if let Some(bar) = &running.bar {
-            let name = padded(&address.to_string(), NAME_COLUMNS);
-            let text = running.advance.text(Room {
-                columns: self.columns().saturating_sub(columns(&name) + 3),
-                has_curve: self.screen.unicode,
-            });
-            bar.set_message(cut(
-                &format!("{name} {text}"),
-                self.columns().saturating_sub(2),
-            ));
-        } else if running.said.elapsed() >= SAY_EVERY {
+        if !self.is_live && running.said.elapsed() >= SAY_EVERY {
             running.said = Instant::now();
             let text = running.advance.text(Room {
                 columns: self.screen.width,
@@ -367,7 +374,7 @@ impl<'a> Progress<'a> {
     }
 
     fn failed(&self, inner: &mut Inner, address: &Address, fault: &Fault) {
-        let elapsed = self.finish(inner, address);
+        let elapsed = Self::finish(inner, address);
         let sign = self.screen.sign("✖");
         let mut text = self.line(sign, Ink::Bad, address, &fault.to_string(), Some(elapsed));
         if let Fault::Failed { log, help, .. } = fault {
@@ -385,18 +392,12 @@ impl<'a> Progress<'a> {
             text += &wrapped(help, self.screen.width, "    = help: ", "            ");
         }
         // What failed is shown with `--quiet` too.
-        inner.bars.suspend(|| self.screen.warn(&text));
+        inner.suspend(|| self.screen.warn(&text));
     }
 
-    fn finish(&self, inner: &mut Inner, address: &Address) -> Duration {
-        let Some(running) = inner.running.remove(address) else {
-            return Duration::ZERO;
-        };
-        if let Some(bar) = running.bar {
-            bar.finish_and_clear();
-            inner.bars.remove(&bar);
-        }
-        running.began.elapsed()
+    fn finish(inner: &mut Inner, address: &Address) -> Duration {
+        let running = inner.running.remove(address);
+        running.map_or(Duration::ZERO, |running| running.began.elapsed())
     }
 
     fn line(
@@ -432,11 +433,10 @@ impl<'a> Progress<'a> {
         self.say_blocked(&mut inner);
         let running: Vec<Address> = inner.running.keys().cloned().collect();
         for address in running {
-            self.finish(&mut inner, &address);
+            Self::finish(&mut inner, &address);
         }
         inner.queue = Queue::default();
-        self.redraw_below(&mut inner);
-        drop(inner.bars.clear());
+        self.redraw(&mut inner);
     }
 }
 

@@ -61,7 +61,10 @@ impl Queue {
 
     /// How many actions are done, and how many there are; none where that is not known.
     pub(crate) fn counts(&self) -> Option<(usize, usize)> {
-        let done = self.actions.iter().filter(|(_, now)| *now == Standing::Done);
+        let done = self
+            .actions
+            .iter()
+            .filter(|(_, now)| *now == Standing::Done);
         (!self.actions.is_empty()).then(|| (done.count(), self.actions.len()))
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mlinfra_api::{Observation, ResourceState, Snapshot, Value};
+use mlinfra_plan::JudgedGate;
 use mlinfra_state::{
     ActionState, ActionSummary, OperationEvent, OperationRecord, OperationState, Store,
 };
@@ -213,10 +214,14 @@ pub(crate) fn table(rows: &[(String, String)], screen: &Screen) -> String {
 }
 
 /// Operations, newest first, a line each.
-pub(crate) fn operations(operations: &[OperationRecord], screen: &Screen) -> String {
+pub(crate) fn operations(
+    operations: &[OperationRecord],
+    gates: &dyn Fn(&OperationRecord) -> Vec<JudgedGate>,
+    screen: &Screen,
+) -> String {
     let mut out = String::new();
     for operation in operations.iter().rev() {
-        let (word, ink) = ended(operation);
+        let (word, ink) = ended(operation, &gates(operation));
         let goal = format!("{:?}", operation.goal).to_lowercase();
         let text = format!(
             "{}  {}  {} by {}: {}",
@@ -232,21 +237,30 @@ pub(crate) fn operations(operations: &[OperationRecord], screen: &Screen) -> Str
 }
 
 /// What one operation came to, in a line.
-pub(crate) fn operation_line(store: &Store, number: u64, screen: &Screen) -> String {
+pub(crate) fn operation_line(
+    store: &Store,
+    number: u64,
+    failing: &[JudgedGate],
+    screen: &Screen,
+) -> String {
     let found = store
         .operations()
         .iter()
         .find(|operation| operation.number == number);
     let line = found.map(|operation| {
-        let (word, ink) = ended(operation);
+        let (word, ink) = ended(operation, failing);
         format!("{}: {}\n", operation.name(), screen.theme.paint(ink, &word))
     });
     line.unwrap_or_default()
 }
 
-/// One operation with its actions.
-pub(crate) fn operation(operation: &OperationRecord, screen: &Screen) -> String {
-    let (word, _) = ended(operation);
+/// One operation with the gates that did not hold in it, and its actions.
+pub(crate) fn operation(
+    operation: &OperationRecord,
+    failing: &[JudgedGate],
+    screen: &Screen,
+) -> String {
+    let (word, _) = ended(operation, failing);
     let mut rows = vec![
         ("command".to_owned(), operation.command.clone()),
         ("by".to_owned(), operation.who.clone()),
@@ -256,6 +270,11 @@ pub(crate) fn operation(operation: &OperationRecord, screen: &Screen) -> String 
         rows.push(("ended".to_owned(), ended.clone()));
     }
     rows.push(("came to".to_owned(), word));
+    rows.extend(failing.iter().map(|gate| {
+        let sign = screen.theme.paint(Ink::Bad, screen.sign("✖"));
+        let text = format!("{sign} {}: {}", gate.step, gate.sentence());
+        ("gate".to_owned(), text)
+    }));
     let mut out = format!("{}\n{}", operation.name(), table(&rows, screen));
     if !operation.actions.is_empty() {
         out.push('\n');
@@ -277,8 +296,8 @@ pub(crate) fn operation(operation: &OperationRecord, screen: &Screen) -> String 
     out
 }
 
-/// What an operation came to.
-fn ended(operation: &OperationRecord) -> (String, Ink) {
+/// What an operation came to; what was done may still not be good enough.
+fn ended(operation: &OperationRecord, failing: &[JudgedGate]) -> (String, Ink) {
     match (&operation.state, &operation.outcome) {
         (OperationState::Running, _) => ("running".to_owned(), Ink::Live),
         (OperationState::Waiting, _) => ("accepted work goes on".to_owned(), Ink::Live),
@@ -299,7 +318,12 @@ fn ended(operation: &OperationRecord) -> (String, Ink) {
             if *blocked > 0 {
                 parts.push(format!("{blocked} blocked"));
             }
-            let ink = if *failed + *blocked > 0 {
+            match failing.len() {
+                0 => {}
+                1 => parts.push("1 gate does not hold".to_owned()),
+                count => parts.push(format!("{count} gates do not hold")),
+            }
+            let ink = if *failed + *blocked > 0 || !failing.is_empty() {
                 Ink::Bad
             } else {
                 Ink::Good

@@ -199,7 +199,8 @@ fn add_findings(
             _ => "",
         };
         if decision.resource.holds_data && !verb.is_empty() && !inputs.data_may_go {
-            plan.findings.push(finding::holds_data(address, verb, inputs.goal));
+            plan.findings
+                .push(finding::holds_data(address, verb, inputs.goal));
         }
         let Some(question) = desired::port_question(&decision.resource) else {
             continue;

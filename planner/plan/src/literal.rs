@@ -64,7 +64,10 @@ fn literals(text: &str) -> Vec<&str> {
 fn value_of(literal: &str) -> Option<Decimal> {
     let plain = literal.replace('_', "");
     match plain.strip_suffix('%') {
-        Some(number) => number.parse::<Decimal>().ok()?.checked_div(Decimal::ONE_HUNDRED),
+        Some(number) => number
+            .parse::<Decimal>()
+            .ok()?
+            .checked_div(Decimal::ONE_HUNDRED),
         None => plain.parse().ok(),
     }
 }

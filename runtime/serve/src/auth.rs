@@ -61,7 +61,10 @@ impl Keys {
             let pairs = known.iter().zip(digest.bytes());
             pairs.fold(0_u8, |all, (a, b)| std::hint::black_box(all | (a ^ b)))
         };
-        let matches = self.digests.iter().map(|known| u8::from(differs(known) == 0));
+        let matches = self
+            .digests
+            .iter()
+            .map(|known| u8::from(differs(known) == 0));
         matches.fold(0_u8, |any, one| std::hint::black_box(any | one)) != 0
     }
 }
@@ -110,7 +113,10 @@ mod tests {
                 assert_eq!((fault.status, fault.code), (401, "E0836"));
                 assert!(!fault.message.contains(value) || value.is_empty());
                 let help = fault.help.expect("it says where the key is");
-                assert!(help.contains("`mlinfra output --reveal score.key`"), "{help}");
+                assert!(
+                    help.contains("`mlinfra output --reveal score.key`"),
+                    "{help}"
+                );
             }
         }
     }

@@ -235,7 +235,9 @@ fn missing_fields(first: &RequestField, missing: &[&RequestField]) -> RequestFau
     let text = format!("{} {verb} missing", names.join(", "));
     RequestFault::new(400, codes::FIELD_MISSING, text)
         .at_field(&first.name)
-        .with_help(format!("add {what}: every field that the model reads is needed"))
+        .with_help(format!(
+            "add {what}: every field that the model reads is needed"
+        ))
 }
 
 fn unknown_field(schema: &RequestSchema, row: &Row, name: &str) -> RequestFault {

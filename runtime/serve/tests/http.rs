@@ -105,11 +105,7 @@ fn refused_rows() -> Vec<Refused> {
             "`color` (category), `old` (bool) are missing",
         ),
         (second, "400 E0832 old 1", "`old` (bool)"),
-        (
-            with("size", Json::Null),
-            "400 E0832 size",
-            "`size` (",
-        ),
+        (with("size", Json::Null), "400 E0832 size", "`size` ("),
         (misspelt, "400 E0833 wieght", "did you mean `weight`?"),
         (
             with("outcome", json!(1)),

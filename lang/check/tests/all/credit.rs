@@ -242,9 +242,9 @@ fn parameters_are_read_as_their_type_says() {
         ),
         (
             "1.5",
-            "E0301 at \"1.5\": this is a decimal, and an int belongs here",
+            "E0301 at \"1.5\": this is a number, and a whole number belongs here",
         ),
-        ("1 +", "E0301 at \"1 +\": this is no int"),
+        ("1 +", "E0301 at \"1 +\": this is not a whole number"),
     ] {
         assert_eq!(
             findings(&check_with(CREDIT, &[("replicas", given)])),

@@ -462,7 +462,17 @@ fn a_second_judgement_with_conditions_is_not_forgotten() {
     let elsewhere = second.replace("parts.test", "parts.train");
     let elsewhere = check_text(&full_with(&[("  step release", &elsewhere)]));
     assert_eq!(elsewhere.diagnostics.len(), 1);
-    assert!(!elsewhere.has_errors());
+    assert!(elsewhere.has_errors());
+    let both = "gate = [report, other]";
+    let fix = elsewhere.diagnostics[0].fix.as_ref().expect("an edit");
+    assert_eq!(fix.edits[0].text, "[report, other]");
+    let second = format!("{second} ").replace("parts.test", "parts.train");
+    let awaited = full_with(&[
+        ("  step release", second.trim_end()),
+        ("gate = report", both),
+    ]);
+    let awaited = check_text(&awaited);
+    assert_eq!(findings(&awaited), Vec::<String>::new());
     let without = second.replace(" { require recall > 10% }", "");
     let checked = check_text(&full_with(&[("  step release", &without)]));
     assert_eq!(findings(&checked), Vec::<String>::new());

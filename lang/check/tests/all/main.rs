@@ -6,6 +6,7 @@ mod files;
 mod flow;
 mod gates;
 mod hover;
+mod newcomers;
 mod pages;
 mod policies;
 mod rows;

@@ -94,7 +94,7 @@ fn what_has_no_meaning_is_found_at_its_text() {
         ),
         (
             "if old then 1 else sex",
-            "E0301 at \"sex\": this is a category, and the others are an int",
+            "E0301 at \"sex\": this is a category, and what stands before is a whole number",
         ),
         (
             "if sure then 1 else 2",

@@ -100,11 +100,11 @@ fn faults_are_found_at_their_text() {
         ("{ a = 1 }.b", "E0310 at \"b\": there is no `b` in it"),
         (
             "[1, \"a\"]",
-            "E0301 at \"\\\"a\\\"\": this is a string, and the others are an int",
+            "E0301 at \"\\\"a\\\"\": this is a string, and what stands before is a whole number",
         ),
         (
             "if 1 then 2 else 3",
-            "E0301 at \"1\": this is an int, and a bool belongs here",
+            "E0301 at \"1\": this is a whole number, and a bool belongs here",
         ),
         (
             "9223372036854775808",
@@ -116,7 +116,7 @@ fn faults_are_found_at_their_text() {
         ),
         (
             "1 < \"a\"",
-            "E0317 at \"<\": `<` does not take an int and a string",
+            "E0317 at \"<\": `<` does not take a whole number and a string",
         ),
         (
             "log(3)",

@@ -296,3 +296,36 @@ fn a_setting_that_changes_no_byte_is_in_no_recipe_and_is_no_reason() {
     };
     assert_eq!(reasons(&plan, "risk/step.model"), [changed]);
 }
+
+#[test]
+fn a_release_waits_for_each_of_several_judgements() {
+    let second = "  step other = evaluate(model, parts.train)\n\n  step release";
+    let text = credit().replace("  step release", second);
+    let both = text.replace("gate = report)", "gate = [report, other])");
+    assert_ne!(both, text);
+    let judged = |text: &str, bound: &str| {
+        let mut program = auc(text, "0.70");
+        for block in &mut program.blocks {
+            if let Some(step) = block.step.as_mut().filter(|_| block.address.name() == "other") {
+                step.gates = vec![at_least("auc", &[], bound)];
+            }
+        }
+        program
+    };
+    let (mut world, mut snapshot) = applied();
+    let plan = world.plan(&judged(&both, "0.70"), &snapshot, Goal::Apply);
+    // What a release waits for is in no recipe: it is not made again.
+    let changed: Vec<String> = plan.changes.iter().map(|c| c.address.to_string()).collect();
+    assert_eq!(changed, ["risk/step.other"]);
+    let other = BTreeMap::from([("auc".to_owned(), figure("0.60"))]);
+    world.reports.insert("risk/step.other".into(), other);
+    world.apply(&plan, &mut snapshot);
+    let again = both.replace("epochs       = 30", "epochs       = 40");
+    let plan = world.plan(&judged(&again, "0.70"), &snapshot, Goal::Apply);
+    assert_eq!(held(&plan), Vec::<String>::new());
+    world.apply(&plan, &mut snapshot);
+    let plan = world.plan(&judged(&again, "0.70"), &snapshot, Goal::Apply);
+    println!("{:?} {:?}", held(&plan), codes(&plan));
+    let release = snapshot.get(&"risk/step.release".parse().expect("an address"));
+    println!("{release:?}");
+}
