@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mlinfra_api::{ColumnBase, ResourceState, Value};
 use mlinfra_check::Program;
 use mlinfra_runtime_spec::profile::{ColumnProfile, PROFILE_OBJECT, Spread, TableProfile};
-use mlinfra_runtime_spec::{RequestField, RequestSchema};
+use mlinfra_runtime_spec::{RequestField, RequestSchema, stored};
 
 use crate::report::personal;
 use crate::session::Session;
@@ -28,7 +28,8 @@ pub(crate) fn request(
         .values()
         .find(|state| state.resource.identity.as_deref() == Some(key))?;
     let profile = session.local.object(trained, PROFILE_OBJECT).ok()??;
-    let profile: TableProfile = serde_json::from_slice(&profile).ok()?;
+    // One of another format says as little as none.
+    let profile: TableProfile = stored::read(&profile).ok()?;
     let fitted = program.block(&trained.resource.address);
     let fitted = fitted.and_then(|block| block.step.as_ref()?.model.as_ref());
     let personal = fitted.map(personal::features).unwrap_or_default();
@@ -142,6 +143,7 @@ mod tests {
         let profile = TableProfile {
             rows: 104,
             columns: columns.into(),
+            ..TableProfile::default()
         };
         assert_eq!(
             body(&schema, &profile, &BTreeSet::new()),

@@ -2,8 +2,9 @@
 
 use mlinfra_api::{Figure, ResourceState, Value};
 use mlinfra_check::Program;
-use mlinfra_plan::JudgedGate;
+use mlinfra_plan::{JudgedGate, Plan, PlanFinding};
 use mlinfra_runtime_spec::evaluation::{EVALUATION_OBJECT, Evaluation, Fairness, Group, Measure};
+use mlinfra_runtime_spec::stored;
 
 use crate::session::Session;
 
@@ -36,18 +37,51 @@ pub(crate) fn explained(
     gates: impl IntoIterator<Item = JudgedGate>,
     session: &Session,
 ) -> Vec<Explained> {
-    let snapshot = session.store.snapshot();
     let explain = |gate: JudgedGate| {
-        let state = snapshot.resources.get(&gate.step);
-        let object = state.and_then(|state| session.local.object(state, EVALUATION_OBJECT).ok()?);
-        let found = object.and_then(|bytes| serde_json::from_slice::<Evaluation>(&bytes).ok());
-        let details = details(&gate, &found.unwrap_or_default());
+        let details = details(&gate, &found_by(&gate, session));
         Explained { gate, details }
     };
     gates.into_iter().map(explain).collect()
 }
 
-fn details(gate: &JudgedGate, found: &Evaluation) -> Vec<String> {
+/// What a plan found; where a gate rests on a figure that is undefined, with why it is.
+pub(crate) fn findings(plan: &Plan, session: &Session) -> Vec<PlanFinding> {
+    let gates: Vec<(&JudgedGate, Evaluation)> = plan
+        .failing_gates()
+        .map(|gate| (gate, found_by(gate, session)))
+        .collect();
+    let findings = plan.findings.iter();
+    findings
+        .map(|finding| with_reasons(finding, &gates))
+        .collect()
+}
+
+fn with_reasons(finding: &PlanFinding, gates: &[(&JudgedGate, Evaluation)]) -> PlanFinding {
+    // A gate has no other name: its finding says its step, its text and its sentence.
+    let of = gates.iter().find(|(gate, _)| {
+        finding.address.as_ref() == Some(&gate.step)
+            && finding.field.as_ref() == Some(&gate.text)
+            && finding.message == gate.sentence()
+    });
+    let reasons = of.map(|(gate, found)| reasons(gate, found));
+    let mut finding = finding.clone();
+    if let Some(reasons) = reasons.filter(|reasons| !reasons.is_empty()) {
+        finding.message += &format!(": {}", reasons.join("; "));
+    }
+    finding
+}
+
+/// What the step of a gate found; nothing if that can't be read.
+fn found_by(gate: &JudgedGate, session: &Session) -> Evaluation {
+    let state = session.store.snapshot().resources.get(&gate.step);
+    let object = state.and_then(|state| session.local.object(state, EVALUATION_OBJECT).ok()?);
+    let found = object.and_then(|bytes| stored::read(&bytes).ok());
+    found.unwrap_or_default()
+}
+
+/// The figures of a gate, each once, with what to call each in a line about it: nothing if it is
+/// the only one.
+fn figures_of(gate: &JudgedGate) -> Vec<(&Figure, String)> {
     let mut figures: Vec<&Figure> = Vec::new();
     gate.condition.for_each_figure(&mut |figure| {
         if !figures.contains(&figure) {
@@ -55,20 +89,67 @@ fn details(gate: &JudgedGate, found: &Evaluation) -> Vec<String> {
         }
     });
     let several = figures.len() > 1;
+    let named = |figure: &Figure| match several {
+        true => format!("{figure}: "),
+        false => String::new(),
+    };
+    let named = |figure| (figure, named(figure));
+    figures.into_iter().map(named).collect()
+}
+
+/// Why figures of a gate are undefined.
+fn reasons(gate: &JudgedGate, found: &Evaluation) -> Vec<String> {
+    let reason = |(figure, name): (&Figure, String)| {
+        let why = undefined(figure, measure_of(figure, found)?)?;
+        Some(format!("{name}{why}"))
+    };
+    figures_of(gate).into_iter().filter_map(reason).collect()
+}
+
+/// Why a figure is undefined: its measure is, or it asks for a bound that its measure lacks.
+pub(crate) fn undefined(figure: &Figure, measure: &Measure) -> Option<String> {
+    if let Some(why) = &measure.undefined {
+        return Some(why.clone());
+    }
+    let bound = match figure.name.strip_prefix(&measure.name)? {
+        "_low" => measure.low,
+        "_high" => measure.high,
+        _ => measure.value,
+    };
+    match (bound, measure.value) {
+        (None, Some(value)) => Some(format!(
+            "{} is {value:.2}, with no interval: these rows are too few, or too well told apart",
+            measure.name
+        )),
+        _ => None,
+    }
+}
+
+/// The measure behind a figure: of `auc_low` it is `auc`, of `disparate_impact_low(sex)` the
+/// `disparate_impact` between the groups of `sex`.
+pub(crate) fn measure_of<'f>(figure: &Figure, found: &'f Evaluation) -> Option<&'f Measure> {
+    let measures = match figure.arguments.is_empty() {
+        true => &found.quality,
+        false => &fairness_of(figure, found)?.measures,
+    };
+    let named = |name: &str| measures.iter().find(|measure| measure.name == name);
+    let bounded = || {
+        let name = figure.name.strip_suffix("_low");
+        named(name.or_else(|| figure.name.strip_suffix("_high"))?)
+    };
+    named(&figure.name).or_else(bounded)
+}
+
+fn details(gate: &JudgedGate, found: &Evaluation) -> Vec<String> {
     let mut lines = Vec::new();
-    for figure in figures {
-        let fairness = fairness_of(figure, found);
-        let measures = fairness.map_or(&found.quality, |fairness| &fairness.measures);
-        let Some(measure) = measures.iter().find(|one| one.name == figure.name) else {
+    for (figure, name) in figures_of(gate) {
+        let Some(measure) = measure_of(figure, found) else {
             continue;
         };
-        let name = match several {
-            true => format!("{figure}: "),
-            false => String::new(),
-        };
-        lines.extend(measure.undefined.iter().map(|why| format!("{name}{why}")));
-        let rates = rates_of(&figure.name);
-        let of_groups = fairness.into_iter().flat_map(|one| {
+        let why = undefined(figure, measure);
+        lines.extend(why.map(|why| format!("{name}{why}")));
+        let rates = rates_of(&measure.name);
+        let of_groups = fairness_of(figure, found).into_iter().flat_map(|one| {
             let line = |rate: &&str| groups_line(one, rate);
             rates.iter().filter_map(line).collect::<Vec<_>>()
         });
@@ -183,9 +264,65 @@ mod tests {
             details(&gate(figure), &found)
         };
         assert_eq!(asked("auc", &[]), ["95% interval 0.70–0.80"]);
+        assert_eq!(asked("auc_low", &[]), ["95% interval 0.70–0.80"]);
         let groups = "selection rate: adult 0.52 of 62 · youth undefined of 8";
-        assert_eq!(asked("disparate_impact", &["age_band"]), [reason, groups]);
+        for name in ["disparate_impact", "disparate_impact_low"] {
+            assert_eq!(asked(name, &["age_band"]), [reason, groups]);
+        }
         assert_eq!(asked("disparate_impact", &["sex"]), Vec::<String>::new());
         assert_eq!(asked("rows", &[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_finding_of_a_gate_says_why_nothing_was_measured() {
+        let reason = "group \"youth\" has 8 rows, at least 10 are required";
+        let measure = |name: &str, value: Option<f64>, undefined: Option<&str>| Measure {
+            name: name.into(),
+            value,
+            undefined: undefined.map(str::to_owned),
+            ..Measure::default()
+        };
+        let found = Evaluation {
+            quality: vec![measure("auc", Some(1.0), None)],
+            fairness: vec![Fairness {
+                by: vec!["age_band".into()],
+                measures: vec![measure("disparate_impact", None, Some(reason))],
+                ..Fairness::default()
+            }],
+            ..Evaluation::default()
+        };
+        let told = |figure: Figure| {
+            let gate = gate(figure);
+            let finding = PlanFinding {
+                code: "E0941".into(),
+                error: false,
+                title: String::new(),
+                message: gate.sentence(),
+                help: Vec::new(),
+                address: Some(gate.step.clone()),
+                field: Some(gate.text.clone()),
+                busy: false,
+            };
+            let other = PlanFinding {
+                address: None,
+                ..finding.clone()
+            };
+            let gates = [(&gate, found.clone())];
+            assert_eq!(with_reasons(&other, &gates), other, "it is of no gate");
+            let message = with_reasons(&finding, &gates).message;
+            let added = message.strip_prefix(&finding.message);
+            added.expect("what was said stays").to_owned()
+        };
+        let between = Figure {
+            name: "disparate_impact_low".into(),
+            arguments: vec![Value::text("age_band")],
+        };
+        assert_eq!(told(between), format!(": {reason}"));
+        let bound = told(Figure::plain("auc_low"));
+        assert!(
+            bound.starts_with(": auc is 1.00, with no interval"),
+            "{bound}"
+        );
+        assert_eq!(told(Figure::plain("auc")), "");
     }
 }

@@ -16,6 +16,7 @@ mod session;
 mod view;
 mod workspace;
 mod world;
+mod write;
 
 use std::process::ExitCode;
 

@@ -127,7 +127,7 @@ fn the_end(project: &Project) {
     assert!(project.answers());
     project.run(&["destroy", "-y", "--data", "churn"]).exits(0);
     assert!(!project.answers());
-    within(Duration::from_secs(5), "no process is left", || {
+    within(Duration::from_secs(60), "no process is left", || {
         project.processes().is_empty()
     });
     for file in ["main.mlinfra", "customers.csv", "README.md", ".gitignore"] {
@@ -154,6 +154,41 @@ fn init_overwrites_nothing() {
         .says("E1004");
     assert_eq!(project.read("customers.csv"), "mine");
     assert!(!project.path("main.mlinfra").exists());
+}
+
+/// Who can't install what the checks need is told it in one line, before anything is done.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_checks_say_what_to_install() {
+    let project = Project::empty();
+    let tools = project.path("tools");
+    std::fs::create_dir(&tools).expect("a folder");
+    for tool in ["dirname", "find"] {
+        let real = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(tool));
+        let real = real.iter().find(|path| path.exists());
+        let real = real.expect("it is on every Linux");
+        std::os::unix::fs::symlink(real, tools.join(tool)).expect("a link");
+    }
+    let run = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/run");
+    let shell = |lines: &str| {
+        project.write("tools/id", format!("#!/bin/sh\n{lines}\n"));
+        let file = project.path("tools/id");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&file, mode).expect("it can be made a program");
+        let line = format!("PATH={} /bin/bash {}", tools.display(), run.display());
+        project.shell(&line).exits(1)
+    };
+    // Nobody's account, and root where there is no `apt-get`.
+    for account in ["echo 1000", "echo 0"] {
+        let said = shell(account);
+        assert_eq!(said.stdout, "");
+        let lines: Vec<&str> = said.stderr.lines().collect();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].starts_with("run this as root on Debian 12, or install: gcc "));
+        for package in ["procps", "neovim", "chromium-driver", "prometheus"] {
+            assert!(lines[0].contains(package), "{package}: {lines:?}");
+        }
+    }
 }
 
 #[test]

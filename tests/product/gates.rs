@@ -37,7 +37,12 @@ fn what_fails_its_gate_is_not_served_and_a_lower_bound_trains_nothing() {
     let said = "auc 0.78, at least 0.99 required";
     let planned = project.run(&["plan"]).exits(0);
     planned.says("E0940").says(said).says("[credit.mlinfra:");
-    project.run(&["apply", "-y"]).exits(1).says(said);
+    project
+        .run(&["apply", "-y"])
+        .exits(1)
+        .says(&format!("✖ risk/step.report         {said}"))
+        .says("! endpoint.score           stays as it is\n")
+        .says("1 gate does not hold; nothing was done");
     operations(1);
     project.run(&["show", "report"]).exits(0).says(said);
 
@@ -56,6 +61,10 @@ fn what_fails_its_gate_is_not_served_and_a_lower_bound_trains_nothing() {
         (serving.clone(), process)
     );
     operations(2);
+    let logged = project.run(&["log", "op-2"]).exits(0);
+    logged
+        .says("1 gate does not hold")
+        .says("✖ risk/step.report");
     let plan = project.run(&["plan", "--json"]).exits(0);
     let held = plan.json()["plan"]["changes"].clone();
     let held = held.as_array().cloned().unwrap_or_default();
@@ -103,6 +112,11 @@ fn a_group_that_is_too_small_is_named_and_does_not_count_as_treated_alike() {
         .says("group \"female\" has 63 rows, at least 100 are required")
         .says("! endpoint.score           not made: blocked by risk/step.report");
     project.run(&["plan"]).exits(0).says("E0941");
+    let plan = project.run(&["plan", "--json"]).exits(0).json();
+    let message = plan["plan"]["findings"][0]["message"].as_str();
+    let message = message.expect("a finding has one");
+    let reason = "at least 0.80 required: group \"female\" has 63 rows";
+    assert!(message.contains(reason), "{message}");
     assert!(!project.answers());
 }
 

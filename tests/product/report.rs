@@ -1,10 +1,11 @@
 //! The report of an apply: written, shown by a real browser, and without a cell in it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -199,17 +200,16 @@ impl Browser {
     /// Starts Chromium without anything that looks for a network by itself.
     #[track_caller]
     fn start() -> Browser {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let port = listener.local_addr().expect("it has an address").port();
-        drop(listener);
         let mut command = Command::new("chromedriver");
-        command.arg(format!("--port={port}"));
+        // It takes a free port itself and says which: nobody else can take it in between.
+        command.arg("--port=0");
         command
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null());
         let driver = command.spawn();
-        let driver = driver.expect("chromedriver is installed (Debian: chromium-driver)");
+        let mut driver = driver.expect("chromedriver is installed (Debian: chromium-driver)");
+        let port = port_said(driver.stdout.take().expect("it is a pipe"));
         let profile = tempfile::tempdir().expect("a temporary folder can be made");
         let mut browser = Browser {
             driver,
@@ -301,6 +301,26 @@ impl Drop for Browser {
         drop(self.driver.kill());
         drop(self.driver.wait());
     }
+}
+
+/// The port that the driver says it listens on. What else it says is read too, so that it is never
+/// kept from going on.
+#[track_caller]
+fn port_said(said: ChildStdout) -> u16 {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(said).lines().map_while(Result::ok) {
+            let port = line.split_once("started successfully on port ");
+            if let Some(port) = port.and_then(|(_, rest)| rest.trim_end_matches('.').parse().ok()) {
+                // Nobody listens any more if it came too late.
+                drop(sender.send(port));
+            }
+        }
+    });
+    let limit = Duration::from_secs(BROWSER_SECONDS_MAX);
+    receiver
+        .recv_timeout(limit)
+        .expect("chromedriver says on which port it listens")
 }
 
 /// One request to the driver; the value in its answer.

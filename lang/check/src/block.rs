@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::habit;
 use crate::program::{Block, Field};
 use crate::schema::{FieldDeclaration, Kind, KindValue, Place};
-use crate::scope::{Form, NodeId};
+use crate::scope::{Form, NAMES_OF_KIND_MAX, NodeId};
 use crate::suggest::nearest;
 use crate::tree::{Attribute, Binary, BlockItem, Expr, ExprKind, Item, Node, Path};
 use crate::types::{Term, Type, a};
@@ -247,7 +247,8 @@ impl<'t> Checker<'t> {
             parent = self.nodes[outer].parent;
         }
         if matches!(rule, Place::Required(_)) && !broken {
-            if habit::is_said(&self.findings, code::PLACE_MISSING, head) {
+            // What many entries share is said once.
+            if self.said.has_place(code::PLACE_MISSING, head) {
                 return None;
             }
             let finding = Diagnostic::error(code::PLACE_MISSING, head, text)
@@ -268,16 +269,11 @@ impl<'t> Checker<'t> {
         None
     }
 
+    /// The first names of blocks of a kind: as many as are ever shown or suggested.
     pub(crate) fn nodes_of_kind(&self, kind: &str) -> Vec<String> {
-        let of_kind = |node: &&crate::scope::Declared<'_>| match &node.form {
-            Form::Block(declared) => declared.name == kind,
-            _ => false,
-        };
-        self.nodes
-            .iter()
-            .filter(of_kind)
-            .map(|node| node.name.text.clone())
-            .collect()
+        let of_kind = self.of_kind.get(kind).into_iter().flatten();
+        let names = of_kind.map(|id| self.nodes[*id].name.text.clone());
+        names.take(NAMES_OF_KIND_MAX).collect()
     }
 
     /// The place written on a block, looked up once.

@@ -21,6 +21,16 @@ pub(crate) const ALL_TEXT_BYTES_MAX: u64 = 64 << 20;
 /// How many expressions one check may evaluate: a loop evaluates one many times.
 pub(crate) const EVALUATIONS_MAX: u64 = 4_000_000;
 
+/// How many names one check may look through for what a wrong one means. Many wrong names in a
+/// spec with many names would be compared all with all otherwise.
+pub(crate) const NAMES_COMPARED_MAX: u64 = 500_000;
+
+/// How many values, and how many expressions, judging one more thing by a policy may take.
+const VALUES_A_THING: u64 = 256;
+
+/// How many bytes of text judging one more thing by a policy may take.
+const TEXT_BYTES_A_THING: u64 = 4_096;
+
 /// How deep lists and records may stand in one another.
 pub(crate) const VALUE_DEPTH_MAX: usize = 64;
 
@@ -31,6 +41,7 @@ pub(crate) struct Budget {
     values: u64,
     text_bytes: u64,
     evaluations: u64,
+    names: u64,
 }
 
 /// Which limit was reached.
@@ -66,12 +77,32 @@ impl Budget {
             values: VALUES_MAX,
             text_bytes: ALL_TEXT_BYTES_MAX,
             evaluations: EVALUATIONS_MAX,
+            names: NAMES_COMPARED_MAX,
+        }
+    }
+
+    /// What judging so many things by a policy of a pack may cost. It grows as the spec does, so
+    /// that a large spec is judged whole, and in a time that fits its size.
+    pub(crate) fn for_things(count: usize) -> Self {
+        let things = count as u64;
+        let add = |least: u64, each: u64| least.saturating_add(things.saturating_mul(each));
+        Budget {
+            values: add(VALUES_MAX, VALUES_A_THING),
+            text_bytes: add(ALL_TEXT_BYTES_MAX, TEXT_BYTES_A_THING),
+            evaluations: add(EVALUATIONS_MAX, VALUES_A_THING),
+            names: NAMES_COMPARED_MAX,
         }
     }
 
     /// Pays for so many values.
     fn values(&mut self, count: usize) -> Result<(), Spent> {
         take(&mut self.values, count as u64).ok_or(Spent::Values)
+    }
+
+    /// Pays for looking through so many names. That it can't is no finding: a suggestion is all
+    /// that is lost.
+    pub(crate) fn compare(&mut self, names: usize) -> bool {
+        take(&mut self.names, names as u64).is_some()
     }
 
     /// Pays for so many bytes of text.

@@ -11,8 +11,9 @@ use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::facts::Facts;
 use crate::policy::Policy;
 use crate::program::{Block, Gate};
+use crate::said::Said;
 use crate::schema::Library;
-use crate::scope::{Declared, Form, NodeId, Scope};
+use crate::scope::{Declared, Form, NodeId, Scope, ScopeId};
 use crate::source::SourceFile;
 use crate::tree::Expr;
 use crate::types::{Term, Type};
@@ -29,12 +30,18 @@ pub(crate) struct Checker<'t> {
     pub(crate) scopes: Vec<Scope>,
     pub(crate) addresses: HashMap<Address, NodeId>,
     pub(crate) findings: Vec<Diagnostic>,
+    /// The same, to be looked up.
+    pub(crate) said: Said,
     /// The checked blocks, by declaration.
     pub(crate) blocks: Vec<Option<Block>>,
     /// The texts, by file.
     pub(crate) texts: &'t [SourceFile],
     /// The blocks of each kind, in the order written.
     pub(crate) of_kind: HashMap<String, Vec<NodeId>>,
+    /// The names of files used under names of their own, as far as they were asked for.
+    pub(crate) module_names: HashMap<ScopeId, Arc<[String]>>,
+    /// The blocks inside of others, by name, in the order written.
+    pub(crate) nested: HashMap<String, Vec<NodeId>>,
     /// The parameters, by name.
     pub(crate) parameters: HashMap<String, NodeId>,
     /// The first test of each name.
@@ -63,6 +70,8 @@ pub(crate) struct Checker<'t> {
     pub(crate) policy_elements: usize,
     /// The policies of the spec.
     pub(crate) policies: Vec<Policy<'t>>,
+    /// Whether a limit was reached since somebody last asked.
+    pub(crate) limited: bool,
     /// What the program as a whole says, once that is found out.
     pub(crate) facts: Option<Facts>,
     errors: usize,
@@ -145,9 +154,12 @@ impl<'t> Checker<'t> {
             scopes: Vec::new(),
             addresses: HashMap::new(),
             findings: Vec::new(),
+            said: Said::default(),
             blocks: Vec::new(),
             texts: &[],
             of_kind: HashMap::new(),
+            module_names: HashMap::new(),
+            nested: HashMap::new(),
             parameters: HashMap::new(),
             test_names: HashMap::new(),
             tests: BTreeMap::new(),
@@ -161,6 +173,7 @@ impl<'t> Checker<'t> {
             policy_names: HashMap::new(),
             policy_elements: 0,
             policies: Vec::new(),
+            limited: false,
             facts: None,
             errors: 0,
             states: Vec::new(),
@@ -171,12 +184,15 @@ impl<'t> Checker<'t> {
     /// Notes a finding.
     pub(crate) fn report(&mut self, finding: Diagnostic) {
         self.errors += usize::from(finding.severity == Severity::Error);
+        self.said.add(&finding);
         self.findings.push(finding);
     }
 
     /// Takes back what was found since there were so many findings and errors.
     pub(crate) fn forget(&mut self, findings: usize, errors: usize) {
-        self.findings.truncate(findings);
+        for finding in self.findings.drain(findings..) {
+            self.said.take_back(&finding);
+        }
         self.errors = errors;
     }
 
@@ -191,6 +207,10 @@ impl<'t> Checker<'t> {
         self.states = vec![State::New; self.nodes.len()];
         self.blocks = (0..self.nodes.len()).map(|_| None).collect();
         for (id, node) in self.nodes.iter().enumerate() {
+            if node.parent.is_some() {
+                let all = self.nested.entry(node.name.text.clone()).or_default();
+                all.push(id);
+            }
             match &node.form {
                 Form::Block(kind) => {
                     let all = self.of_kind.entry(kind.name.clone()).or_default();

@@ -449,6 +449,8 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
         judged: has(item, "judged"),
         unkeyed: has(item, "unkeyed"),
         some: has(item, "some"),
+        distinct: has(item, "distinct"),
+        of_class: words(item, "of").pop(),
         here: has(item, "here"),
         documentation: item.documentation.clone(),
     };

@@ -159,7 +159,7 @@ impl Checker<'_> {
         }
         let names = env
             .scope
-            .map(|scope| self.names_from(scope))
+            .map(|scope| self.names_like(name, scope))
             .unwrap_or_default();
         let meant = nearest(
             name,
@@ -194,8 +194,7 @@ impl Checker<'_> {
                 finding.help("a parameter is named alone: `replicas`, not `var.replicas`")
             }
             // What is missing everywhere is said once.
-            (None, []) if self.is_lost(name) => return,
-            (None, []) if self.is_reported(&finding) => return,
+            (None, []) if self.is_lost(name) || self.said.has_text(&finding) => return,
             (None, []) => finding.help(match expected.present() {
                 Type::Block(kind) => format!("declare it: `{kind} {name} …`"),
                 _ => "declare it, or put a text in quotes".to_owned(),
@@ -204,20 +203,15 @@ impl Checker<'_> {
         self.report(finding);
     }
 
-    /// The blocks inside other blocks that have this name, as they are named from outside.
+    /// The first two blocks inside other blocks that have this name, as they are named from
+    /// outside: two are as many as say that there are several.
     fn qualified(&self, name: &str) -> Vec<String> {
-        let inside = self.nodes.iter().filter(|node| node.name.text == name);
+        let inside = self.nested.get(name).into_iter().flatten();
         let outer = |parent: NodeId| self.nodes[parent].name.text.clone();
         inside
-            .filter_map(|node| Some(format!("{}.{name}", outer(node.parent?))))
+            .filter_map(|id| Some(format!("{}.{name}", outer(self.nodes[*id].parent?))))
+            .take(2)
             .collect()
-    }
-
-    fn is_reported(&self, finding: &Diagnostic) -> bool {
-        let same = |other: &Diagnostic| {
-            other.code == finding.code && other.primary.text == finding.primary.text
-        };
-        self.findings.iter().any(same)
     }
 
     fn eval_number(
@@ -423,11 +417,8 @@ impl Checker<'_> {
 
     /// Reports that a limit was reached.
     pub(crate) fn limit(&mut self, span: Span, text: &str) {
-        if self
-            .findings
-            .iter()
-            .any(|finding| finding.code == code::LIMIT)
-        {
+        self.limited = true;
+        if self.said.has_code(code::LIMIT) {
             return;
         }
         self.report(

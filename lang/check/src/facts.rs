@@ -9,7 +9,7 @@ use crate::check::Checker;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Label, Span};
 use crate::flow::{columns_of, reference};
-use crate::program::{Block, Program, Step};
+use crate::program::{Block, ColumnFlow, Program, Step, TableFlow};
 use crate::schema::{Fact, FieldDeclaration, ResultRule};
 use crate::scope::NodeId;
 use crate::table::{Change, Table};
@@ -31,6 +31,8 @@ pub(crate) struct Facts {
     views: BTreeMap<&'static str, Vec<Value>>,
     /// What stands behind each element, by its place.
     learned: Vec<Learned>,
+    /// How much was found out: so many values, and names in them.
+    size: usize,
 }
 
 /// A column that a step learns from.
@@ -45,8 +47,21 @@ pub(crate) struct Learned {
 
 impl Facts {
     fn put(&mut self, name: &str, argument: &str, of: &Address, value: Value) {
+        self.size += 1 + value.as_list().map_or(0, <[Value]>::len);
         let fact = self.known.entry((name.to_owned(), argument.to_owned()));
         fact.or_default().insert(of.clone(), value);
+    }
+
+    /// How much there is to judge: it grows as the program does.
+    pub(crate) fn size(&self) -> usize {
+        let classes = |element: &Value| {
+            let classes = element
+                .as_record()
+                .and_then(|entries| entries.get("classes"));
+            1 + classes.and_then(Value::as_list).map_or(0, <[Value]>::len)
+        };
+        let elements = self.views.values().flatten().map(classes);
+        self.size + elements.sum::<usize>()
     }
 
     /// What stands behind an element of a view.
@@ -305,11 +320,8 @@ impl Checker<'_> {
 
     /// Which columns each step learns from that fits a model.
     fn find_learned(&self, program: &Program, facts: &mut Facts) {
-        let masked: BTreeMap<(&Reference, &str), bool> = (program.flow.iter())
-            .flat_map(|flow| {
-                let columns = flow.columns.iter();
-                columns.map(|c| ((&flow.table, c.name.as_str()), !c.masked_by.is_empty()))
-            })
+        let flows: BTreeMap<&Reference, &TableFlow> = (program.flow.iter())
+            .map(|flow| (&flow.table, flow))
             .collect();
         let mut elements = Vec::new();
         for block in &program.blocks {
@@ -318,10 +330,15 @@ impl Checker<'_> {
             let Some((table, span, needs)) = self.learns_from(block, step) else {
                 continue;
             };
-            let name = reference(&table);
+            let columns = flows.get(&reference(&table)).into_iter();
+            let columns = columns.flat_map(|flow| &flow.columns);
+            let ways: BTreeMap<&str, &ColumnFlow> = columns
+                .map(|column| (column.name.as_str(), column))
+                .collect();
             for column in &model.features.columns {
-                let is_masked = masked.get(&(&name, column.name.as_str())).copied();
-                let is_masked = match is_masked.unwrap_or(false) {
+                let way = ways.get(column.name.as_str()).copied();
+                let masking = way.and_then(|way| way.coarsened.as_deref());
+                let is_masked = match way.is_some_and(|way| !way.masked_by.is_empty()) {
                     false if self.is_doubtful(&table, &column.name) => {
                         Value::Unknown("bool".to_owned())
                     }
@@ -340,6 +357,8 @@ impl Checker<'_> {
                     ("step", Value::Reference(own(&block.address))),
                     ("classes", texts(column.classes.clone())),
                     ("masked", is_masked),
+                    ("made", Value::Bool(way.is_some_and(|way| way.made))),
+                    ("masking", masking.map_or(Value::None, Value::text)),
                     ("needed", needed),
                 ];
                 let entries = entries.map(|(name, value)| (name.to_owned(), value));

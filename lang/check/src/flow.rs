@@ -68,20 +68,17 @@ impl Flow<'_, '_> {
     fn table(&self, name: Reference, table: &Table) -> TableFlow {
         let Some(origin) = &table.origin else {
             let columns = table.columns.iter();
-            let fresh = columns.filter_map(|c| column(c, Vec::new(), None, BTreeSet::new()));
             return TableFlow {
                 table: name,
                 from: None,
-                columns: fresh.collect(),
+                columns: columns.filter_map(|c| column(c, Way::default())).collect(),
                 dropped: Vec::new(),
             };
         };
         let from = reference(&origin.from);
         let before = self.places.get(&from).map(|place| &self.tables[*place]);
-        let mut masked: BTreeMap<&str, &BTreeSet<Address>> = BTreeMap::new();
-        for column in before.iter().flat_map(|table| &table.columns) {
-            masked.insert(&column.name, &column.masked_by);
-        }
+        let columns = before.iter().flat_map(|table| &table.columns);
+        let known: BTreeMap<&str, &ColumnFlow> = columns.map(|c| (c.name.as_str(), c)).collect();
         let added: BTreeMap<&str, &RowExpression> = match &origin.change {
             Change::Extend(added) => added.iter().map(|(n, e)| (n.as_str(), e)).collect(),
             _ => BTreeMap::new(),
@@ -90,24 +87,14 @@ impl Flow<'_, '_> {
             Change::Rewrite(all) => all.iter().map(|(n, v)| (n.as_str(), v)).collect(),
             _ => BTreeMap::new(),
         };
-        let of = |name: &str| {
-            masked
-                .get(name)
-                .map_or_else(BTreeSet::new, |by| (*by).clone())
-        };
         let made = |c: &TableColumn| {
             if let Some(expression) = added.get(c.name.as_str()) {
-                let reads = columns_of(expression);
-                let by = masked_by_all(&reads, &of);
-                return column(c, reads, None, by);
+                return column(c, Way::made(columns_of(expression), &known));
             }
             let masking = rewritten.get(c.name.as_str());
             let masking = masking.map(|value| self.written(&table.address, &c.name, value));
-            let mut by = of(&c.name);
-            if masking.is_some() {
-                by.insert(table.address.clone());
-            }
-            column(c, vec![c.name.clone()], masking, by)
+            let was = known.get(c.name.as_str()).copied();
+            column(c, Way::through(&c.name, was, masking, &table.address))
         };
         let kept = |column: &&TableColumn| table.column(&column.name).is_none();
         TableFlow {
@@ -145,31 +132,74 @@ pub(crate) fn columns_of(expression: &RowExpression) -> Vec<String> {
     all
 }
 
-/// The steps that masked what a column is made from; none if one of its sources is not masked.
-fn masked_by_all(reads: &[String], of: &dyn Fn(&str) -> BTreeSet<Address>) -> BTreeSet<Address> {
-    let mut all = BTreeSet::new();
-    for name in reads {
-        let by = of(name);
-        if by.is_empty() {
-            return BTreeSet::new();
-        }
-        all.extend(by);
-    }
-    all
-}
-
-fn column(
-    column: &TableColumn,
+/// How a column came to be what it is.
+#[derive(Default)]
+struct Way {
     from: Vec<String>,
     masking: Option<String>,
     masked_by: BTreeSet<Address>,
-) -> Option<ColumnFlow> {
+    made: bool,
+    coarsened: Option<String>,
+}
+
+impl Way {
+    /// Made from these columns. Those without a class say nothing about anybody: they count only
+    /// where no other is there.
+    fn made(from: Vec<String>, known: &BTreeMap<&str, &ColumnFlow>) -> Self {
+        let read = from.iter().filter_map(|name| known.get(name.as_str()));
+        let (classed, plain): (Vec<&ColumnFlow>, Vec<&ColumnFlow>) =
+            read.copied().partition(|column| !column.classes.is_empty());
+        let counted = if classed.is_empty() { plain } else { classed };
+        let all_masked = counted.iter().all(|column| !column.masked_by.is_empty());
+        let steps = counted.iter().flat_map(|column| &column.masked_by);
+        Way {
+            masked_by: steps.filter(|_| all_masked).cloned().collect(),
+            from,
+            masking: None,
+            made: true,
+            coarsened: None,
+        }
+    }
+
+    /// Taken over from the table before, masked there or not. A masking of what was made of exact
+    /// cells does not count: `age * 1000` tells the age however it is rounded, and so do `age + 1`
+    /// and `age + 2` together.
+    fn through(
+        name: &str,
+        was: Option<&ColumnFlow>,
+        masking: Option<String>,
+        step: &Address,
+    ) -> Self {
+        let mut way = Way {
+            from: vec![name.to_owned()],
+            ..Way::default()
+        };
+        if let Some(was) = was {
+            way.masked_by.clone_from(&was.masked_by);
+            way.made = was.made;
+            way.coarsened.clone_from(&was.coarsened);
+        }
+        if let Some(masking) = masking {
+            let classed = was.is_some_and(|was| !was.classes.is_empty());
+            if !(way.made && way.masked_by.is_empty() && classed) {
+                way.masked_by.insert(step.clone());
+            }
+            way.coarsened = Some(masking.clone());
+            way.masking = Some(masking);
+        }
+        way
+    }
+}
+
+fn column(column: &TableColumn, way: Way) -> Option<ColumnFlow> {
     Some(ColumnFlow {
         name: column.name.clone(),
         column_type: column.column_type?,
         classes: column.classes.clone(),
-        from,
-        masking,
-        masked_by,
+        from: way.from,
+        masking: way.masking,
+        masked_by: way.masked_by,
+        made: way.made,
+        coarsened: way.coarsened,
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::code;
 use crate::diagnostic::{Diagnostic, FileId, Span};
-use crate::schema::{Library, Place};
+use crate::schema::{Kind, Library, Place};
 
 /// The finding for a text that is YAML, JSON or TOML; none if it may be meant as a spec.
 pub(crate) fn finding(text: &str, file: FileId) -> Option<Diagnostic> {
@@ -26,7 +26,7 @@ pub(crate) fn finding(text: &str, file: FileId) -> Option<Diagnostic> {
         .help("a spec is made of blocks, so that each has a kind, a name and a place")
         .help(match example(text) {
             Some((written, block)) => format!("what stands under `{written}` is written `{block}`"),
-            None => "a block is written `kind name on place { field = value }`".to_owned(),
+            None => "a block is written `kind name on place { … }`".to_owned(),
         })
         .help("`mlinfra init` writes a spec to begin with"),
     )
@@ -79,20 +79,24 @@ fn is_key(line: &str) -> bool {
 /// A key of the text that is the word of a kind, and how a block of that kind is written.
 fn example(text: &str) -> Option<(String, String)> {
     let library = Library::standard();
-    let (word, kind) = significant(text).find_map(|line| {
+    let mut known = significant(text).filter_map(|line| {
         let start = line.trim_start_matches([' ', '{', '[']);
-        let (key, _) = start.split_once(':').or_else(|| start.split_once(']'))?;
+        let key = start.split([':', ']', '.']).next()?;
         let word = key.trim_matches(['"', '\'', ' ']);
         Some((word, library.kinds.get(word)?))
-    })?;
+    });
+    // One that stands on another shows the whole form.
+    let first = known.next()?;
+    let is_placed = |kind: &Kind| matches!(kind.place, Place::Required(_));
+    let (word, kind) = match is_placed(first.1) {
+        true => first,
+        false => known.find(|(_, kind)| is_placed(kind)).unwrap_or(first),
+    };
     let place = match &kind.place {
         Place::Required(place) => format!(" on {place}"),
         Place::Nothing | Place::Optional(_) => String::new(),
     };
-    Some((
-        word.to_owned(),
-        format!("{word} name{place} {{ field = value }}"),
-    ))
+    Some((word.to_owned(), format!("{word} name{place} {{ … }}")))
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ impl Checker<'_> {
                     env,
                 },
             );
-            if let Some(gate) = gate.filter(|gate| !self.is_settled(gate)) {
+            if let Some(gate) = gate.filter(|gate| !self.is_settled(gate, &figures)) {
                 gates.push(gate);
             }
         }
@@ -78,8 +78,8 @@ impl Checker<'_> {
     }
 
     /// Whether what the spec itself says decides a condition: a finding says so.
-    fn is_settled(&mut self, gate: &Gate) -> bool {
-        let verdict = gate.condition.judge(&|_| None);
+    fn is_settled(&mut self, gate: &Gate, figures: &Figures<'_>) -> bool {
+        let verdict = self.decided(&gate.condition, figures.declared);
         let finding = match verdict {
             Verdict::Open => return false,
             Verdict::Holds => {
@@ -141,7 +141,7 @@ impl Checker<'_> {
         let Some(condition) = self.condition_over(written, at) else {
             return;
         };
-        if condition.judge(&|_| None) != Verdict::Open {
+        if self.decided(&condition, &kind.figures) != Verdict::Open {
             let text = "no figure changes whether this holds";
             let names = kind.figures.names();
             self.report(
@@ -174,20 +174,38 @@ impl Checker<'_> {
                 }
             }
         }
+        let judged_by: BTreeMap<&Address, &Address> = judgements
+            .iter()
+            .flat_map(|(model, all)| all.iter().map(move |(judge, ..)| (&judge.address, model)))
+            .collect();
         let mut findings = Vec::new();
         for (release, step, operation) in steps() {
             let ResultRule::Release { model } = &operation.result else {
                 continue;
             };
             let model = self.fitting_step(step, model);
-            let judged = model.and_then(|model| judgements.get(&model));
             let awaited = references(step);
+            let judged = model.as_ref().and_then(|model| judgements.get(model));
+            let own = model.as_ref();
+            let is_other = |judge: &&Address| {
+                let judged = judged_by.get(*judge).copied();
+                judged.zip(own).is_some_and(|(judged, own)| judged != own)
+            };
+            let others: Vec<Diagnostic> = (awaited.iter().filter(is_other))
+                .map(|other| self.judges_another(step, other, judged.map_or(&[], Vec::as_slice)))
+                .collect();
+            if !others.is_empty() {
+                findings.extend(others);
+                continue;
+            }
             let forgotten = judged
                 .into_iter()
                 .flatten()
                 .find_map(|(judge, judging, result)| {
                     let gate = gate_parameter(operation, result)?;
-                    let taken = step.spans.contains_key(gate);
+                    let taken = step.arguments.get(gate).is_some_and(|argument| {
+                        argument.value.as_list().is_none_or(|all| !all.is_empty())
+                    });
                     let answered = taken && judging.gates.is_empty();
                     let waits = awaited.contains(&judge.address)
                         || answered
@@ -208,6 +226,44 @@ impl Checker<'_> {
             found.any(|finding| span.holds(finding.primary.span))
         };
         span.is_some_and(inside)
+    }
+
+    /// The finding for a release that waits for the judgement of another model than its own.
+    fn judges_another(
+        &self,
+        step: &Step,
+        other: &Address,
+        own: &[(&Block, &Step, &str)],
+    ) -> Diagnostic {
+        let waits = |argument: &crate::program::Argument| {
+            let mut found = false;
+            argument
+                .value
+                .for_each_reference(&mut |reference| found |= reference.address == *other);
+            found
+        };
+        let gate = (step.arguments.iter()).find_map(|(name, a)| waits(a).then_some(name));
+        let span = gate.and_then(|gate| step.spans.get(gate)).copied();
+        let span = span.unwrap_or(step.operation_span);
+        let name = other.name();
+        let text = format!("`{name}` judges another model than the one that is released");
+        let finding = Diagnostic::error(code::JUDGES_ANOTHER, span, text);
+        let id = self.addresses.get(other);
+        let finding = match id.and_then(|id| self.blocks[*id].as_ref()) {
+            Some(block) => finding.also(block.name_span, "this judgement"),
+            None => finding,
+        };
+        let finding = finding.help("whether this model is good enough would be judged by nobody");
+        let alone = self.text_of(span) == name;
+        match own.first() {
+            Some((judge, ..)) if alone => finding.suggest(span, name, Some(judge.address.name())),
+            Some((judge, ..)) => finding.help(format!(
+                "wait for `{}`, which judges it, instead of `{name}`",
+                judge.address.name()
+            )),
+            None => finding
+                .help("judge this model in an `evaluate` step of its own, and wait for that one"),
+        }
     }
 
     /// The step that fitted the model which flows into this parameter.
@@ -233,6 +289,13 @@ impl Checker<'_> {
             .help("a model that fails there would be served all the same");
         if taken {
             return self.also_awaited(finding, step, judge, gate);
+        }
+        if let Some(span) = step.spans.get(gate).copied() {
+            let written = self.text_of(span);
+            return match judge.parent == release.parent {
+                true => finding.suggest(span, &written, Some(name)),
+                false => finding.help(format!("wait for it: `{gate} = {name}`")),
+            };
         }
         let finding = finding.help(format!("add `{gate} = {name}`"));
         let id = self.addresses.get(&release.address);

@@ -1,7 +1,5 @@
 //! What other languages write in a place, so that a finding can say how it is written here.
 
-use crate::code::Code;
-use crate::diagnostic::{Diagnostic, Span};
 use crate::schema::{Kind, KindValue};
 use crate::suggest::nearest;
 
@@ -54,12 +52,6 @@ pub(crate) fn unit<'u>(word: &str, known: &[&'u str]) -> Result<&'u str, Vec<&'u
         }
         _ => Err(meant),
     }
-}
-
-/// Whether this was found at this text already: what many entries share is said once.
-pub(crate) fn is_said(findings: &[Diagnostic], code: Code, span: Span) -> bool {
-    let same = |finding: &Diagnostic| finding.code == code && finding.primary.span == span;
-    findings.iter().any(same)
 }
 
 /// The nested kind whose blocks call operations: one may be meant where a field is unknown.

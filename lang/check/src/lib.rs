@@ -9,12 +9,14 @@ mod advice;
 mod block;
 mod budget;
 mod call;
+mod cap;
 mod check;
 pub mod code;
 mod collection;
 mod columns;
 mod condition;
 mod cycle;
+mod decided;
 mod declare;
 pub mod diagnostic;
 mod eval;
@@ -27,6 +29,7 @@ mod functions;
 mod gate;
 mod habit;
 pub mod hover;
+mod listing;
 mod lower;
 mod member;
 mod mend;
@@ -46,6 +49,7 @@ mod result_rule;
 mod row;
 mod row_call;
 mod rule;
+mod said;
 mod schema;
 mod scope;
 mod section;
@@ -58,6 +62,7 @@ mod test;
 mod train;
 mod tree;
 mod types;
+mod unseen;
 pub mod world;
 
 use std::collections::BTreeMap;
@@ -156,9 +161,7 @@ fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
     program.flow = checker.flow();
     checker.check_cycles(&program);
     program.policies = checker.judge_policies(&program);
-    let mut diagnostics = std::mem::take(&mut checker.findings);
-    diagnostics.sort_by_key(|finding| (finding.primary.span, finding.code));
-    diagnostics.dedup_by(|a, b| a.primary == b.primary && a.code == b.code);
+    let diagnostics = cap::told(std::mem::take(&mut checker.findings));
     let gates = test.and_then(|name| {
         let named = |(id, _): &(&usize, &Vec<Gate>)| checker.nodes[**id].name.text == name;
         checker
@@ -276,7 +279,7 @@ fn import(checker: &mut Checker<'_>, file: usize, used: &tree::Use, target: Opti
                 if checker.scopes[target].open {
                     continue;
                 }
-                let known = checker.names_from(target);
+                let known = checker.names_like(&name.text, target);
                 let meant = suggest::nearest(&name.text, known.iter().map(String::as_str));
                 let text = format!("that file has no `{}`", name.text);
                 checker.report(

@@ -9,7 +9,7 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::eval::unknown_column;
 use crate::schema::{Kind, KindValue};
-use crate::scope::{Form, NodeId};
+use crate::scope::{Form, NAMES_OF_KIND_MAX, NodeId, list_some};
 use crate::suggest::nearest;
 use crate::table::Table;
 use crate::tree::{Expr, ExprKind, Name, Node};
@@ -49,7 +49,7 @@ impl Checker<'_> {
                 Some(id) => self.refer(id, name.span),
                 None if self.scopes[module].open => Term::error(),
                 None => {
-                    let names = self.names_from(module);
+                    let names = self.names_of_module(module);
                     self.unknown_member(name, names.iter().map(String::as_str));
                     Term::error()
                 }
@@ -107,14 +107,15 @@ impl Checker<'_> {
                     .fix(format!("{word}.{} → {member}", name.text), span, member)
             }
             _ if meant.is_some() => finding.suggest(name.span, &name.text, meant),
-            known => finding.help(format!("there is {}", crate::scope::list(known))),
+            known => finding.help(format!("there is {}", list_some(known))),
         });
     }
 
-    /// The names of everything of a form.
+    /// The first names of everything of a form: as many as are ever shown or suggested.
     fn names_of(&self, is_meant: impl Fn(&Form) -> bool) -> Vec<String> {
         let meant = self.nodes.iter().filter(|node| is_meant(&node.form));
-        meant.map(|node| node.name.text.clone()).collect()
+        let names = meant.map(|node| node.name.text.clone());
+        names.take(NAMES_OF_KIND_MAX).collect()
     }
 
     /// The file that is used under this name.
@@ -130,7 +131,7 @@ impl Checker<'_> {
     }
 
     fn unknown_member<'c>(&mut self, name: &Name, known: impl Iterator<Item = &'c str>) {
-        let known: Vec<&str> = known.collect();
+        let known: Vec<&str> = known.take(NAMES_OF_KIND_MAX).collect();
         let meant = nearest(&name.text, known.iter().copied());
         let finding = Diagnostic::error(
             code::MEMBER_UNKNOWN,
@@ -141,7 +142,7 @@ impl Checker<'_> {
         let finding = match meant {
             Some(_) => finding.suggest(name.span, &name.text, meant),
             None if known.is_empty() => finding.help("it has nothing that could be named"),
-            None => finding.help(format!("it has {}", crate::scope::list(&known))),
+            None => finding.help(format!("it has {}", list_some(&known))),
         };
         self.report(finding);
     }

@@ -44,16 +44,19 @@ impl Checker<'_> {
         })
     }
 
-    /// Masks a column in the nearest step upstream that rewrites columns; where there is none, or
-    /// where something behind it works on the column, it is excluded from learning instead.
+    /// Masks a column in the nearest step upstream that rewrites columns; where there is none, where
+    /// something behind it works on the column, or where no masking is known that leaves something
+    /// to learn from, it is excluded from learning instead.
     pub(crate) fn mask_edit(
         &self,
         learned: &Learned,
-        masking: &str,
+        masking: Option<&str>,
         files: &[SourceFile],
     ) -> Option<Fix> {
         let column = &learned.column;
-        if let Some(step) = self.rewriting(&learned.table, column) {
+        if let Some(masking) = masking
+            && let Some(step) = self.rewriting(&learned.table, column)
+        {
             let node = &self.nodes[*self.addresses.get(step)?];
             let edit = added(node.item, node.block?, column, masking, files)?;
             return Some(Fix {

@@ -9,6 +9,7 @@ use crate::code;
 use crate::diagnostic::Diagnostic;
 use crate::schema::{Kind, Library};
 use crate::scope::{Form, NodeId, Place, ScopeId};
+use crate::suggest::is_near_length;
 use crate::tree::Name;
 
 /// How much of a line is looked at on each side of a fault, in characters.
@@ -67,15 +68,36 @@ impl Checker<'_> {
         self.unreadable.contains(name)
     }
 
-    /// Every name from this scope outwards, sorted.
-    pub(crate) fn names_from(&self, scope: ScopeId) -> Vec<String> {
-        let mut all = std::collections::BTreeSet::new();
-        let mut current = Some(scope);
-        while let Some(scope) = current {
-            all.extend(self.scopes[scope].names.keys().cloned());
-            current = self.scopes[scope].parent;
+    /// The names of a file that is used under a name of its own, sorted.
+    pub(crate) fn names_of_module(&mut self, module: ScopeId) -> Arc<[String]> {
+        let sorted = || {
+            let mut names: Vec<String> = self.scopes[module].names.keys().cloned().collect();
+            names.sort_unstable();
+            names.into()
+        };
+        let known = self.module_names.entry(module).or_insert_with(sorted);
+        Arc::clone(known)
+    }
+
+    /// The names from this scope outwards that may be what a wrong one means, sorted; none once the
+    /// check has looked through as many as it may.
+    pub(crate) fn names_like(&mut self, wrong: &str, scope: ScopeId) -> Vec<String> {
+        let mut scopes = vec![scope];
+        while let Some(parent) = scopes.last().and_then(|last| self.scopes[*last].parent) {
+            scopes.push(parent);
         }
-        all.into_iter().collect()
+        let sizes = scopes.iter().map(|scope| self.scopes[*scope].names.len());
+        if !self.budget.compare(sizes.sum()) {
+            return Vec::new();
+        }
+        let names = scopes
+            .iter()
+            .flat_map(|scope| self.scopes[*scope].names.keys());
+        let alike = names.filter(|name| is_near_length(wrong, name)).cloned();
+        let mut alike: Vec<String> = alike.collect();
+        alike.sort_unstable();
+        alike.dedup();
+        alike
     }
 
     pub(crate) fn is_nested_kind(&self, word: &str) -> bool {

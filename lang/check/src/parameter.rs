@@ -150,7 +150,7 @@ impl Checker<'_> {
             let finding = match meant {
                 Some(meant) => finding.help(format!("did you mean `{meant}`?")),
                 None if names.is_empty() => finding.help("it has no parameters at all"),
-                None => finding.help(format!("it has {}", crate::scope::list(&names))),
+                None => finding.help(format!("it has {}", crate::scope::list_some(&names))),
             };
             self.report(finding);
         }

@@ -8,7 +8,7 @@ use crate::budget::Budget;
 use crate::check::{Checker, Env, Local};
 use crate::code::{self, Code};
 use crate::diagnostic::{Diagnostic, Fix, Label, Severity, Span};
-use crate::facts::Learned;
+use crate::facts::{Facts, Learned};
 use crate::program::{PolicyFinding, PolicyStatus, Program};
 use crate::rule::Rule;
 use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, Require};
@@ -43,6 +43,8 @@ struct Subject {
 pub(crate) struct Judged {
     pub(crate) findings: Vec<PolicyFinding>,
     diagnostics: Vec<(Address, Diagnostic)>,
+    /// Whether it is not known what the policy is about, so that not all of it was looked at.
+    cut: bool,
 }
 
 impl<'t> Checker<'t> {
@@ -114,12 +116,18 @@ impl<'t> Checker<'t> {
         all
     }
 
-    /// Judges by a policy of a pack. What goes wrong inside of it is no fault of the spec: a limit
-    /// that is reached leaves the rest unknown, as does what only apply will know.
+    /// Judges by a policy of a pack. What only apply will know leaves an element unknown. A limit
+    /// that is reached is an error: what was not judged never counts as passed.
     fn judge_pack(&mut self, policy: Policy<'t>) -> Judged {
-        let budget = std::mem::replace(&mut self.budget, Budget::new());
+        let things = self.facts.as_ref().map_or(0, Facts::size) + self.nodes.len();
+        let budget = std::mem::replace(&mut self.budget, Budget::for_things(things));
+        let limited = std::mem::replace(&mut self.limited, false);
         let (findings, errors) = (self.findings.len(), self.errors());
-        let judged = self.judge_policy(policy);
+        let mut judged = self.judge_policy(policy);
+        let cut = std::mem::replace(&mut self.limited, limited) || judged.cut;
+        if cut {
+            self.not_judged(policy, &mut judged);
+        }
         let faults: Vec<&Diagnostic> = (self.findings.iter().skip(findings))
             .filter(|finding| !matches!(finding.code, code::LIMIT | code::KNOWN_TOO_LATE))
             .collect();
@@ -127,6 +135,40 @@ impl<'t> Checker<'t> {
         self.forget(findings, errors);
         self.budget = budget;
         judged
+    }
+
+    /// Adds to what a policy of a pack found that not all of it was judged.
+    fn not_judged(&self, policy: Policy<'t>, judged: &mut Judged) {
+        let projects = self.of_kind.get("project").into_iter().flatten();
+        let project = projects.copied().find_map(|id| self.blocks[id].as_ref());
+        let name = policy.block.name.as_ref().map_or("", |n| n.text.as_str());
+        let pack = policy.pack.unwrap_or_default();
+        let (subject, span) = match project {
+            Some(project) => {
+                let comply = project.fields.get("comply").filter(|field| field.written);
+                let span = comply.map_or(project.name_span, |field| field.span);
+                (project.address.clone(), span)
+            }
+            None => (Address::new("policy", name), policy.block.head()),
+        };
+        let text = format!("`{name}` of `{pack}` could not be judged whole: the spec is too large");
+        let diagnostic = Diagnostic::error(code::PACK_NOT_JUDGED, span, text.clone())
+            .help("what was not looked at may fail it, and is never counted as passed")
+            .help("shorten names and lists, or cut the spec into several projects");
+        judged.findings.push(PolicyFinding {
+            policy: name.to_owned(),
+            pack: policy.pack.map(str::to_owned),
+            code: code::PACK_NOT_JUDGED.0.to_owned(),
+            severity: "critical".to_owned(),
+            cites: Vec::new(),
+            title: code::PACK_NOT_JUDGED.title().to_owned(),
+            status: PolicyStatus::Unknown,
+            span,
+            subject: subject.clone(),
+            message: text,
+            fix: None,
+        });
+        judged.diagnostics.push((subject, diagnostic));
     }
 
     /// Whether the check found the same in this block without any policy.
@@ -152,6 +194,7 @@ impl<'t> Checker<'t> {
             None => Env::library(),
         };
         let Some(rule) = self.rule(policy, env) else {
+            judged.cut = true;
             return judged;
         };
         let Some(repeat) = &policy.block.repeat else {
@@ -161,7 +204,9 @@ impl<'t> Checker<'t> {
         };
         let before = self.errors();
         let source = self.eval(&repeat.source, &Type::Any, env);
-        let rounds = self.rounds(&source, repeat).unwrap_or_default();
+        let rounds = self.rounds(&source, repeat);
+        judged.cut = rounds.is_none();
+        let rounds = rounds.unwrap_or_default();
         let nobody = [(Term::error(), None)];
         let none = rounds.is_empty() && policy.pack.is_none();
         for (element, second) in if none { &nobody[..] } else { &rounds[..] } {
@@ -241,8 +286,9 @@ impl<'t> Checker<'t> {
                     if judged.diagnostics.len() < FIXES_MAX {
                         // What an edit is made from leaves the budget for judging the rest.
                         let budget = std::mem::replace(&mut self.budget, Budget::new());
+                        let limited = self.limited;
                         finding.fix = self.mend(rule, &subject, env);
-                        self.budget = budget;
+                        (self.budget, self.limited) = (budget, limited);
                     }
                     let diagnostic = self.failed(policy, rule, failed, &subject, env, &mut finding);
                     judged
@@ -407,8 +453,8 @@ impl<'t> Checker<'t> {
             let entry = self.text(expr, env)?;
             return self.set_edit(&subject.address, &entry, self.texts);
         }
-        let masking = self.text(rule.fields.get("mask")?, env)?;
-        self.mask_edit(subject.learned.as_ref()?, &masking, self.texts)
+        let masking = self.text(rule.fields.get("mask")?, env);
+        self.mask_edit(subject.learned.as_ref()?, masking.as_deref(), self.texts)
     }
 }
 

@@ -63,8 +63,14 @@ pub struct ColumnFlow {
     /// The masking that the step before gave it, as written: `bucket(5)`.
     pub masking: Option<String>,
     /// The steps that masked it on its way, this one included; empty if its cells are as they came
-    /// in. A column made from others is masked only if each of them was.
+    /// in. A column made from others is masked only if each of them was that has a class; and what
+    /// is made of exact cells is not masked by what coarsens it later.
     pub masked_by: BTreeSet<Address>,
+    /// Whether it was made from other columns, here or before.
+    pub made: bool,
+    /// The last masking on its way, as written, whether or not it counts; none for a column that
+    /// was not masked since it was made.
+    pub coarsened: Option<String>,
 }
 
 /// What a policy says of one thing.

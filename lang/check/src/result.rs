@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mlinfra_api::Value;
+use mlinfra_api::{ColumnBase, Value};
 use rust_decimal::Decimal;
 
 use crate::check::Checker;
@@ -105,7 +105,7 @@ impl Checker<'_> {
             data,
             label,
             exclude,
-            ..
+            needs,
         } = &operation.result
         else {
             return Term::error();
@@ -130,7 +130,11 @@ impl Checker<'_> {
             tainted,
         };
         let value = self.reference_to(id);
-        self.fit_model(id, table, &call, step, value)
+        let term = self.fit_model(id, table, &call, step, value);
+        if let Some(needs) = needs {
+            self.check_needs(id, operation, needs, step);
+        }
+        term
     }
 
     fn made_known(&mut self, data: &Arc<Table>, making: &Making<'_>, step: &Step) -> Table {
@@ -201,6 +205,18 @@ impl Checker<'_> {
                     .insert((making.address.clone(), key.text.clone()));
                 continue;
             }
+            if base == Some(ColumnBase::Int) && is_idle(value) {
+                let text = format!("`{}` leaves every cell as it is", self.text_of(*span));
+                self.report(
+                    Diagnostic::error(code::MASKING_IDLE, *span, text)
+                        .also(column.span, "the column")
+                        .help("whole numbers in steps of one are the numbers themselves")
+                        .help("use a width of at least 2: `bucket(10)`"),
+                );
+                self.doubtful
+                    .insert((making.address.clone(), key.text.clone()));
+                continue;
+            }
             let added = case
                 .adds
                 .iter()
@@ -259,6 +275,14 @@ impl Checker<'_> {
                 .help("let the shares add up to 100%; name what is not used `rest`"),
         );
     }
+}
+
+/// Whether a masking of whole numbers rounds to steps of one.
+fn is_idle(masking: &Value) -> bool {
+    let Value::Case { arguments, .. } = masking else {
+        return false;
+    };
+    arguments.get("width").and_then(Value::as_int) == Some(1)
 }
 
 /// The table with the body's columns added. A refused one leaves it open: its name may be meant.

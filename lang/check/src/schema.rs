@@ -163,6 +163,10 @@ pub(crate) struct FieldDeclaration {
     pub(crate) unkeyed: bool,
     /// Whether it lists at least one.
     pub(crate) some: bool,
+    /// Whether it lists nothing twice, and lists in it are never empty.
+    pub(crate) distinct: bool,
+    /// The class that each column must have which it lists.
+    pub(crate) of_class: Option<String>,
     /// Whether conditions in the same body may name it.
     pub(crate) here: bool,
     /// Its documentation, for editors.

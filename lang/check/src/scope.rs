@@ -506,10 +506,28 @@ fn has_bad(items: &[Item]) -> bool {
     items.iter().any(|item| matches!(item.node, Node::Bad))
 }
 
+/// How many names of one kind are looked through for what a wrong one means.
+pub(crate) const NAMES_OF_KIND_MAX: usize = 200;
+
+/// How many names that the user chose are listed.
+const NAMES_LISTED_MAX: usize = 12;
+
+/// The first of names that the user chose, and how many more there are.
+pub(crate) fn list_some(words: &[&str]) -> String {
+    let shown = words.get(..NAMES_LISTED_MAX).unwrap_or(words);
+    match words.len() - shown.len() {
+        0 => list(words),
+        more => format!("{} and {more} more", quoted(shown).join(", ")),
+    }
+}
+
+fn quoted(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| format!("`{word}`")).collect()
+}
+
 /// Words for a person: `a`, `b` and `c`.
 pub(crate) fn list(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-    match quoted.split_last() {
+    match quoted(words).split_last() {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
         None => String::new(),

@@ -104,6 +104,7 @@ impl Checker<'_> {
         }
         let term = self.value(value, &instantiate(&declared.field_type, inputs), env);
         self.lists_some(declared, &term, value.span);
+        self.lists_each_once(declared, &term, value);
         Some(Some((name, term.value)))
     }
 

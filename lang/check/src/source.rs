@@ -133,12 +133,9 @@ fn add(
             String::new()
         }
     };
-    if !parsed.missing
-        && let Some(finding) = foreign::finding(&text, file)
-    {
-        parsed.missing = true;
-        sources.findings.push(finding);
-    }
+    let foreign = foreign::finding(&text, file).filter(|_| !parsed.missing);
+    parsed.missing |= foreign.is_some();
+    sources.findings.extend(foreign);
     if !parsed.missing {
         let lowered = lower(&text, file);
         parsed.broken = lowered

@@ -281,6 +281,11 @@ impl Checker<'_> {
             );
             return;
         }
+        if let Type::FitsOf(name) = declared.present()
+            && let Some(fitted) = inputs.model(name)
+        {
+            self.check_unseen(fitted, table, span);
+        }
     }
 
     /// Checks the settings and the entries of the body.
@@ -325,6 +330,7 @@ impl Checker<'_> {
                 }
                 let expected = instantiate(&declared.field_type, inputs);
                 let term = self.value(value, &expected, env);
+                self.lists_each_once(declared, &term, value);
                 if !term.term_type.is_error() {
                     step.settings.insert(name, term.value);
                 }

@@ -3,31 +3,43 @@
 /// The longest name that is compared, in bytes; a longer one is never a typing error.
 const NAME_BYTES_MAX: usize = 64;
 
+/// How many candidates are compared: a table or a block that has more costs no more than this.
+const CANDIDATES_MAX: usize = 5_000;
+
+/// How many edits may lie between a wrong name and what it means.
+fn allowed(word: &str) -> usize {
+    (word.len() / 3).clamp(1, 3)
+}
+
+/// Whether a name is about as long as what a wrong one can mean.
+pub(crate) fn is_near_length(word: &str, name: &str) -> bool {
+    name.len().abs_diff(word.len()) <= allowed(word)
+}
+
 /// The candidate that differs least from `word`, if it differs by so little that it was surely
 /// meant: one edit in three letters, at most three. Ties go to the first.
 pub(crate) fn nearest<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {
-    let allowed = (word.len() / 3).clamp(1, 3);
     let mut best: Option<(usize, &str)> = None;
-    for candidate in candidates {
-        let limit = best.map_or(allowed, |(distance, _)| distance.saturating_sub(1));
+    for candidate in candidates.into_iter().take(CANDIDATES_MAX) {
+        let limit = best.map_or(allowed(word), |(distance, _)| distance.saturating_sub(1));
         if candidate == word || candidate.len().abs_diff(word.len()) > limit {
             continue;
         }
-        let edits = distance(word, candidate);
-        if edits <= limit && best.is_none_or(|(least, _)| edits < least) {
-            best = Some((edits, candidate));
-        }
+        let nearer = distance(word, candidate, limit);
+        let nearer = nearer.filter(|edits| best.is_none_or(|(least, _)| *edits < least));
+        best = nearer.map(|edits| (edits, candidate)).or(best);
     }
     best.map(|(_, candidate)| candidate)
 }
 
-/// How many letters must be put in, taken out, changed or swapped with their neighbour.
-fn distance(left: &str, right: &str) -> usize {
+/// How many letters must be put in, taken out, changed or swapped with their neighbour; none if
+/// that is more than `limit`.
+fn distance(left: &str, right: &str, limit: usize) -> Option<usize> {
     if left.len() > NAME_BYTES_MAX || right.len() > NAME_BYTES_MAX {
-        return usize::MAX;
+        return None;
     }
     let (left, right) = (left.to_ascii_lowercase(), right.to_ascii_lowercase());
     let (left, right) = (left.as_bytes(), right.as_bytes());
@@ -45,9 +57,13 @@ fn distance(left: &str, right: &str) -> usize {
             }
             current.push(least);
         }
+        // A later cell comes from this row or the one above it, and is never less than both.
+        if above.iter().chain(&current).all(|edits| *edits > limit) {
+            return None;
+        }
         before = std::mem::replace(&mut above, current);
     }
-    above[right.len()]
+    Some(above[right.len()]).filter(|edits| *edits <= limit)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::condition::FigureEnv;
 use crate::diagnostic::{Diagnostic, FileId, Span};
 use crate::figure::{About, Figures};
 use crate::program::Gate;
-use crate::scope::{NodeId, list};
+use crate::scope::{NodeId, list_some};
 use crate::source::Sources;
 use crate::suggest::nearest;
 use crate::tree::{BlockItem, Expr, Item, Node, Path};
@@ -220,7 +220,7 @@ impl Checker<'_> {
         let finding = match meant {
             Some(_) => finding.suggest(span, name, meant),
             None if known.is_empty() => finding.help("it has no parameters at all"),
-            None => finding.help(format!("it has {}", list(&known))),
+            None => finding.help(format!("it has {}", list_some(&known))),
         };
         self.report(finding);
     }

@@ -4,14 +4,15 @@
 //! the same crates as on the command line. The server does no input or output of its own: its
 //! caller gives it two streams and an [`Outside`] that reads the disk; open buffers come first.
 //!
-//! Reading order: `transport` cuts the stream into messages, `server` answers them, `documents`
-//! keeps the open texts, `roots` finds the spec that a file belongs to, `findings` and `layout`
+//! Reading order: `transport` cuts the stream into messages, `queue` holds those that wait, `server`
+//! answers them, `documents` keeps the open texts, `roots` finds the spec that a file belongs to, `findings` and `layout`
 //! make the answers, `lines` counts as editors count.
 
 mod documents;
 mod findings;
 mod layout;
 mod lines;
+mod queue;
 mod roots;
 mod server;
 mod transport;
@@ -19,10 +20,10 @@ mod uri;
 
 use std::io::{Read, Write};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use mlinfra_check::World;
 
+use queue::{Receiver, Taken, queue};
 use server::Server;
 use transport::Incoming;
 
@@ -51,7 +52,7 @@ pub fn serve(
     input: impl Read + Send + 'static,
     output: &mut dyn Write,
 ) -> Ended {
-    let (sender, receiver) = channel();
+    let (sender, receiver) = queue();
     std::thread::spawn(move || transport::read_all(input, &sender));
     let mut server = Server::new(outside);
     while let Some(incoming) = next(&mut server, &receiver, output) {
@@ -72,13 +73,13 @@ fn next(
     receiver: &Receiver<Incoming>,
     output: &mut dyn Write,
 ) -> Option<Incoming> {
-    match receiver.try_recv() {
-        Ok(incoming) => Some(incoming),
-        Err(TryRecvError::Disconnected) => None,
-        Err(TryRecvError::Empty) => {
+    match receiver.now() {
+        Taken::Next(incoming) => Some(incoming),
+        Taken::Ended => None,
+        Taken::Nothing => {
             server.look();
             server.send(output).ok()?;
-            receiver.recv().ok()
+            receiver.next()
         }
     }
 }

@@ -4,10 +4,11 @@
 //! can't be read is told, and reading goes on at the next header.
 
 use std::io::{BufRead, BufReader, Read};
-use std::sync::mpsc::Sender;
 
 use lsp_server::{Message, Notification, Request};
 use serde_json::Value;
+
+use crate::queue::Sender;
 
 /// A longer message is skipped: a text holds at most 64 MiB, and its escapes take room.
 const MESSAGE_BYTES_MAX: u64 = 256 << 20;
@@ -28,33 +29,35 @@ pub(crate) enum Incoming {
 /// Reads until the stream ends, and hands each message on.
 pub(crate) fn read_all(input: impl Read, sender: &Sender<Incoming>) {
     let mut input = BufReader::new(input);
-    while let Some(incoming) = read(&mut input) {
-        if sender.send(incoming).is_err() {
+    while let Some((incoming, bytes)) = read(&mut input) {
+        if !sender.send(incoming, bytes) {
             return;
         }
     }
 }
 
-/// The next message; none at the end of the stream.
-fn read(input: &mut impl BufRead) -> Option<Incoming> {
+/// The next message and its length in bytes; none at the end of the stream.
+fn read(input: &mut impl BufRead) -> Option<(Incoming, u64)> {
     let length = match header(input)? {
         Ok(length) => length,
-        Err(why) => return Some(Incoming::Malformed(why)),
+        Err(why) => return Some((Incoming::Malformed(why), 0)),
     };
     if length > MESSAGE_BYTES_MAX {
         let mut rest = input.take(length);
         std::io::copy(&mut rest, &mut std::io::sink()).ok()?;
-        return Some(Incoming::Malformed("a message is longer than 256 MiB"));
+        let why = "a message is longer than 256 MiB";
+        return Some((Incoming::Malformed(why), 0));
     }
     let mut body = Vec::new();
     input.take(length).read_to_end(&mut body).ok()?;
     if (body.len() as u64) < length {
         return None;
     }
-    Some(match serde_json::from_slice::<Value>(&body) {
+    let incoming = match serde_json::from_slice::<Value>(&body) {
         Ok(value) => message(value),
         Err(_) => Incoming::Malformed("a message is no JSON"),
-    })
+    };
+    Some((incoming, length))
 }
 
 /// The length that the next header gives. Lines that are no header are passed over.
@@ -111,7 +114,7 @@ mod tests {
     fn words(stream: &[u8]) -> Vec<String> {
         let mut input = stream;
         let mut all = Vec::new();
-        while let Some(incoming) = read(&mut input) {
+        while let Some((incoming, _)) = read(&mut input) {
             all.push(match incoming {
                 Incoming::Request(request) => request.method,
                 Incoming::Notification(notification) => notification.method,

@@ -1,5 +1,7 @@
 //! What is wrong with single tokens.
 
+use std::ops::Range;
+
 use crate::error::{SyntaxError, edit};
 use crate::kind::Kind;
 use crate::lexer::{CURLY_QUOTES, Token};
@@ -54,26 +56,10 @@ fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
             findings.push(finding.help(help));
         }
         Kind::Space if !word.is_ascii() && word != "\u{feff}" => {
-            let blank = word.chars().next().unwrap_or(' ');
-            let (what, instead) = match blank {
-                '\u{a0}' | '\u{202f}' | '\u{2007}' => ("a no-break space", " "),
-                '\u{200b}' | '\u{2060}' => ("a space without width", ""),
-                _ => ("a space of a word processor", " "),
-            };
-            let message = format!("this is U+{:04X}, {what}", u32::from(blank));
-            let finding = SyntaxError::new("E0001", at.clone(), message);
-            let title = match instead {
-                "" => "take it out",
-                _ => "write a plain space",
-            };
-            findings.push(finding.fix(title, vec![edit(at, instead)]));
+            findings.push(foreign_blank(at, word))
         }
         Kind::Unknown if word.chars().all(|one| CURLY_QUOTES.contains(one)) => {
-            let message = "this quote is not the one that begins a string";
-            let finding = SyntaxError::new("E0001", at.clone(), message);
-            let finding = finding.help("a string stands between `\"`");
-            let plain = "\"".repeat(word.chars().count());
-            findings.push(finding.fix("write `\"`", vec![edit(at, plain)]));
+            findings.push(lone_quote(at, word))
         }
         Kind::Unknown => {
             let message = "this means nothing outside of strings and comments";
@@ -89,18 +75,7 @@ fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
             let finding = SyntaxError::new("E0018", sign.clone(), "a comment begins with `//`");
             findings.push(finding.fix("write `//`", vec![edit(sign, "//")]));
         }
-        Kind::SingleQuoted => {
-            let mut inner = word.chars();
-            (inner.next(), inner.next_back());
-            let inner = inner.as_str().replace('"', "\\\"");
-            let message = match word.starts_with('\'') {
-                true => "a string takes double quotes",
-                false => "these quotes come from a word processor",
-            };
-            let finding = SyntaxError::new("E0019", at.clone(), message);
-            let fix = vec![edit(at, format!("\"{inner}\""))];
-            findings.push(finding.fix("write double quotes", fix));
-        }
+        Kind::SingleQuoted => findings.push(other_quotes(at, word)),
         Kind::ForeignWord => {
             let message = "a name is made of ASCII letters, digits and `_`";
             let finding = SyntaxError::new("E0025", at.clone(), message);
@@ -109,11 +84,8 @@ fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
             findings.push(finding.fix("put it between back quotes", fix));
         }
         Kind::Date if literal::date(word).is_none() => {
-            findings.push(SyntaxError::new(
-                "E0033",
-                at,
-                "there is no such day or time",
-            ));
+            let message = "there is no such day or time";
+            findings.push(SyntaxError::new("E0033", at, message));
         }
         Kind::Ip if literal::ip(word).is_none() => {
             let message = "no part of an address is above 255, no prefix above 32";
@@ -135,4 +107,44 @@ fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
             }
         }
     }
+}
+
+/// A blank of another tool, which nobody sees.
+fn foreign_blank(at: Range<u32>, word: &str) -> SyntaxError {
+    let blank = word.chars().next().unwrap_or(' ');
+    let (what, instead) = match blank {
+        '\u{a0}' | '\u{202f}' | '\u{2007}' => ("a no-break space", " "),
+        '\u{200b}' | '\u{2060}' => ("a space without width", ""),
+        _ => ("a space of a word processor", " "),
+    };
+    let message = format!("this is U+{:04X}, {what}", u32::from(blank));
+    let title = match instead {
+        "" => "take it out",
+        _ => "write a plain space",
+    };
+    let finding = SyntaxError::new("E0001", at.clone(), message);
+    finding.fix(title, vec![edit(at, instead)])
+}
+
+/// A quote of a word processor that closes nothing on its line.
+fn lone_quote(at: Range<u32>, word: &str) -> SyntaxError {
+    let message = "this quote is not the one that begins a string";
+    let plain = "\"".repeat(word.chars().count());
+    SyntaxError::new("E0001", at.clone(), message)
+        .help("a string stands between `\"`")
+        .fix("write `\"`", vec![edit(at, plain)])
+}
+
+/// A string between quotes that are none here.
+fn other_quotes(at: Range<u32>, word: &str) -> SyntaxError {
+    let mut inner = word.chars();
+    inner.next();
+    inner.next_back();
+    let inner = inner.as_str().replace('"', "\\\"");
+    let message = match word.starts_with('\'') {
+        true => "a string takes double quotes",
+        false => "these quotes come from a word processor",
+    };
+    let fix = vec![edit(at.clone(), format!("\"{inner}\""))];
+    SyntaxError::new("E0019", at, message).fix("write double quotes", fix)
 }

@@ -14,6 +14,7 @@ use crate::view::place::Places;
 use crate::view::{Screen, diagnostic, github, json, policy, sarif};
 use crate::workspace::Workspace;
 use crate::world::reason;
+use crate::write;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -209,7 +210,7 @@ fn fix(workspace: &Workspace, checked: &Checked) -> Result<usize, Problem> {
             text.replace_range(edit.span.start as usize..edit.span.end as usize, &edit.text);
         }
         let path = workspace.folder.join(&source.name);
-        std::fs::write(&path, text).map_err(|error| {
+        write::replace(&path, &text).map_err(|error| {
             Problem::new(Exit::NotStarted, "E1003", "a spec can't be written").detail(format!(
                 "{}: {}",
                 path.display(),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mlinfra_plan::{Goal, JudgedGate, Plan};
+use mlinfra_plan::{Goal, JudgedGate, Plan, PlanFinding};
 use mlinfra_state::{ActionState, OperationRecord};
 use serde_json::json;
 
@@ -131,6 +131,10 @@ pub(crate) fn show(shown: &Shown<'_>, screen: &Screen) -> Exit {
         ..
     } = *shown;
     if screen.json {
+        let plan = &Plan {
+            findings: explained(shown),
+            ..plan.clone()
+        };
         screen.print_json(&json::envelope(shown.command, json!({ "plan": plan })));
         return exit(plan);
     }
@@ -183,8 +187,9 @@ pub(crate) fn show_findings(shown: &Shown<'_>, screen: &Screen) {
     if plan.findings.is_empty() {
         return;
     }
-    let findings = plan.findings.iter();
+    let findings = explained(shown);
     let findings: Vec<_> = findings
+        .iter()
         .map(|f| Finding::of_plan(f, &sound.program))
         .map(|finding| Finding {
             help: finding
@@ -196,6 +201,14 @@ pub(crate) fn show_findings(shown: &Shown<'_>, screen: &Screen) {
         })
         .collect();
     screen.print(&diagnostic::findings(&findings, &sound.sources, screen));
+}
+
+/// What the plan found, with what its gates' steps say of figures that are undefined.
+fn explained(shown: &Shown<'_>) -> Vec<PlanFinding> {
+    match shown.session {
+        Some(session) => judged::findings(shown.plan, session),
+        None => shown.plan.findings.clone(),
+    }
 }
 
 /// The name in the state; of one that was made without a name, the spec's or the folder's.

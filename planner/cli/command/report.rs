@@ -1,8 +1,8 @@
 //! `mlinfra report`: what stands now, as one page that opens from disk.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -17,6 +17,7 @@ use crate::session::Session;
 use crate::view::{Screen, json as json_view};
 use crate::workspace::Workspace;
 use crate::world::reason;
+use crate::write;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -110,23 +111,5 @@ fn write_whole(page: &str, file: &Path) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
-    let name = file.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    let mut unfinished = std::ffi::OsString::from(".");
-    unfinished.push(name);
-    unfinished.push(".new");
-    let unfinished = folder.join(unfinished);
-    // What a killed command left is in nobody's way.
-    match fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    let mut written = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    written.write_all(page.as_bytes())?;
-    written.sync_all()?;
-    fs::rename(&unfinished, file)
+    write::whole(file, page, 0o600)
 }

@@ -9,7 +9,7 @@ use mlinfra_api::{Address, Reference, ResourceState, Snapshot};
 use mlinfra_check::{PolicyStatus, Program};
 use mlinfra_report::{Fact, Policy, REPORT_FORMAT, Report, Table};
 use mlinfra_runtime_spec::profile::{PROFILE_OBJECT, TableProfile, part_profile_object};
-use serde::de::DeserializeOwned;
+use mlinfra_runtime_spec::stored::{self, Stored, Unreadable};
 
 use crate::session::Session;
 
@@ -30,12 +30,7 @@ impl Sources<'_> {
     }
 
     /// An object of a step's result. One that can't be read, or was never made, is noted.
-    fn object<T: DeserializeOwned>(
-        &mut self,
-        address: &Address,
-        object: &str,
-        what: &str,
-    ) -> Option<T> {
+    fn object<T: Stored>(&mut self, address: &Address, object: &str, what: &str) -> Option<T> {
         let name = format!("{what} of {}", dotted(address));
         let Some(state) = self.session.store.snapshot().resources.get(address) else {
             self.note(name, "it was not made yet: `mlinfra apply` makes it");
@@ -52,20 +47,39 @@ impl Sources<'_> {
                 return None;
             }
         };
-        let read = serde_json::from_slice(&bytes).ok();
-        if read.is_none() {
-            self.note(
-                name,
-                "it was written by a version of mlinfra with another format",
-            );
+        let read = opened(&bytes);
+        if let Err(why) = &read {
+            self.note(name, why);
         }
-        read
+        read.ok()
     }
 
     fn note(&mut self, name: String, text: &str) {
         let text = text.to_owned();
         self.missing.push(Fact { name, text });
     }
+}
+
+/// Reads an object; the error says why it is left out and what to do about it.
+fn opened<T: Stored>(bytes: &[u8]) -> Result<T, String> {
+    let reads = T::FORMAT;
+    stored::read(bytes).map_err(|unreadable| match unreadable {
+        Unreadable::Format(0) => format!(
+            "it was written by an older version of mlinfra, without a format; this one reads \
+             format {reads}: the step stores it anew when it runs again"
+        ),
+        Unreadable::Format(format) if format > reads => format!(
+            "it has format {format}, this program reads {reads}: use the version of mlinfra that \
+             wrote it"
+        ),
+        Unreadable::Format(format) => format!(
+            "it has format {format}, this program reads {reads}: the step stores it anew when it \
+             runs again"
+        ),
+        Unreadable::Content => "it can't be read, though its format is known: the step stores it \
+                                anew when it runs again"
+            .to_owned(),
+    })
 }
 
 /// Everything that is known of what stands now.
@@ -186,4 +200,27 @@ fn policies(program: &Program) -> Vec<Policy> {
         message: finding.message.clone(),
     };
     program.policies.iter().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mlinfra_runtime_spec::history::{HISTORY_FORMAT, History};
+
+    use super::*;
+
+    #[test]
+    fn what_has_another_format_is_left_out_and_said() {
+        let known = serde_json::json!({ "format": HISTORY_FORMAT, "epochs": [] });
+        let read = opened::<History>(known.to_string().as_bytes());
+        assert_eq!(read, Ok(History::default()));
+        for (text, said) in [
+            (r#"{"epochs": []}"#, "older version of mlinfra"),
+            (r#"{"format": 99, "epochs": []}"#, "has format 99"),
+            (r#"{"format": 1, "epochs": 3}"#, "can't be read"),
+            ("no JSON", "can't be read"),
+        ] {
+            let why = opened::<History>(text.as_bytes()).expect_err(text);
+            assert!(why.contains(said), "{text}: {why}");
+        }
+    }
 }

@@ -7,6 +7,8 @@ use mlinfra_report::{Endpoint, Gate, Model, Released};
 use mlinfra_runtime_spec::evaluation::{EVALUATION_OBJECT, Evaluation, Measure};
 use mlinfra_runtime_spec::history::{HISTORY_OBJECT, History};
 
+use crate::judged::{measure_of, undefined};
+
 use super::{Sources, dotted, named, personal};
 
 /// One entry a step that judges a model, in the order of the spec.
@@ -203,10 +205,11 @@ fn judged(gate: &JudgedGate, evaluation: Option<&Evaluation>) -> Gate {
         if value.is_none() || figures.iter().any(|known| known.name == name) {
             return;
         }
-        let measured = evaluation.and_then(|evaluation| measured(evaluation, &name));
+        let measured = evaluation.and_then(|evaluation| measure_of(figure, evaluation));
         figures.push(Measure {
             name,
             value: value.and_then(number),
+            undefined: measured.and_then(|measured| undefined(figure, measured)),
             ..measured.cloned().unwrap_or_default()
         });
     });
@@ -218,24 +221,71 @@ fn judged(gate: &JudgedGate, evaluation: Option<&Evaluation>) -> Gate {
     }
 }
 
-/// The measure behind a figure: `auc`, or `disparate_impact(sex)`.
-fn measured<'e>(evaluation: &'e Evaluation, figure: &str) -> Option<&'e Measure> {
-    let between = evaluation.fairness.iter().flat_map(|fairness| {
-        let by = fairness.by.join(", ");
-        let named = move |measure: &&Measure| format!("{}({by})", measure.name) == figure;
-        fairness.measures.iter().filter(named)
-    });
-    let mut quality = evaluation
-        .quality
-        .iter()
-        .filter(|measure| measure.name == figure);
-    quality.next().or_else(|| between.into_iter().next())
-}
-
 fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Int(number) => Some(*number as f64),
         Value::Decimal(number) => number.to_string().parse().ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use mlinfra_api::{Condition, Figure, Verdict};
+    use mlinfra_runtime_spec::evaluation::Fairness;
+
+    use super::*;
+
+    #[test]
+    fn a_bound_has_the_interval_and_the_reason_of_its_measure() {
+        let between = |figure: &str, arguments: Vec<Value>| Figure {
+            name: figure.into(),
+            arguments,
+        };
+        let evaluation = Evaluation {
+            quality: vec![Measure {
+                name: "auc".into(),
+                value: Some(0.75),
+                low: Some(0.7),
+                high: Some(0.8),
+                ..Measure::default()
+            }],
+            fairness: vec![Fairness {
+                by: vec!["sex".into()],
+                measures: vec![Measure {
+                    name: "disparate_impact".into(),
+                    undefined: Some("too few rows".into()),
+                    ..Measure::default()
+                }],
+                ..Fairness::default()
+            }],
+            ..Evaluation::default()
+        };
+        let shown = |figure: Figure, value: Value| {
+            let gate = JudgedGate {
+                step: Address::new("step", "report"),
+                figures: BTreeMap::from([(figure.to_string(), value)]),
+                condition: Condition::Figure(figure),
+                text: String::new(),
+                message: None,
+                verdict: Verdict::Undefined,
+            };
+            judged(&gate, Some(&evaluation)).figures.remove(0)
+        };
+        let bound = Value::Decimal("0.7".parse().expect("a number"));
+        let found = shown(Figure::plain("auc_low"), bound);
+        assert_eq!((found.low, found.high), (Some(0.7), Some(0.8)));
+        assert_eq!((found.name.as_str(), found.value), ("auc_low", Some(0.7)));
+        for arguments in [
+            vec![Value::text("sex")],
+            vec![Value::List(vec![Value::text("sex")])],
+        ] {
+            for name in ["disparate_impact", "disparate_impact_high"] {
+                let found = shown(between(name, arguments.clone()), Value::None);
+                assert_eq!(found.undefined.as_deref(), Some("too few rows"), "{name}");
+            }
+        }
     }
 }

@@ -85,6 +85,7 @@ mod tests {
         let mut profile = TableProfile {
             rows: 15,
             columns: vec![column("savings"), column("purpose")],
+            ..TableProfile::default()
         };
         let personal = BTreeSet::from(["savings"]);
         hide_in_profile(&mut profile, &personal);

@@ -144,12 +144,20 @@ impl<'a> Progress<'a> {
             inner.blocked.push((address.clone(), reason.clone()));
             return;
         }
+        let elapsed = match event {
+            Event::Done { address, .. }
+            | Event::Failed { address, .. }
+            | Event::Cancelled { address } => Self::finish(&mut inner, address),
+            _ => Duration::ZERO,
+        };
+        // What is said of something is never seen above its old line.
+        self.compose(&inner);
         self.say_blocked(&mut inner);
-        self.tell(&mut inner, event);
+        self.tell(&mut inner, event, elapsed);
         self.redraw(&mut inner);
     }
 
-    fn tell(&self, inner: &mut Inner, event: &Event) {
+    fn tell(&self, inner: &mut Inner, event: &Event, elapsed: Duration) {
         match event {
             Event::OperationStarted { operation } => inner.operation = Some(operation.clone()),
             Event::Recovered { address, how } => {
@@ -182,7 +190,6 @@ impl<'a> Progress<'a> {
                 verb,
                 outputs,
             } => {
-                let elapsed = Self::finish(inner, address);
                 let text = match verb {
                     Verb::Delete => "removed".to_owned(),
                     Verb::Create | Verb::Update => told(outputs),
@@ -192,9 +199,8 @@ impl<'a> Progress<'a> {
                 self.say(inner, &line);
             }
             Event::Judged { gate } => self.judged(inner, gate),
-            Event::Failed { address, fault } => self.failed(inner, address, fault),
+            Event::Failed { address, fault } => self.failed(inner, address, fault, elapsed),
             Event::Cancelled { address } => {
-                let elapsed = Self::finish(inner, address);
                 let line = self.line("-", Ink::Warn, address, "cancelled", Some(elapsed));
                 self.say(inner, &line);
             }
@@ -220,12 +226,7 @@ impl<'a> Progress<'a> {
         if !self.is_live {
             return;
         }
-        let mut lines: Vec<String> = inner.running.iter().map(|one| self.live(one)).collect();
-        let sign = self.screen.sign("○");
-        lines.extend(inner.queue.lines(sign, NAME_COLUMNS, self.columns()));
-        let text = lines.join("\n");
-        let is_empty = text.is_empty();
-        *inner.block.lock().expect("nobody panics while drawing") = text;
+        let is_empty = self.compose(inner);
         match (&inner.bar, is_empty) {
             (Some(bar), false) => bar.tick(),
             (None, false) => inner.bar = Some(self.bar(&inner.block)),
@@ -235,6 +236,16 @@ impl<'a> Progress<'a> {
                 }
             }
         }
+    }
+
+    /// Writes the lines that are redrawn; true if there are none.
+    fn compose(&self, inner: &Inner) -> bool {
+        let mut lines: Vec<String> = inner.running.iter().map(|one| self.live(one)).collect();
+        let sign = self.screen.sign("○");
+        lines.extend(inner.queue.lines(sign, NAME_COLUMNS, self.columns()));
+        let is_empty = lines.is_empty();
+        *inner.block.lock().expect("nobody panics while drawing") = lines.join("\n");
+        is_empty
     }
 
     /// The line of what runs.
@@ -345,21 +356,25 @@ impl<'a> Progress<'a> {
 
     /// Says how far a running thing is: at once where lines are redrawn, now and then elsewhere.
     fn advance(&self, inner: &mut Inner, address: &Address) {
-        let counts = inner.queue.text();
+        let counts = inner.queue.counts();
+        let counts = counts.map_or(String::new(), |(done, all)| format!("{done} of {all}"));
         let running = Self::running(inner, address);
         let elapsed = running.began.elapsed();
         if !self.is_live && running.said.elapsed() >= SAY_EVERY {
             running.said = Instant::now();
+            let beside = NAME_COLUMNS + 3 + counts.len() + 3;
             let text = running.advance.text(Room {
-                columns: self.screen.width,
+                columns: self.screen.width.saturating_sub(beside),
                 has_curve: false,
             });
-            let parts: Vec<String> = [text].into_iter().chain(counts).collect();
-            let parts: Vec<&str> = (parts.iter().map(String::as_str))
-                .filter(|part| !part.is_empty())
-                .collect();
             let sign = self.screen.sign("●");
-            let line = self.line(sign, Ink::Live, address, &parts.join("   "), Some(elapsed));
+            let line = match text.is_empty() {
+                true => self.line(sign, Ink::Live, address, &counts, Some(elapsed)),
+                false => {
+                    let text = format!("{text}   {counts}");
+                    self.line(sign, Ink::Live, address, &text, None)
+                }
+            };
             self.say(inner, &line);
         }
         if elapsed < ATTACH_AFTER || inner.attach_said {
@@ -373,8 +388,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn failed(&self, inner: &mut Inner, address: &Address, fault: &Fault) {
-        let elapsed = Self::finish(inner, address);
+    fn failed(&self, inner: &Inner, address: &Address, fault: &Fault, elapsed: Duration) {
         let sign = self.screen.sign("✖");
         let mut text = self.line(sign, Ink::Bad, address, &fault.to_string(), Some(elapsed));
         if let Fault::Failed { log, help, .. } = fault {

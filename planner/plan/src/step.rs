@@ -46,11 +46,7 @@ impl<'a> Graph<'a> {
         let mut store = default_store();
         for (parameter, argument) in &step.arguments {
             let Value::Reference(reference) = &argument.value else {
-                if !is_awaited(&argument.value) {
-                    recipe
-                        .settings
-                        .insert(parameter.clone(), argument.value.clone());
-                }
+                recipe.settings.extend(plain(parameter, &argument.value));
                 continue;
             };
             let source = self.lowered.get(&reference.address)?;
@@ -84,12 +80,10 @@ impl<'a> Graph<'a> {
         let tables = self.tables_of(block, step);
         let mut resource = artifact_resource(block, provider, &recipe, store, &tables);
         add_unkeyed(&mut resource, unkeyed);
-        resource
-            .properties
-            .insert("inputs".into(), Value::Record(inputs));
-        resource
-            .properties
-            .insert("bounds".into(), self.bounds_of(block.place.as_ref()));
+        let bounds = self.bounds_of(block.place.as_ref());
+        let flows = [("inputs", Value::Record(inputs)), ("bounds", bounds)];
+        let flows = flows.map(|(name, value)| (name.into(), value));
+        resource.properties.extend(flows);
         resource.depends_on = self.dependencies(block);
         resource.summary = summary_of(step);
         Some(resource)
@@ -347,11 +341,12 @@ fn file_of(value: &Value) -> Option<&str> {
     }
 }
 
-/// Whether an argument lists what a step waits for: nothing flows from there, so that it is in no
-/// recipe.
-fn is_awaited(argument: &Value) -> bool {
-    let elements = argument.as_list();
-    elements.is_some_and(|all| all.iter().all(|one| one.as_reference().is_some()))
+/// An argument that is a plain value, as a setting. One that lists what the step waits for is none:
+/// nothing flows from there, so it is in no recipe.
+fn plain(parameter: &str, argument: &Value) -> Option<(String, Value)> {
+    let is_awaited =
+        (argument.as_list()).is_some_and(|all| all.iter().all(|one| one.as_reference().is_some()));
+    (!is_awaited).then(|| (parameter.to_owned(), argument.clone()))
 }
 
 fn summary_of(step: &Step) -> String {

@@ -332,7 +332,7 @@ pub struct Policy {
     pub pack: Option<String>,
     /// What it asks for.
     pub title: String,
-    /// `pass`, `fail`, `unknown`, `manual` or `waived`.
+    /// `pass`, `fail`, `unknown` or `manual`.
     pub status: String,
     /// `low`, `medium`, `high` or `critical`.
     pub severity: String,

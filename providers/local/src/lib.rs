@@ -8,6 +8,7 @@ mod kinds;
 mod lower;
 mod monitor;
 mod promql;
+mod reach;
 mod result;
 mod serving;
 mod step;

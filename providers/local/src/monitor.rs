@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use mlinfra_api::{
@@ -353,23 +354,52 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::rename(&new, path)
 }
 
-/// What Prometheus needs to scrape an endpoint, as an entry of `scrape_configs` on one line.
+/// An entry of `scrape_configs`, as Prometheus reads it.
+#[derive(Debug, Serialize)]
+struct Scrape<'a> {
+    job_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization: Option<Authorization>,
+    static_configs: [Targets; 1],
+}
+
+#[derive(Debug, Serialize)]
+struct Authorization {
+    credentials_file: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Targets {
+    targets: [String; 1],
+}
+
+/// What Prometheus needs to scrape an endpoint, as an entry of `scrape_configs` on one line: JSON,
+/// which is YAML too and leaves no name to be taken for something else.
 /// Where the metrics want the endpoint's key, it names the file to keep it in.
 pub(crate) fn scrape(endpoint: &Address, host: &str, port: &str, wants_key: bool) -> String {
     let name = endpoint.name();
-    let key = match wants_key {
-        true => format!("authorization: {{credentials_file: {name}.key}}, "),
-        false => String::new(),
+    // To listen at every address is none to be asked at; this machine's own is one of them.
+    let host = match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) if address.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+        Ok(IpAddr::V6(address)) if address.is_unspecified() => format!("[{}]", Ipv6Addr::LOCALHOST),
+        _ if host.contains(':') => format!("[{host}]"),
+        _ => host.to_owned(),
     };
-    let host = match host.contains(':') {
-        true => format!("[{host}]"),
-        false => host.to_owned(),
+    let entry = Scrape {
+        job_name: name,
+        authorization: wants_key.then(|| Authorization {
+            credentials_file: format!("{name}.key"),
+        }),
+        static_configs: [Targets {
+            targets: [format!("{host}:{port}")],
+        }],
     };
-    let how = match wants_key {
-        true => format!("  # first: mlinfra output --reveal {name}.key > {name}.key"),
-        false => String::new(),
-    };
-    format!("{{job_name: {name}, {key}static_configs: [{{targets: ['{host}:{port}']}}]}}{how}")
+    let mut line = serde_json::to_string(&entry).expect("texts and lists can be written");
+    if wants_key {
+        let command = format!("mlinfra output --reveal {name}.key > {name}.key");
+        line += &format!("  # first: (umask 077; {command})");
+    }
+    line
 }
 
 #[cfg(test)]
@@ -404,13 +434,31 @@ mod tests {
         let endpoint: Address = "endpoint.score".parse().expect("an address");
         assert_eq!(
             scrape(&endpoint, "127.0.0.1", "8080", false),
-            "{job_name: score, static_configs: [{targets: ['127.0.0.1:8080']}]}"
+            r#"{"job_name":"score","static_configs":[{"targets":["127.0.0.1:8080"]}]}"#
         );
         assert_eq!(
-            scrape(&endpoint, "::", "80", true),
-            "{job_name: score, authorization: {credentials_file: score.key}, \
-             static_configs: [{targets: ['[::]:80']}]}  \
-             # first: mlinfra output --reveal score.key > score.key"
+            scrape(&endpoint, "2001:db8::1", "80", true),
+            r#"{"job_name":"score","authorization":{"credentials_file":"score.key"},"#.to_owned()
+                + r#""static_configs":[{"targets":["[2001:db8::1]:80"]}]}  "#
+                + "# first: (umask 077; mlinfra output --reveal score.key > score.key)"
         );
+    }
+
+    #[test]
+    fn what_is_scraped_is_asked_at_an_address_and_named_by_text() {
+        let endpoint: Address = "endpoint.null".parse().expect("an address");
+        for (host, target) in [
+            ("0.0.0.0", "127.0.0.1:80"),
+            ("::", "[::1]:80"),
+            ("::1", "[::1]:80"),
+            ("localhost", "localhost:80"),
+            ("10.0.0.7", "10.0.0.7:80"),
+        ] {
+            let line = scrape(&endpoint, host, "80", true);
+            let read: serde_yaml::Value = serde_yaml::from_str(&line).expect("it is YAML");
+            assert_eq!(read["job_name"].as_str(), Some("null"), "{line}");
+            let targets = &read["static_configs"][0]["targets"];
+            assert_eq!(targets[0].as_str(), Some(target), "{line}");
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! A condition over the figures of a running endpoint, as PromQL and in plain words.
 
 use mlinfra_api::{Condition, Dimension, Figure, Quantity, RowOperator, Value, Verdict};
+use mlinfra_runtime_spec::metrics::DURATION_SECONDS_MAX;
 use rust_decimal::Decimal;
+
+use crate::reach::Reach;
 
 /// Over which time rates and quantiles are taken.
 const WINDOW: &str = "5m";
@@ -38,6 +41,7 @@ pub(crate) fn rule(condition: &Condition, endpoint: &str) -> Result<Rule, String
 struct Term {
     text: String,
     is_measured: bool,
+    reach: Reach,
 }
 
 impl Term {
@@ -45,13 +49,7 @@ impl Term {
         Term {
             text: number.normalize().to_string(),
             is_measured: false,
-        }
-    }
-
-    fn measured(text: String) -> Self {
-        Term {
-            text,
-            is_measured: true,
+            reach: Reach::only(number),
         }
     }
 }
@@ -86,6 +84,12 @@ fn holds(condition: &Condition, wanted: bool, endpoint: &str) -> Result<String, 
                 let verdict = condition.judge(&|_| None);
                 return Ok(always((verdict == Verdict::Holds) == wanted));
             }
+            if left.reach.is_apart(right.reach) {
+                return Err(format!(
+                    "an answer that takes longer than {DURATION_SECONDS_MAX} s is counted as one \
+                     of {DURATION_SECONDS_MAX} s, so `{condition}` tells nothing; compare with less"
+                ));
+            }
             let operator = match wanted {
                 true => *operator,
                 false => opposite(*operator),
@@ -115,11 +119,19 @@ fn number(condition: &Condition, endpoint: &str) -> Result<Term, String> {
         Condition::Value(value) => amount(value)
             .map(Term::literal)
             .ok_or_else(|| format!("`{value}` is no number")),
-        Condition::Figure(wanted) => figure(wanted, endpoint).map(Term::measured),
+        Condition::Figure(wanted) => Ok(Term {
+            text: figure(wanted, endpoint)?,
+            is_measured: true,
+            reach: match wanted.name.as_str() {
+                "latency" => Reach::up_to(Decimal::from(DURATION_SECONDS_MAX)),
+                _ => Reach::default(),
+            },
+        }),
         Condition::Negate(operand) => {
             let operand = number(operand, endpoint)?;
             Ok(Term {
                 text: format!("(-{})", operand.text),
+                reach: operand.reach.negated(),
                 ..operand
             })
         }
@@ -130,6 +142,12 @@ fn number(condition: &Condition, endpoint: &str) -> Result<Term, String> {
         } if is_arithmetic(*operator) => {
             let (left, right) = (number(left, endpoint)?, number(right, endpoint)?);
             let is_measured = left.is_measured || right.is_measured;
+            let reach = match operator {
+                RowOperator::Add => left.reach.plus(right.reach),
+                RowOperator::Subtract => left.reach.plus(right.reach.negated()),
+                RowOperator::Multiply => left.reach.times(right.reach),
+                _ => left.reach.over(right.reach),
+            };
             // Divided by 0 is undefined, where PromQL says infinite.
             let divisor = match (*operator, right.is_measured) {
                 (RowOperator::Divide, true) => format!("({} != 0)", right.text),
@@ -141,6 +159,7 @@ fn number(condition: &Condition, endpoint: &str) -> Result<Term, String> {
             Ok(Term {
                 text: format!("({} {} {divisor})", left.text, operator.symbol()),
                 is_measured,
+                reach,
             })
         }
         other => Err(format!("`{other}` is no number")),
@@ -403,12 +422,22 @@ mod tests {
             (compare(latency("1"), RowOperator::Less, "1"), "no share"),
             (compare(latency("0"), RowOperator::Less, "1"), "no share"),
             (compare(divided, RowOperator::Less, "1"), "divides by 0"),
+            (
+                compare(latency("0.99"), RowOperator::Greater, "60"),
+                "longer than 10 s",
+            ),
+            (
+                compare(latency("0.99"), RowOperator::Less, "10"),
+                "longer than 10 s",
+            ),
             (equal, "is no number"),
             (errors(), "neither holds nor fails"),
         ] {
             let found = rule(&condition, "score").expect_err("no rule");
             assert!(found.contains(reason), "{found}");
         }
+        let below = compare(latency("0.99"), RowOperator::Greater, "9.9");
+        assert!(rule(&below, "score").is_ok());
     }
 
     #[test]

@@ -553,9 +553,10 @@ fn several_endpoints_have_rules_of_their_own() {
 fn prometheus_accepts_what_an_endpoint_says_to_scrape() {
     let folder = Folder::new("monitor-scrape");
     apply(&folder.local(), &on_score(health()));
-    let entry = "{job_name: score, authorization: {credentials_file: score.key}, \
-                 static_configs: [{targets: ['127.0.0.1:8080']}]}  \
-                 # first: mlinfra output --reveal score.key > score.key";
+    let entry = r#"{"job_name":"null","authorization":{"credentials_file":"score.key"},"#
+        .to_owned()
+        + r#""static_configs":[{"targets":["[::1]:8080"]}]}  "#
+        + "# first: (umask 077; mlinfra output --reveal score.key > score.key)";
     let config = format!(
         "rule_files: ['{}']\nscrape_configs:\n- {entry}\n",
         folder.rules().display()

@@ -42,6 +42,7 @@ pub(crate) fn profile_of_batches(data: &[RecordBatch], table: &TableType) -> Tab
     TableProfile {
         rows,
         columns: table.columns.iter().map(column).collect(),
+        ..TableProfile::default()
     }
 }
 
@@ -98,7 +99,9 @@ fn numbers(cells: Vec<f64>, whole: bool) -> Spread {
     let mut sorted = cells;
     sorted.sort_by(f64::total_cmp);
     let last = sorted.len() - 1;
-    let (low, high) = (sorted[last / 100], sorted[last - last / 100]);
+    // Neither the outermost hundredth nor the outermost four cells decide where edges lie.
+    let outer = (last / 100).max(BIN_ROWS_MIN as usize - 1).min(last / 2);
+    let (low, high) = (sorted[outer], sorted[last - outer]);
     let mut edges = round_edges(low, high, whole);
     let mut counts = vec![0; edges.len() + 1];
     for cell in sorted {
@@ -192,12 +195,16 @@ fn edges_at(low: f64, high: f64, mantissa: f64, exponent: i32, whole: bool) -> O
     (is_ascending && edges[0] <= low && edges[edges.len() - 1] > high).then_some(edges)
 }
 
-/// Joins every bin that is not empty and has fewer than `least` cells with its larger neighbour,
-/// from the left.
+/// Joins every bin that has fewer than `least` cells with its larger neighbour, from the left. One
+/// that is empty stays, if it lies between others: next to an empty outer bin, the edge would be
+/// the smallest or the largest cell, rounded.
 fn join_small(edges: &mut Vec<f64>, counts: &mut Vec<u64>, least: u64) {
-    while let Some(small) = counts
-        .iter()
-        .position(|count| *count > 0 && *count < least)
+    let is_small = |counts: &[u64], bin: usize| {
+        let is_outer = bin == 0 || bin + 1 == counts.len();
+        counts[bin] < least && (counts[bin] > 0 || is_outer)
+    };
+    while let Some(small) = (0..counts.len())
+        .find(|bin| is_small(counts, *bin))
         .filter(|_| !edges.is_empty())
     {
         let left = small.checked_sub(1).map(|left| counts[left]);
@@ -281,6 +288,11 @@ mod tests {
             let found = cells.iter().filter(|c| **c >= low && **c < high).count();
             assert_eq!(*count, found as u64, "bin {bin} of {edges:?}");
         }
+        let mut sorted = cells.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let (fifth, fifth_last) = (sorted[4], sorted[sorted.len() - 5]);
+        let inside = |edge: &f64| *edge >= fifth && *edge <= fifth_last;
+        assert!(edges.iter().all(inside), "{edges:?} of {sorted:?}");
         (edges, counts)
     }
 
@@ -290,15 +302,35 @@ mod tests {
             .map(|n| f64::from(19 + (n * 37) % 57))
             .collect();
         let (edges, _) = check(&ages, true);
-        let by_five: Vec<f64> = (3..=16).map(|n| f64::from(n * 5)).collect();
+        let by_five: Vec<f64> = (4..=15).map(|n| f64::from(n * 5)).collect();
         assert_eq!(edges, by_five);
         let shares: Vec<f64> = (0..1000).map(|n| f64::from(n) / 1000.0).collect();
         let (edges, _) = check(&shares, false);
-        assert_eq!(edges[..3], [0.0, 0.1, 0.2]);
+        assert_eq!(edges[..3], [0.1, 0.2, 0.3]);
         let few: Vec<f64> = (0..100_u32).map(|n| f64::from(1 + n % 4)).collect();
         let (edges, counts) = check(&few, true);
-        assert_eq!(edges, [1.0, 2.0, 3.0, 4.0, 5.0]);
-        assert_eq!(counts, [0, 25, 25, 25, 25, 0]);
+        assert_eq!(edges, [2.0, 3.0, 4.0]);
+        assert_eq!(counts, [25, 25, 25, 25]);
+        let apart: Vec<f64> = (0..20_u32).map(|n| f64::from(n % 2 * 9)).collect();
+        let (edges, counts) = check(&apart, true);
+        assert_eq!((counts[0], edges[0]), (10, 1.0), "empty ones between stay");
+    }
+
+    #[test]
+    fn the_smallest_and_the_largest_cell_are_not_told() {
+        let mut cells: Vec<f64> = (0..94_u32).map(|n| f64::from(1 + n % 7 / 6)).collect();
+        cells.push(17.0);
+        let (edges, counts) = check(&cells, true);
+        assert_eq!((edges, counts), (vec![2.0], vec![81, 14]));
+        for rows in [5, 9, 10, 40, 95, 400] {
+            let mut cells: Vec<f64> = (0..rows).map(|n| f64::from(500 + n % 100)).collect();
+            (cells[0], cells[1]) = (3.0, 77_777.0);
+            let (edges, _) = check(&cells, true);
+            let near = |edge: &f64| (500.0..=600.0).contains(edge);
+            assert!(edges.iter().all(near), "{rows} rows: {edges:?}");
+        }
+        let alike = check(&[42.0; 60], true);
+        assert_eq!(alike, (Vec::new(), vec![60]));
     }
 
     #[test]
@@ -344,8 +376,7 @@ mod tests {
         let found = spread_of(ColumnBase::Int, Arc::new(four));
         assert_eq!((found.missing, found.spread), (1, Spread::Hidden));
         let (edges, counts) = check(&[1234.0, 2345.0, 3456.0, 4567.0, 5678.0], true);
-        assert!(counts.contains(&5), "all in one bin: {counts:?}");
-        assert!(edges.iter().all(|edge| edge % 250.0 == 0.0), "{edges:?}");
+        assert_eq!((edges, counts), (Vec::new(), vec![5]));
     }
 
     #[test]

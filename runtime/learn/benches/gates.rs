@@ -1,8 +1,7 @@
 //! In how many of 20 seeds the credit example's model passes its own gates.
 //!
 //! `cargo bench -p mlinfra-learn --bench gates --profile dev`; it ends with 1 if fewer than 19 do.
-//! Names after `--` are excluded from training too; `threshold=0.4` and `epochs=20` are taken as
-//! settings.
+//! Names after `--` are excluded from training too; `epochs=20` and the like are taken as settings.
 
 mod credit;
 #[path = "credit/split.rs"]
@@ -56,7 +55,6 @@ fn main() -> ExitCode {
         let trained = train(&task, &seen, None, &mut NoCheckpoints, &mut go)
             .expect("the credit data can be learned");
         let task = EvaluateTask {
-            threshold: given("threshold").unwrap_or(0.5),
             fairness: Some(FairnessTask {
                 by: vec!["sex".to_owned(), "age_band".to_owned()],
                 intersections: Vec::new(),

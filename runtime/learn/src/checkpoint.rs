@@ -67,6 +67,12 @@ pub(crate) struct Header {
     digest: String,
 }
 
+/// What a header of any format says.
+#[derive(Deserialize)]
+struct Said {
+    format: u32,
+}
+
 impl Header {
     pub(crate) fn new(recipe: String, fingerprint: String) -> Self {
         Header {
@@ -97,11 +103,13 @@ impl Checkpoint {
     /// Reads a checkpoint of this recipe; torn, changed and foreign ones are refused with a reason.
     pub(crate) fn from_bytes(bytes: &[u8], recipe: &str) -> Result<Self, String> {
         let (arrays, header) = weights::from_bytes(bytes)?;
-        let header: Header = serde_json::from_str(&header)
-            .map_err(|_| "its header was not written by this program".to_owned())?;
-        if header.format != FORMAT {
-            return Err(format!("its format is {}, not {FORMAT}", header.format));
+        let foreign = |_| "its header was not written by this program".to_owned();
+        // Before anything else is read: another format may have other fields.
+        let Said { format } = serde_json::from_str(&header).map_err(foreign)?;
+        if format != FORMAT {
+            return Err(format!("its format is {format}, not {FORMAT}"));
         }
+        let header: Header = serde_json::from_str(&header).map_err(foreign)?;
         let mut groups = [Arrays::new(), Arrays::new(), Arrays::new()];
         for (name, array) in arrays {
             let split = name.split_once('.').and_then(|(group, name)| {
@@ -145,4 +153,22 @@ fn named(prefix: &str, arrays: &Arrays) -> Vec<(String, Array)> {
 
 fn json(header: &Header) -> String {
     serde_json::to_string(header).expect("a header has text keys and finite numbers alone")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_of_another_format_is_refused_for_its_format() {
+        // As the first format was: without the history.
+        let header = r#"{"format":1,"recipe":"r","epoch":3,"step":9,"exact":true,
+            "fingerprint":"f","figures":{},"digest":""}"#;
+        let bytes = weights::to_bytes(&Arrays::new(), header);
+        let reason = Checkpoint::from_bytes(&bytes, "r").expect_err("it is of another format");
+        assert_eq!(reason, "its format is 1, not 2");
+        let bytes = weights::to_bytes(&Arrays::new(), r#"{"format":2,"recipe":"r"}"#);
+        let reason = Checkpoint::from_bytes(&bytes, "r").expect_err("it lacks its fields");
+        assert_eq!(reason, "its header was not written by this program");
+    }
 }

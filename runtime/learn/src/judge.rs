@@ -18,7 +18,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use mlinfra_api::Value;
 use mlinfra_runtime_spec::StepSpec;
-use mlinfra_runtime_spec::evaluation::{EVALUATION_FORMAT, Evaluation};
+use mlinfra_runtime_spec::evaluation::{EVALUATION_FORMAT, Evaluation, THRESHOLD};
 
 pub use cells::{Explained, Predict};
 
@@ -32,10 +32,8 @@ use importance::Score;
 use quality::Answers;
 
 /// What a model is to be judged by.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EvaluateTask {
-    /// A row with at least this probability is selected: 0 to 1.
-    pub threshold: f64,
     /// Whether each feature is shuffled to see what is lost.
     pub permutation: bool,
     /// Whether the mean answer is followed along each feature.
@@ -46,19 +44,6 @@ pub struct EvaluateTask {
     pub fairness: Option<FairnessTask>,
     /// Of every random choice.
     pub seed: u64,
-}
-
-impl Default for EvaluateTask {
-    fn default() -> Self {
-        EvaluateTask {
-            threshold: 0.5,
-            permutation: false,
-            partial_dependence: false,
-            lime: false,
-            fairness: None,
-            seed: 0,
-        }
-    }
 }
 
 /// By which groups a model is judged.
@@ -79,13 +64,7 @@ impl EvaluateTask {
     /// Reads the settings of an `evaluate` step.
     pub fn from_step(spec: &StepSpec) -> Result<Self, LearnFault> {
         let settings = Settings(&spec.settings);
-        let mut task = EvaluateTask {
-            threshold: settings.number("threshold", 0.5)?,
-            ..EvaluateTask::default()
-        };
-        if !(0.0..=1.0).contains(&task.threshold) {
-            return Err(unreadable("threshold", "a share from 0% to 100%"));
-        }
+        let mut task = EvaluateTask::default();
         let wanted = "a list of `permutation`, `partial_dependence` and `lime`";
         if let Some(value) = settings.get("explain") {
             let fail = || unreadable("explain", wanted);
@@ -158,7 +137,7 @@ pub struct Progress {
 }
 
 /// Judges a model on a table that has its features, its label and the columns of all groups. Both
-/// labels must occur.
+/// labels must occur. A row is selected from the probability on from which an endpoint says true.
 pub fn evaluate(
     model: &Model,
     data: &RecordBatch,
@@ -175,7 +154,7 @@ pub fn evaluate(
     let answers = Answers {
         logits: &logits,
         labels: &labels,
-        threshold: task.threshold,
+        threshold: THRESHOLD,
     };
     let probabilities = answers.probabilities();
     let mut found = Evaluation {
@@ -183,7 +162,7 @@ pub fn evaluate(
         label: model.label().to_owned(),
         rows: labels.len() as u64,
         positives: labels.iter().filter(|label| **label).count() as u64,
-        threshold: task.threshold,
+        threshold: THRESHOLD,
         quality: quality::measures(&answers, &area, task.seed),
         roc: quality::roc(&logits, &labels),
         calibration: quality::calibration(&probabilities, &labels),
@@ -221,7 +200,7 @@ fn explain(
     if !(task.permutation || task.partial_dependence || task.lime) {
         return Ok(());
     }
-    let (sample, rows) = cells::explained_rows(data, model.features(), task.seed)?;
+    let (sample, rows) = cells::explained_rows(data, model.features(), labels, task.seed)?;
     let labels: Vec<bool> = rows.iter().map(|row| labels[*row as usize]).collect();
     let count = model.features().columns.len();
     let (rank, ask) = (
@@ -235,7 +214,11 @@ fn explain(
         seed: task.seed,
     };
     if task.permutation {
-        let auc = |logits: &[f64]| area_under_curve(logits, &labels).map_or(0.5, |area| area.auc);
+        let auc = |logits: &[f64]| {
+            area_under_curve(logits, &labels)
+                .expect("both labels occur, and a sample has rows of either")
+                .auc
+        };
         let score = Score {
             name: "auc",
             of: &auc,

@@ -156,6 +156,7 @@ fn history(header: &Header) -> History {
         };
     History {
         epochs: epochs.map(figures).collect(),
+        ..History::default()
     }
 }
 

@@ -1,5 +1,7 @@
 //! How far the requests of the last hour are from what the model was trained on, feature by
-//! feature. Only counts in bins are kept, never a cell.
+//! feature. Only counts in bins are kept, never a cell. What is told has two decimals and is taken anew
+//! once a minute at most: from two exact figures around one request, the bins of its cells could be
+//! told.
 //!
 //! The measure is the population stability index (Siddiqi, *Credit Risk Scorecards*, 2006), which
 //! is the symmetric divergence of Kullback and Leibler (1951): over the bins, the sum of
@@ -13,14 +15,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type, Schema};
 use mlinfra_api::{ColumnBase, TableType};
 use mlinfra_runtime_spec::profile::{ColumnProfile, Spread, TableProfile};
 
-use crate::limits::{DRIFT_ROWS_MIN, DRIFT_WINDOW_MINUTES};
+use crate::limits::{DRIFT_EVERY, DRIFT_ROWS_MIN, DRIFT_WINDOW_MINUTES};
 
 /// The most bins that a feature is compared in, besides the one for missing cells: deciles are
 /// what this index is used with.
@@ -36,6 +38,8 @@ pub(crate) struct Drift {
     slots: usize,
     started: Instant,
     window: Mutex<Window>,
+    /// What was told last, and how long after the start.
+    told: Mutex<Option<(Duration, Drifted)>>,
 }
 
 /// One feature: where its cells go, and where they were in training.
@@ -126,12 +130,13 @@ impl Drift {
             window: Mutex::new(Window {
                 minutes: vec![minute; DRIFT_WINDOW_MINUTES as usize],
             }),
+            told: Mutex::new(None),
         }
     }
 
     /// Counts the rows of an answered request, as the row steps gave them.
     pub(crate) fn count(&self, rows: &RecordBatch) {
-        self.count_at(rows, self.minute());
+        self.count_at(rows, minute(self.started.elapsed()));
     }
 
     fn count_at(&self, rows: &RecordBatch, minute: u64) {
@@ -145,9 +150,22 @@ impl Drift {
         window.add(minute, rows.num_rows() as u64, counts);
     }
 
-    /// How far the requests of the window are from training.
+    /// How far the requests of the window are from training, as it was at most [`DRIFT_EVERY`] ago.
+    /// While there are too few rows for an index, their number is that of now.
     pub(crate) fn drifted(&self) -> Drifted {
-        self.drifted_at(self.minute())
+        self.told_at(self.started.elapsed())
+    }
+
+    fn told_at(&self, now: Duration) -> Drifted {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, drifted)) = &*told
+            && now < *at + DRIFT_EVERY
+        {
+            return drifted.clone();
+        }
+        let drifted = self.drifted_at(minute(now));
+        *told = (!drifted.features.is_empty()).then(|| (now, drifted.clone()));
+        drifted
     }
 
     fn drifted_at(&self, minute: u64) -> Drifted {
@@ -164,17 +182,18 @@ impl Drift {
         let index = |feature: &Feature| {
             let end = feature.first + feature.reference.len();
             let index = stability_index(&feature.reference, &counts[feature.first..end]);
-            (feature.name.clone(), index)
+            (feature.name.clone(), (index * 100.0).round() / 100.0)
         };
         Drifted {
             rows,
             features: self.features.iter().map(index).collect(),
         }
     }
+}
 
-    fn minute(&self) -> u64 {
-        self.started.elapsed().as_secs() / 60
-    }
+/// The minute that runs so long after the start.
+fn minute(since: Duration) -> u64 {
+    since.as_secs() / 60
 }
 
 impl Feature {
@@ -243,9 +262,27 @@ fn bin_of(edges: &[f64], cell: f64) -> usize {
     edges.partition_point(|edge| *edge <= cell)
 }
 
+/// Whether the profile of a column can be worked with: it comes from a store, and may hold anything.
+fn is_sound(column: &ColumnProfile) -> bool {
+    let (counts, edges): (Vec<u64>, &[f64]) = match &column.spread {
+        Spread::Numbers { edges, counts, .. } => (counts.clone(), edges),
+        Spread::Categories { counts, other } => {
+            (counts.values().copied().chain([*other]).collect(), &[])
+        }
+        Spread::Flags { yes, no } => (vec![*yes, *no], &[]),
+        Spread::Hidden => (Vec::new(), &[]),
+    };
+    let all = counts.iter().try_fold(column.missing, |sum, count| sum.checked_add(*count));
+    let ascend = edges.windows(2).all(|pair| pair[0] < pair[1]);
+    all.is_some() && ascend && edges.iter().all(|edge| edge.is_finite())
+}
+
 /// A feature's bins and its training rows in each, missing cells last; none if the profile says
-/// nothing of its cells.
+/// nothing of its cells, or nothing that can be.
 fn bins_of(column: &ColumnProfile) -> Option<(Bins, Vec<u64>)> {
+    if !is_sound(column) {
+        return None;
+    }
     let (bins, mut reference) = match &column.spread {
         Spread::Numbers { edges, counts, .. } if counts.len() == edges.len() + 1 => {
             let (edges, counts) = coarser(edges.clone(), counts.clone());
@@ -416,6 +453,59 @@ mod tests {
         drift.count_at(&batch(ages(5, 0), job), 3 + DRIFT_WINDOW_MINUTES);
         assert_eq!(drift.drifted_at(3 + DRIFT_WINDOW_MINUTES).rows, 6);
         assert_eq!(drift.drifted_at(1000).rows, 0);
+    }
+
+    /// Two looks around one request tell nothing of it.
+    #[test]
+    fn what_is_told_has_two_decimals_and_changes_once_a_minute_at_most() {
+        let drift = drift();
+        let seconds = Duration::from_secs;
+        drift.count_at(&batch(ages(199, 0), job), 0);
+        assert_eq!(drift.told_at(seconds(1)).rows, 199);
+        drift.count_at(&batch(ages(51, 0), job), 0);
+        let told = drift.told_at(seconds(2));
+        assert_eq!((told.rows, told.features.len()), (250, 3));
+        drift.count_at(&batch(ages(250, 12), |_| "MARKER-unseen".into()), 0);
+        assert_eq!(drift.told_at(seconds(61)), told);
+        let later = drift.told_at(seconds(62));
+        assert!(later.rows == 500 && index(&later, "job") > 0.2, "{later:?}");
+        for (name, index) in &later.features {
+            assert!(index.to_string().len() <= 4, "{name}: {index}");
+        }
+    }
+
+    #[test]
+    fn a_profile_that_nobody_could_have_made_is_left_out() {
+        let column = |spread| ColumnProfile {
+            name: "age".into(),
+            column_type: table().columns[0].column_type,
+            missing: 2,
+            spread,
+        };
+        let numbers = |edges: &[f64], counts: &[u64]| Spread::Numbers {
+            mean: 0.0,
+            standard_deviation: 1.0,
+            edges: edges.to_vec(),
+            counts: counts.to_vec(),
+        };
+        assert!(bins_of(&column(numbers(&[1.0, 2.0], &[5, 5, 5]))).is_some());
+        for spread in [
+            numbers(&[2.0, 1.0], &[5, 5, 5]),
+            numbers(&[1.0, 1.0], &[5, 5, 5]),
+            numbers(&[f64::NAN, 1.0], &[5, 5, 5]),
+            numbers(&[1.0, 2.0], &[5, u64::MAX, 5]),
+            numbers(&[1.0], &[5]),
+            Spread::Flags {
+                yes: u64::MAX,
+                no: 0,
+            },
+            Spread::Categories {
+                counts: (0..30).map(|n| (format!("c{n}"), u64::MAX / 9)).collect(),
+                other: 3,
+            },
+        ] {
+            assert!(bins_of(&column(spread.clone())).is_none(), "{spread:?}");
+        }
     }
 
     #[test]

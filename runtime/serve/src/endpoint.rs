@@ -220,6 +220,7 @@ impl Process {
         let mut folder_check = tokio::time::interval(self.endpoint.limits.folder_check_every);
         let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
         let mut figures = tokio::time::interval(self.endpoint.limits.figures_every);
+        let mut telling: Option<tokio::task::JoinHandle<()>> = None;
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
@@ -234,7 +235,11 @@ impl Process {
                     }
                 }
                 _ = upkeep.tick() => self.endpoint.metrics.upkeep(),
-                _ = figures.tick() => self.endpoint.tell_figures(),
+                // One at a time, so that a disk that hangs gathers no threads.
+                _ = figures.tick(), if telling.as_ref().is_none_or(|one| one.is_finished()) => {
+                    let endpoint = Arc::clone(&self.endpoint);
+                    telling = Some(tokio::task::spawn_blocking(move || endpoint.tell_figures()));
+                }
             }
         }
     }

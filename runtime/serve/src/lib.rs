@@ -71,6 +71,6 @@ pub use endpoint::{Command, run_endpoint, run_endpoint_with};
 pub use fault::RequestFault;
 pub use golden::{DIFFERENCE_MAX, GOLDEN_OBJECT, Golden, GoldenRequest, check_golden, make_golden};
 pub use limits::{DRIFT_ROWS_MIN, DRIFT_WINDOW_MINUTES, Limits};
-pub use predictor::{MODEL_OBJECT, Predictor, SERVING_OBJECT, THRESHOLD};
+pub use predictor::{MODEL_OBJECT, Predictor, SERVING_OBJECT};
 pub use release::{RELEASE_OBJECT, ReleaseRecord};
 pub use request::Row;

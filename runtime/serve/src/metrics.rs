@@ -8,15 +8,9 @@ use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use mlinfra_runtime_spec::EndpointSpec;
+use mlinfra_runtime_spec::metrics::DURATION_BUCKETS;
 
 use crate::drift::Drifted;
-
-/// Upper bounds of the duration buckets, in seconds: half a millisecond to ten seconds.
-/// Closer around 50 ms, where people feel an answer as slow: a quantile is exact to its bucket.
-const DURATION_BUCKETS: [f64; 17] = [
-    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.04, 0.05, 0.06, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5,
-    5.0, 10.0,
-];
 
 const REQUESTS: &str = "mlinfra_requests_total";
 const DURATION: &str = "mlinfra_request_duration_seconds";

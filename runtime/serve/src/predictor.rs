@@ -16,9 +16,6 @@ pub const MODEL_OBJECT: &str = "model.safetensors";
 /// The object of a model's artifact that holds the [`ServingRecipe`], as JSON.
 pub const SERVING_OBJECT: &str = "serving.json";
 
-/// From this probability on the label is true.
-pub const THRESHOLD: f64 = 0.5;
-
 /// What an endpoint predicts with. It answers a row alike alone and among others, bit for bit.
 pub struct Predictor {
     model: Model,

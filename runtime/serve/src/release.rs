@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use mlinfra_data::{StepFault, read_object};
 use mlinfra_runtime_spec::profile::{PROFILE_OBJECT, TableProfile};
+use mlinfra_runtime_spec::stored::{self, Unreadable};
 use mlinfra_runtime_spec::{ArtifactReference, EndpointSpec};
 use serde::{Deserialize, Serialize};
 
@@ -101,17 +102,27 @@ impl Release {
 }
 
 /// How the model's features were spread in training; none of a model that was trained before
-/// profiles were kept.
+/// profiles were kept, or by a program that writes them in another format.
 fn read_profile(model: &ArtifactReference) -> Result<Option<TableProfile>, StepFault> {
     let bytes = match read_object(model, PROFILE_OBJECT) {
         Ok(bytes) => bytes,
         Err(fault) if fault.code == OBJECT_ABSENT => return Ok(None),
         Err(fault) => return Err(fault),
     };
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|_| unfit(format!("`{PROFILE_OBJECT}` of the model can't be read")))
+    match stored::read(&bytes) {
+        Ok(profile) => Ok(Some(profile)),
+        Err(Unreadable::Format(format)) => {
+            tracing::warn!(format, "{FOREIGN_PROFILE}");
+            Ok(None)
+        }
+        Err(Unreadable::Content) => Err(unfit(format!(
+            "`{PROFILE_OBJECT}` of the model can't be read"
+        ))),
+    }
 }
+
+const FOREIGN_PROFILE: &str = "the model is served without drift: its profile was written by a \
+                               version of mlinfra with another format; train it again";
 
 /// The first digits of a key.
 pub(crate) fn version(key: &str) -> &str {

@@ -18,7 +18,6 @@ use crate::fault::{RequestFault, Wording, shown};
 use crate::infer;
 use crate::metrics::Served;
 use crate::observe::{Rows, Watched, observe, wording};
-use crate::predictor::THRESHOLD;
 use crate::release::Release;
 use crate::request::{Asked, read_predict};
 use crate::state::Endpoint;

@@ -164,7 +164,8 @@ impl Endpoint {
         status.write(&standing, self.figures());
     }
 
-    /// Tells how far requests are from training, if that is another figure than was told last.
+    /// Tells how far requests are from training, if that is another figure than was told last. It
+    /// writes a file, so it may take as long as the disk does.
     pub(crate) fn tell_figures(&self) {
         let figures = self.figures();
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,9 +179,7 @@ impl Endpoint {
         let drifted = self
             .live()
             .and_then(|release| Some(release.drift.as_ref()?.drifted()));
-        let figure = |(feature, index): (String, f64)| {
-            (format!("drift({feature})"), (index * 1e4).round() / 1e4)
-        };
+        let figure = |(feature, index): (String, f64)| (format!("drift({feature})"), index);
         drifted.map_or_else(BTreeMap::new, |drifted| {
             drifted.features.into_iter().map(figure).collect()
         })

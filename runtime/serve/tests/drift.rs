@@ -142,12 +142,16 @@ fn both_protocols_count_and_a_rollout_begins_anew() {
 }
 
 #[test]
-fn a_model_without_a_profile_is_served_without_drift() {
+fn a_model_without_a_profile_of_this_format_is_served_without_drift() {
     let mut world = World::new();
-    world.profile = None;
-    let made = world.make(1);
-    let running = world.serve("unit", &made);
-    predict(&running, &rows(0..240, |_| {}));
-    assert_eq!(drift(&running), (None, BTreeMap::new()));
-    running.stop();
+    let mut foreign = world.profile.take().expect("a profile");
+    foreign.format += 1;
+    for (name, profile) in [("none", None), ("foreign", Some(foreign))] {
+        world.profile = profile;
+        let made = world.make(1);
+        let running = world.serve(name, &made);
+        predict(&running, &rows(0..240, |_| {}));
+        assert_eq!(drift(&running), (None, BTreeMap::new()), "{name}");
+        running.stop();
+    }
 }

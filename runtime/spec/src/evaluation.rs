@@ -6,11 +6,21 @@ use std::collections::BTreeMap;
 use mlinfra_api::{Figure, Value};
 use serde::{Deserialize, Serialize};
 
+use crate::stored::Stored;
+
 /// The object of a report's artifact that holds an [`Evaluation`].
 pub const EVALUATION_OBJECT: &str = "evaluation.json";
 
 /// The format of [`Evaluation`].
 pub const EVALUATION_FORMAT: u32 = 1;
+
+/// A row whose probability is at least this is selected: its label is predicted to be true. One
+/// constant for all, so that an endpoint answers as the model was judged.
+pub const THRESHOLD: f64 = 0.5;
+
+/// Where an attribute is missing in a larger share of the rows, its groups are not compared: who
+/// has no group may be treated unlike those who have one, and no measure would show it.
+pub const MISSING_SHARE_MAX: f64 = 0.2;
 
 /// Everything that `evaluate` found of a model on one table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,13 +33,14 @@ pub struct Evaluation {
     pub rows: u64,
     /// In how many of them the label is true.
     pub positives: u64,
-    /// A row counts as selected (predicted true) from this probability on.
+    /// A row counts as selected (predicted true) from this probability on: [`THRESHOLD`].
     pub threshold: f64,
     /// Named measures with their intervals, in the order to show them: `auc`, `accuracy`, …
     pub quality: Vec<Measure>,
     /// From (0, 0) to (1, 1), at most 200 points.
     pub roc: Vec<RocPoint>,
     /// Bins over the probability, of one tenth each; one with few rows is joined with the next.
+    /// None if there are fewer than 5 rows in all.
     pub calibration: Vec<CalibrationBin>,
     /// At `threshold`.
     pub confusion: Confusion,
@@ -43,6 +54,10 @@ pub struct Evaluation {
     /// LIME, one entry an explained row, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lime: Option<Lime>,
+}
+
+impl Stored for Evaluation {
+    const FORMAT: u32 = EVALUATION_FORMAT;
 }
 
 /// The measures whose bounds are figures too: `auc_low`, `disparate_impact_high(sex)`.
@@ -107,7 +122,8 @@ pub struct Measure {
     pub name: String,
     /// None if it is undefined.
     pub value: Option<f64>,
-    /// The lower bound of its 95% interval.
+    /// The lower bound of its 95% interval. None where nothing can be said of it, as of the area
+    /// under the curve if the scores separate both labels entirely.
     pub low: Option<f64>,
     /// The upper bound.
     pub high: Option<f64>,
@@ -168,13 +184,20 @@ pub struct Fairness {
     /// A group with fewer rows is too small to be judged.
     pub min_group: u64,
     /// The groups, in the order of their names. One with fewer than 5 rows is not listed, though
-    /// the measures rest on it too.
+    /// the measures rest on it too; nor is a combination without a row of which a part has fewer
+    /// than 5 rows in its own column.
     pub groups: Vec<Group>,
     /// The measures between groups, `disparate_impact` first. As figures of the step they are
     /// `disparate_impact(sex)`, of an intersection `disparate_impact(sex, age_band)`; those that
     /// follow `equal_opportunity_ratio` are in the report alone.
+    ///
+    /// Their intervals are percentiles of resamples. Resampled groups are never exactly alike, so
+    /// the interval of a difference lies above 0, and that of a ratio below 1, also for a model
+    /// that treats all groups alike: such an interval bounds how far groups may be apart, and can't
+    /// show that they are.
     pub measures: Vec<Measure>,
-    /// The share of rows in which an attribute is missing: they belong to no group.
+    /// The share of rows in which an attribute is missing: they belong to no group. Above
+    /// [`MISSING_SHARE_MAX`] all measures are undefined.
     pub missing: f64,
 }
 
@@ -254,7 +277,8 @@ pub struct Lime {
     pub cases: Vec<LimeCase>,
 }
 
-/// One explained row.
+/// One explained row. Its numbers are rounded to three decimals: with all their digits, its cells
+/// could be worked out from them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimeCase {
     /// What the row stands for: `lowest prediction`. Its id and its cells are not here.

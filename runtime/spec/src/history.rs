@@ -2,14 +2,34 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::stored::Stored;
+
 /// The object of a model's artifact that holds its [`History`].
 pub const HISTORY_OBJECT: &str = "history.json";
 
+/// The format of [`History`].
+pub const HISTORY_FORMAT: u32 = 1;
+
 /// Every epoch of a training, in order. It is the same however often the training was resumed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct History {
+    /// [`HISTORY_FORMAT`].
+    pub format: u32,
     /// From the first.
     pub epochs: Vec<EpochFigures>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        History {
+            format: HISTORY_FORMAT,
+            epochs: Vec::new(),
+        }
+    }
+}
+
+impl Stored for History {
+    const FORMAT: u32 = HISTORY_FORMAT;
 }
 
 /// One epoch.

@@ -21,9 +21,11 @@ pub mod artifact;
 pub mod evaluation;
 pub mod files;
 pub mod history;
+pub mod metrics;
 pub mod operations;
 pub mod profile;
 pub mod request;
+pub mod stored;
 pub mod tables;
 pub mod unit;
 

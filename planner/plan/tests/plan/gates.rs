@@ -306,7 +306,11 @@ fn a_release_waits_for_each_of_several_judgements() {
     let judged = |text: &str, bound: &str| {
         let mut program = auc(text, "0.70");
         for block in &mut program.blocks {
-            if let Some(step) = block.step.as_mut().filter(|_| block.address.name() == "other") {
+            if let Some(step) = block
+                .step
+                .as_mut()
+                .filter(|_| block.address.name() == "other")
+            {
                 step.gates = vec![at_least("auc", &[], bound)];
             }
         }
@@ -325,7 +329,13 @@ fn a_release_waits_for_each_of_several_judgements() {
     assert_eq!(held(&plan), Vec::<String>::new());
     world.apply(&plan, &mut snapshot);
     let plan = world.plan(&judged(&again, "0.70"), &snapshot, Goal::Apply);
-    println!("{:?} {:?}", held(&plan), codes(&plan));
-    let release = snapshot.get(&"risk/step.release".parse().expect("an address"));
-    println!("{release:?}");
+    assert_eq!(held(&plan), ["risk/step.release", "endpoint.score"]);
+    assert_eq!(plan.findings[0].message, "auc 0.60, at least 0.70 required");
+    // Without the second judgement in its list, the release would have gone out.
+    let plan = world.plan(
+        &judged(&again.replace("[report, other]", "report"), "0.70"),
+        &snapshot,
+        Goal::Apply,
+    );
+    assert_eq!(held(&plan), Vec::<String>::new());
 }

@@ -143,6 +143,7 @@ fn model() -> Model {
         evaluation: Some(evaluation()),
         history: Some(History {
             epochs: (1..=30).map(epoch).collect(),
+            ..History::default()
         }),
     }
 }

@@ -55,7 +55,11 @@ pub(crate) fn table(name: &str, role: &str, rows: u64) -> Table {
     Table {
         name: name.to_owned(),
         role: role.to_owned(),
-        profile: TableProfile { rows, columns },
+        profile: TableProfile {
+            rows,
+            columns,
+            ..TableProfile::default()
+        },
     }
 }
 
@@ -175,6 +179,7 @@ pub(crate) fn empty_table() -> Table {
                 column("category", ColumnBase::Category, categories),
                 column("flag", ColumnBase::Bool, Spread::Flags { yes: 0, no: 0 }),
             ],
+            ..TableProfile::default()
         },
     }
 }

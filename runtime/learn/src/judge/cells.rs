@@ -74,10 +74,13 @@ pub(crate) fn taken(column: &ArrayRef, places: Vec<u32>) -> Result<ArrayRef, Lea
     take(column, &UInt32Array::from(places), None).map_err(|_| failed())
 }
 
-/// The features alone, of all rows or of an even sample of a large table, in row order.
+/// The features alone, of all rows or of a sample of a large table, in row order. A sample has both
+/// labels in their shares, and at least one row of each that occurs: otherwise nothing could be
+/// ranked in it.
 pub(crate) fn explained_rows(
     data: &RecordBatch,
     features: &TableType,
+    labels: &[bool],
     seed: u64,
 ) -> Result<(RecordBatch, Vec<u32>), LearnFault> {
     let count = u32::try_from(data.num_rows()).map_err(|_| {
@@ -89,7 +92,16 @@ pub(crate) fn explained_rows(
         Stream::new(seed, "evaluate.sample")
             .at(0)
             .shuffle(&mut rows);
-        rows.truncate(limits::EXPLAINED_ROWS_MAX);
+        let (mut of_true, mut of_false) = shares(labels);
+        rows.retain(|row| {
+            let left = match labels[*row as usize] {
+                true => &mut of_true,
+                false => &mut of_false,
+            };
+            let kept = *left > 0;
+            *left -= usize::from(kept);
+            kept
+        });
         rows.sort_unstable();
     }
     let (mut fields, mut columns) = (Vec::new(), Vec::new());
@@ -101,6 +113,19 @@ pub(crate) fn explained_rows(
     }
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns);
     Ok((batch.map_err(|_| failed())?, rows))
+}
+
+/// How many rows of either label a sample has: true ones and false ones.
+fn shares(labels: &[bool]) -> (usize, usize) {
+    let (all, most) = (labels.len(), limits::EXPLAINED_ROWS_MAX);
+    let positives = labels.iter().filter(|label| **label).count();
+    let of_true = (most * positives + all / 2) / all;
+    let of_true = match positives {
+        0 => 0,
+        _ if positives == all => most,
+        _ => of_true.clamp(1, most - 1),
+    };
+    (of_true, most - of_true)
 }
 
 /// The numbers of an int or float column, none where they are missing; none of another column.
@@ -145,4 +170,48 @@ pub(crate) fn number_column(
         Arc::new(numbers.into_iter().collect::<Float64Array>())
     };
     arrow::compute::cast(&column, like).map_err(|_| failed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_has_both_labels_in_their_shares() {
+        let rows = 30_000;
+        let cells = Int64Array::from_iter_values(0..rows as i64);
+        let field = Field::new("x", DataType::Int64, false);
+        let schema = Arc::new(Schema::new(vec![field]));
+        let data = RecordBatch::try_new(schema, vec![Arc::new(cells)]).expect("a batch");
+        let column = mlinfra_api::Column {
+            name: "x".to_owned(),
+            column_type: mlinfra_api::ColumnType {
+                base: ColumnBase::Int,
+                nullable: false,
+            },
+            classes: Default::default(),
+        };
+        let features = TableType {
+            columns: vec![column],
+        };
+        for (every, expected) in [(rows, 1), (3, 3333), (2, 5000), (1, 10_000)] {
+            let labels: Vec<bool> = (0..rows).map(|row| row % every == 0).collect();
+            for seed in 0..4 {
+                let sample = explained_rows(&data, &features, &labels, seed);
+                let (batch, drawn) = sample.expect("a sample");
+                assert_eq!(
+                    (batch.num_rows(), drawn.len()),
+                    (limits::EXPLAINED_ROWS_MAX, limits::EXPLAINED_ROWS_MAX)
+                );
+                let positives = drawn.iter().filter(|row| labels[**row as usize]);
+                assert_eq!(positives.count(), expected, "1 of {every}");
+                assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]));
+            }
+            let inverse: Vec<bool> = labels.iter().map(|label| !label).collect();
+            assert_eq!(
+                shares(&inverse),
+                (limits::EXPLAINED_ROWS_MAX - expected, expected)
+            );
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use arrow::datatypes::DataType;
 use mlinfra_api::Column;
 use mlinfra_runtime_spec::evaluation::{DependencePoint, PartialDependence};
-use mlinfra_runtime_spec::profile::{CATEGORIES_MAX, CATEGORY_ROWS_MIN};
+use mlinfra_runtime_spec::profile::{CATEGORIES_MAX, CATEGORY_ROWS_MIN, PRESENT_CELLS_MIN};
 
 use super::cells::{Explained, number_column, numbers, taken, texts};
 use super::interval::percentile;
@@ -16,7 +16,8 @@ use crate::fault::LearnFault;
 const POINTS_MAX: f64 = 20.0;
 
 /// What the model would answer on average if every row had one and the same value in a column, for
-/// several values of it: round numbers from the 5th to the 95th percentile, or each category.
+/// several values of it: round numbers from the 5th to the 95th percentile, or each category. None
+/// lies beyond the fifth smallest or the fifth largest number.
 ///
 /// Categories of fewer than five rows are joined as `other`: there, the rows take turns in having
 /// each of them.
@@ -119,16 +120,19 @@ fn point(name: String, mut answers: Vec<f64>) -> DependencePoint {
 
 /// Round numbers between the 5th and the 95th percentile: multiples of 1, 2 or 5 times a power of
 /// ten, at most [`POINTS_MAX`]. Where nearly all cells are equal, up to the outermost numbers that
-/// at least five rows reach.
+/// at least [`PRESENT_CELLS_MIN`] rows reach, and never beyond these: of few cells, the percentiles
+/// would be somebody's own. Empty where no number has so many rows on either side.
 fn grid(sorted: &[f64], whole: bool) -> Vec<f64> {
-    if sorted.is_empty() {
+    let edge = PRESENT_CELLS_MIN as usize - 1;
+    if sorted.len() <= 2 * edge {
         return Vec::new();
     }
+    let (fifth, fifth_last) = (sorted[edge], sorted[sorted.len() - 1 - edge]);
     let (mut low, mut high) = (percentile(sorted, 0.05), percentile(sorted, 0.95));
-    let edge = CATEGORY_ROWS_MIN as usize - 1;
-    if low == high && sorted.len() > 2 * edge {
-        (low, high) = (sorted[edge], sorted[sorted.len() - 1 - edge]);
+    if low == high {
+        (low, high) = (fifth, fifth_last);
     }
+    (low, high) = (low.max(fifth), high.min(fifth_last));
     if low == high {
         return vec![rounded(low)];
     }
@@ -177,7 +181,7 @@ mod tests {
         let numbers = |from: i32, to: i32, by: f64| -> Vec<f64> {
             (from..=to).map(|n| f64::from(n) * by).collect()
         };
-        assert_eq!(grid(&numbers(1, 4, 1.0), true), [2.0, 3.0]);
+        assert_eq!(grid(&numbers(1, 12, 1.0), true), [5.0, 6.0, 7.0, 8.0]);
         assert_eq!(grid(&numbers(4, 72, 1.0), true).first(), Some(&10.0));
         let amounts = grid(&numbers(250, 18_424, 1.0), true);
         assert_eq!((amounts[0], amounts[1]), (2000.0, 3000.0));
@@ -188,7 +192,14 @@ mod tests {
             "{shares:?}"
         );
         assert_eq!(grid(&[4567.0; 30], true), [4600.0]);
-        assert_eq!(grid(&[1.0, 1.0, 2.0], true), [1.0]);
+        for count in 0..9 {
+            let few = grid(&numbers(1, count, 1.0), true);
+            assert_eq!(few, Vec::<f64>::new(), "{count} cells");
+        }
+        let mut outer = [100.0; 40];
+        (outer[0], outer[1]) = (3.0, 7.0);
+        (outer[38], outer[39]) = (777.0, 999.0);
+        assert_eq!(grid(&outer, true), [100.0], "two of forty are more than 5%");
         let mut mostly = vec![0.0; 990];
         mostly.extend([7.0; 6]);
         mostly.extend([99_999.0; 4]);
@@ -196,7 +207,6 @@ mod tests {
             grid(&mostly, true),
             [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
         );
-        assert_eq!(grid(&[], true), Vec::<f64>::new());
         let wide = grid(&numbers(-1000, 1000, 1e300), false);
         assert!(wide.len() > 5 && wide.iter().all(|at| at.is_finite()));
         let odd = grid(&numbers(1, 100, 1e-9), false);

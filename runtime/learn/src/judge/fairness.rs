@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_runtime_spec::evaluation::{Fairness, Group, Measure};
+use mlinfra_runtime_spec::evaluation::{Fairness, Group, MISSING_SHARE_MAX, Measure};
 use mlinfra_runtime_spec::profile::CATEGORY_ROWS_MIN;
 
 use super::interval::{RESAMPLES, between, of_resamples, rate, undefined};
@@ -28,7 +28,9 @@ pub struct Attribute {
 /// outcome, as is a true label.
 ///
 /// Of an intersection, every combination of groups is a group, also one without a row. Intervals of
-/// the measures come from resampling the rows of each group and label, in numbers as they are.
+/// the measures are percentiles of resamples: each group keeps its number of rows, and how many of
+/// them are labelled true and selected is drawn with the group's own rates. Since resampled groups
+/// are never exactly alike, the interval of a difference lies above 0, that of a ratio below 1.
 pub fn fairness(
     predictions: &[bool],
     labels: &[bool],
@@ -49,12 +51,12 @@ pub fn fairness(
     };
     found.missing = rest.rows as f64 / labels.len().max(1) as f64;
     let reasons = match &names {
-        Ok(_) => reasons(&counts, min_group, &found.by),
+        Ok(_) => reasons(&counts, &rest, min_group, &found.by),
         Err(reason) => Reasons::all(reason),
     };
     found.measures = measures(&counts, &rest, &reasons, &found.by, seed);
-    let listed = |group: &&Counts| group.is_named() || group.rows == 0;
-    found.groups = counts.iter().filter(listed).map(Counts::group).collect();
+    let listed = counts.iter().filter(|group| group.is_named());
+    found.groups = listed.map(Counts::group).collect();
     found
 }
 
@@ -82,6 +84,8 @@ fn combinations(attributes: &[&Attribute]) -> Result<Vec<Vec<String>>, String> {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Counts {
     name: String,
+    /// Whether each part of the name has so many rows in its own column that it may be told.
+    is_known: bool,
     rows: u64,
     positives: u64,
     selected_positives: u64,
@@ -97,10 +101,10 @@ impl Counts {
         self.selected_positives + self.selected_negatives
     }
 
-    /// Whether it is large enough to be called by its name: the cell of a few rows may tell who
-    /// they are.
+    /// Whether it may be called by its name: the cell of a few rows may tell who they are, also as
+    /// a part of a combination that no row has.
     fn is_named(&self) -> bool {
-        self.rows >= CATEGORY_ROWS_MIN
+        self.is_known && (self.rows >= CATEGORY_ROWS_MIN || self.rows == 0)
     }
 
     fn group(&self) -> Group {
@@ -143,18 +147,20 @@ impl Counts {
         }
     }
 
-    /// The group with other predictions, drawn with the rates that it has.
+    /// The group with other labels and predictions, drawn with the rates that it has. The labels are
+    /// drawn too: how many are selected also rests on how many of them are true.
     fn drawn(&self, draws: &mut crate::stream::Draws) -> Counts {
         let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-        let (positives, negatives) = (self.positives, self.negatives());
-        let hits = share(self.selected_positives, positives);
-        let alarms = share(self.selected_negatives, negatives);
+        let base = share(self.positives, self.rows);
+        let hits = share(self.selected_positives, self.positives);
+        let alarms = share(self.selected_negatives, self.negatives());
+        let positives = draws.successes(self.rows, base);
         Counts {
-            name: String::new(),
-            rows: self.rows,
             positives,
+            rows: self.rows,
             selected_positives: draws.successes(positives, hits),
-            selected_negatives: draws.successes(negatives, alarms),
+            selected_negatives: draws.successes(self.rows - positives, alarms),
+            ..Counts::default()
         }
     }
 }
@@ -169,8 +175,13 @@ fn count(
     attributes: &[&Attribute],
     names: &[Vec<String>],
 ) -> (Vec<Counts>, Counts) {
+    let frequent: Vec<BTreeSet<&str>> = attributes.iter().map(|one| frequent(one)).collect();
     let fresh = |name: &Vec<String>| Counts {
         name: name.join(", "),
+        is_known: name
+            .iter()
+            .zip(&frequent)
+            .all(|(part, frequent)| frequent.contains(part.as_str())),
         ..Counts::default()
     };
     let mut counts: Vec<Counts> = names.iter().map(fresh).collect();
@@ -193,6 +204,16 @@ fn count(
     (counts, rest)
 }
 
+/// The groups of one attribute that many rows share.
+fn frequent(attribute: &Attribute) -> BTreeSet<&str> {
+    let mut rows: BTreeMap<&str, u64> = BTreeMap::new();
+    for group in attribute.groups.iter().flatten() {
+        *rows.entry(group).or_default() += 1;
+    }
+    rows.retain(|_, rows| *rows >= CATEGORY_ROWS_MIN);
+    rows.into_keys().collect()
+}
+
 /// Why rates can't be compared, by the rows that they are taken from.
 struct Reasons {
     selection: Option<String>,
@@ -210,7 +231,10 @@ impl Reasons {
     }
 }
 
-fn reasons(counts: &[Counts], min_group: u64, by: &[String]) -> Reasons {
+fn reasons(counts: &[Counts], rest: &Counts, min_group: u64, by: &[String]) -> Reasons {
+    if let Some(reason) = too_much_is_missing(counts, rest, by) {
+        return Reasons::all(&reason);
+    }
     let by = by.join(", ");
     if counts.is_empty() {
         return Reasons::all(&format!("no row has a group of {by}"));
@@ -230,7 +254,7 @@ fn reasons(counts: &[Counts], min_group: u64, by: &[String]) -> Reasons {
         .min_by_key(|group| (!group.is_named(), group.rows))
     {
         let size = match (first.is_named(), first.rows) {
-            (_, 0) => format!("group {:?} has no row", first.name),
+            (true, 0) => format!("group {:?} has no row", first.name),
             (true, rows) => format!("group {:?} has {rows} rows", first.name),
             (false, _) => format!("a group of {by} has fewer than {CATEGORY_ROWS_MIN} rows"),
         };
@@ -257,6 +281,21 @@ fn reasons(counts: &[Counts], min_group: u64, by: &[String]) -> Reasons {
     }
 }
 
+/// `` `sex` is missing in 90% of the rows, at most 20% may be ``, if that is so and not all of it
+/// is missing.
+fn too_much_is_missing(counts: &[Counts], rest: &Counts, by: &[String]) -> Option<String> {
+    let rows = rest.rows + counts.iter().map(|group| group.rows).sum::<u64>();
+    if counts.is_empty() || rest.rows as f64 <= MISSING_SHARE_MAX * rows as f64 {
+        return None;
+    }
+    let columns: Vec<String> = by.iter().map(|column| format!("`{column}`")).collect();
+    let (columns, share) = (columns.join(" or "), (rest.rows * 100).div_ceil(rows));
+    let most = MISSING_SHARE_MAX * 100.0;
+    Some(format!(
+        "{columns} is missing in {share}% of the rows, at most {most:.0}% may be"
+    ))
+}
+
 /// How far rates lie apart.
 #[derive(Clone, Copy)]
 struct Apart {
@@ -265,18 +304,21 @@ struct Apart {
     ratio: Option<f64>,
 }
 
-fn apart(counts: &[Counts], rate: impl Fn(&Counts) -> (u64, u64)) -> Apart {
-    let rates = counts.iter().map(|group| {
+/// None if a rate would be taken from nothing.
+fn apart(counts: &[Counts], rate: impl Fn(&Counts) -> (u64, u64)) -> Option<Apart> {
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for group in counts {
         let (successes, total) = rate(group);
-        successes as f64 / total as f64
-    });
-    let (low, high) = rates.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), rate| {
-        (low.min(rate), high.max(rate))
-    });
-    Apart {
+        if total == 0 {
+            return None;
+        }
+        let rate = successes as f64 / total as f64;
+        (low, high) = (low.min(rate), high.max(rate));
+    }
+    Some(Apart {
         difference: high - low,
         ratio: (high > 0.0).then(|| low / high),
-    }
+    })
 }
 
 const MEASURES: usize = 9;
@@ -288,7 +330,10 @@ fn values(counts: &[Counts], rest: &Counts) -> [Option<f64>; MEASURES] {
     let alarms = apart(counts, |group| {
         (group.selected_negatives, group.negatives())
     });
-    let both = |of: fn(f64, f64) -> f64| hits.ratio.zip(alarms.ratio).map(|(a, b)| of(a, b));
+    let difference = |of: Option<Apart>| of.map(|apart| apart.difference);
+    let ratio = |of: Option<Apart>| of.and_then(|apart| apart.ratio);
+    let differences = difference(hits).zip(difference(alarms));
+    let ratios = ratio(hits).zip(ratio(alarms));
     let selected = counts.iter().map(Counts::selected).sum::<u64>() + rest.selected();
     let rows = counts.iter().map(|group| group.rows).sum::<u64>() + rest.rows;
     let overall = selected as f64 / rows as f64;
@@ -304,13 +349,13 @@ fn values(counts: &[Counts], rest: &Counts) -> [Option<f64>; MEASURES] {
         .map(|rate| (rate / overall).min(overall / rate))
         .fold(f64::INFINITY, f64::min);
     [
-        selection.ratio,
-        Some(selection.difference),
-        Some(hits.difference.max(alarms.difference)),
-        both(f64::min),
-        Some(hits.difference),
-        hits.ratio,
-        Some((hits.difference + alarms.difference) / 2.0),
+        ratio(selection),
+        difference(selection),
+        differences.map(|(hits, alarms)| hits.max(alarms)),
+        ratios.map(|(hits, alarms)| hits.min(alarms)),
+        difference(hits),
+        ratio(hits),
+        differences.map(|(hits, alarms)| (hits + alarms) / 2.0),
         Some(from_overall),
         (overall > 0.0).then_some(share_of_overall),
     ]
@@ -354,7 +399,7 @@ fn measures(
         .map(|resample| {
             let mut draws = stream.at(resample);
             let drawn: Vec<Counts> = counts.iter().map(|one| one.drawn(&mut draws)).collect();
-            values(&drawn, rest)
+            values(&drawn, &rest.drawn(&mut draws))
         })
         .collect();
     let measure = |(place, entry): (usize, &(&str, bool, bool))| {
@@ -532,6 +577,79 @@ mod tests {
         let found = fairness(&selected, &labels, &[&many, &sex, &age], 1, 1);
         assert!(reason(&found, "disparate_impact").contains("more than 200 groups"));
         assert!(found.groups.is_empty());
+    }
+
+    fn attribute(column: &str, cells: &[Option<String>]) -> Attribute {
+        Attribute {
+            column: column.to_owned(),
+            groups: cells.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_combination_names_no_cell_of_a_few_rows_even_without_a_row() {
+        let cell = |row: usize, texts: [&str; 2]| Some(texts[row % 2].to_owned());
+        let sexes: Vec<_> = (0..60).map(|row| cell(row, ["f", "m"])).collect();
+        let workers: Vec<_> = (0..60)
+            .map(|row| match row {
+                0 => Some("zqmarkerqz".to_owned()),
+                _ => cell(row / 2, ["yes", "no"]),
+            })
+            .collect();
+        let (sex, worker) = (attribute("sex", &sexes), attribute("worker", &workers));
+        let labels: Vec<bool> = (0..60).map(|row| row % 5 < 3).collect();
+        for attributes in [[&sex, &worker], [&worker, &sex]] {
+            let found = fairness(&labels, &labels, &attributes, 10, 1);
+            assert!(!format!("{found:?}").contains("zqmarkerqz"));
+            assert_eq!(found.groups.len(), 4);
+            let by = found.by.join(", ");
+            let expected =
+                format!("a group of {by} has fewer than 5 rows, at least 10 are required");
+            let others = " (and one more group is too small)";
+            assert_eq!(reason(&found, "disparate_impact"), expected + others);
+        }
+    }
+
+    #[test]
+    fn an_attribute_that_is_mostly_missing_compares_nothing() {
+        let judge = |missing: usize| {
+            let cell = |row: usize| (row >= missing).then(|| ["f", "m"][row % 2].to_owned());
+            let sexes: Vec<_> = (0..200).map(cell).collect();
+            let sex = attribute("sex", &sexes);
+            let labels: Vec<bool> = (0..200).map(|row| row % 5 < 3).collect();
+            fairness(&labels, &labels, &[&sex], 10, 1)
+        };
+        for one in &judge(180).measures {
+            let expected = "`sex` is missing in 90% of the rows, at most 20% may be";
+            assert_eq!(one.undefined.as_deref(), Some(expected), "{}", one.name);
+        }
+        let found = judge(41);
+        let expected = "`sex` is missing in 21% of the rows, at most 20% may be";
+        assert_eq!(reason(&found, "disparate_impact"), expected);
+        assert_eq!((found.groups.len(), found.missing), (2, 0.205));
+        assert!(measure(&judge(40), "disparate_impact").value.is_some());
+    }
+
+    #[test]
+    fn a_resample_without_a_true_label_has_no_rate() {
+        let one = |rows, positives| Counts {
+            rows,
+            positives,
+            selected_positives: positives,
+            ..Counts::default()
+        };
+        let found = values(&[one(10, 0), one(10, 5)], &Counts::default());
+        let defined = found.map(|value| value.is_some());
+        assert_eq!(
+            defined,
+            [true, true, false, false, false, false, false, true, true]
+        );
+        // One of twelve labels is true: a third of the resamples has none, so no bound is told.
+        let found = judged(&[("a", cells(1, 5, 6, 0)), ("b", cells(20, 5, 6, 9))], 10);
+        let odds = measure(&found, "equal_opportunity_difference");
+        assert_eq!((odds.low, odds.high), (None, None));
+        assert!(odds.value.is_some() && odds.interval.is_empty());
+        assert!(measure(&found, "disparate_impact").low.is_some());
     }
 
     #[test]

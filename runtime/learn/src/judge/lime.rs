@@ -78,6 +78,12 @@ pub fn lime(
     })
 }
 
+/// To three decimals. With all digits, what the weights add up to is the row's own cells times the
+/// weights, and these cells could be solved for.
+fn rounded(number: f64) -> f64 {
+    (number * 1e3).round() / 1e3 + 0.0
+}
+
 fn case(model: &Explained<'_>, name: &str, prediction: f64, fits: &[Fit]) -> LimeCase {
     let first = &fits[0];
     let deviation = |place: usize| {
@@ -99,13 +105,16 @@ fn case(model: &Explained<'_>, name: &str, prediction: f64, fits: &[Fit]) -> Lim
         let by_size = b.weight.abs().total_cmp(&a.weight.abs());
         by_size.then_with(|| a.feature.cmp(&b.feature))
     });
+    for one in &mut weights {
+        one.weight = rounded(one.weight);
+    }
     LimeCase {
         name: name.to_owned(),
-        prediction,
-        local_prediction: first.local_prediction,
-        intercept: first.intercept,
-        r_squared: first.r_squared,
-        instability: deviations / features.len().max(1) as f64,
+        prediction: rounded(prediction),
+        local_prediction: rounded(first.local_prediction),
+        intercept: rounded(first.intercept),
+        r_squared: rounded(first.r_squared),
+        instability: rounded(deviations / features.len().max(1) as f64),
         weights,
     }
 }

@@ -70,13 +70,11 @@ pub(crate) fn measures(answers: &Answers<'_>, area: &Area, seed: u64) -> Vec<Mea
     let (loss_bounds, brier_bounds, how) = bounds_of_means(answers, seed);
     let probabilities = answers.probabilities();
     let brier = squares(answers).iter().sum::<f64>() / count as f64;
-    let error = area.standard_error.map_or_else(
-        || {
-            let reason = "it needs at least two rows of either label".to_owned();
-            undefined("auc_standard_error", reason)
-        },
-        |error| plain("auc_standard_error", error),
-    );
+    let error = match area.standard_error {
+        None => undefined("auc_standard_error", NEEDS_TWO.to_owned()),
+        Some(0.0) => undefined("auc_standard_error", NO_ERROR.to_owned()),
+        Some(error) => plain("auc_standard_error", error),
+    };
     vec![
         between("auc", area.auc, "delong", bounds_of_area(area)),
         rate("accuracy", right, count, no_row),
@@ -98,8 +96,16 @@ pub(crate) fn measures(answers: &Answers<'_>, area: &Area, seed: u64) -> Vec<Mea
     ]
 }
 
+const NEEDS_TWO: &str = "it needs at least two rows of either label";
+
+const NO_ERROR: &str = "the scores separate both labels entirely or are all alike, which says \
+                        nothing about how far the area may be off";
+
+/// The interval of the area. None where its error is estimated as 0, which it is of scores that
+/// separate the labels, however few they are: two rows of either kind would prove a perfect model.
 fn bounds_of_area(area: &Area) -> Option<(f64, f64)> {
-    let width = DEVIATIONS * area.standard_error?;
+    let error = area.standard_error.filter(|error| *error > 0.0)?;
+    let width = DEVIATIONS * error;
     Some(((area.auc - width).max(0.0), (area.auc + width).min(1.0)))
 }
 
@@ -230,7 +236,7 @@ pub(crate) fn calibration_error(probabilities: &[f64], labels: &[bool]) -> f64 {
 }
 
 /// The bins with their rates. One with few rows is joined with the next that has some, because the
-/// mean of one row would be that row's own.
+/// mean of one row would be that row's own; there is none of fewer rows than that in all.
 pub(crate) fn calibration(probabilities: &[f64], labels: &[bool]) -> Vec<CalibrationBin> {
     let mut joined: Vec<(usize, usize, Bin)> = Vec::new();
     for (at, bin) in bins(probabilities, labels).into_iter().enumerate() {
@@ -252,6 +258,7 @@ pub(crate) fn calibration(probabilities: &[f64], labels: &[bool]) -> Vec<Calibra
         *end = to;
         add(before, last);
     }
+    joined.retain(|(_, _, bin)| bin.rows >= CATEGORY_ROWS_MIN);
     joined.into_iter().map(rates_of).collect()
 }
 
@@ -324,10 +331,13 @@ mod tests {
     fn bins_with_few_rows_are_joined_and_no_row_is_lost() {
         let (logits, labels) = drawn(80, 1000);
         let probabilities: Vec<f64> = logits.iter().map(|logit| sigmoid(*logit)).collect();
-        for rows in [1, 3, 4, 5, 9, 17, 40, 80] {
+        for rows in [0, 1, 3, 4] {
+            assert_eq!(calibration(&probabilities[..rows], &labels[..rows]), []);
+        }
+        for rows in [5, 9, 17, 40, 80] {
             let bins = calibration(&probabilities[..rows], &labels[..rows]);
             assert_eq!(bins.iter().map(|bin| bin.rows).sum::<u64>(), rows as u64);
-            let whole = |bin: &CalibrationBin| bin.rows >= CATEGORY_ROWS_MIN.min(rows as u64);
+            let whole = |bin: &CalibrationBin| bin.rows >= CATEGORY_ROWS_MIN;
             assert!(bins.iter().all(whole), "{bins:?}");
             assert!(bins.windows(2).all(|pair| pair[0].to <= pair[1].from));
             let inside =
@@ -365,6 +375,29 @@ mod tests {
         let brier = &measures[5];
         assert!((brier.low.expect("a bound") - low).abs() < 0.15 * (high - low));
         assert!((brier.high.expect("a bound") - high).abs() < 0.15 * (high - low));
+    }
+
+    #[test]
+    fn scores_that_separate_the_labels_prove_no_bound() {
+        let (best, alike) = ([3.0, 2.0, -2.0, -3.0], [0.5; 4]);
+        for (logits, auc) in [(best, 1.0), (alike, 0.5)] {
+            let answers = Answers {
+                logits: &logits,
+                labels: &[true, true, false, false],
+                threshold: 0.5,
+            };
+            let area = area_under_curve(answers.logits, answers.labels).expect("both labels");
+            let found = measures(&answers, &area, 0);
+            let area = &found[0];
+            assert_eq!((area.value, area.low, area.high), (Some(auc), None, None));
+            assert_eq!(area.interval, "");
+            let error = &found[7];
+            assert_eq!(
+                (error.name.as_str(), error.value),
+                ("auc_standard_error", None)
+            );
+            assert_eq!(error.undefined.as_deref(), Some(NO_ERROR));
+        }
     }
 
     #[test]

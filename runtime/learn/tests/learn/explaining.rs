@@ -156,7 +156,12 @@ fn around_any_row_of_a_linear_model_its_slopes_are_found_in_standard_deviations(
     let answers = linear(&data).unwrap();
     for (case, row) in found.cases.iter().zip([17, 900]) {
         assert!(case.r_squared > 0.999, "{}", case.r_squared);
-        assert_eq!(case.prediction, answers[row]);
+        assert!((case.prediction - answers[row]).abs() <= 0.0005 + 1e-12);
+        let all = case.weights.iter().map(|one| one.weight);
+        for number in all.chain([case.prediction, case.local_prediction, case.intercept]) {
+            let thousandths = number * 1e3;
+            assert!((thousandths - thousandths.round()).abs() < 1e-9, "{number}");
+        }
         assert!((case.local_prediction - case.prediction).abs() < 0.05);
         assert!(case.instability < 0.005, "{}", case.instability);
         assert_eq!(case.weights[2].feature, "x3");

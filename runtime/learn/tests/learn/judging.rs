@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use mlinfra_api::Value;
 use mlinfra_learn::{EvaluateTask, FairnessTask, LearnFault, Model, evaluate};
+use mlinfra_runtime_spec::evaluation::THRESHOLD;
 use mlinfra_runtime_spec::{StepSpec, StoreReference};
 
 use crate::support::{finish, judge, mixed, mlp, task};
@@ -54,13 +55,11 @@ fn settings_are_read_and_what_is_not_written_has_its_default() {
     let body = body.map(|(name, value)| (name.to_owned(), value));
     let task = read(&[
         ("explain", Value::List(cases.into())),
-        ("threshold", Value::Decimal("0.25".parse().unwrap())),
         ("fairness", Value::Record(body.into())),
         ("seed", Value::Int(-3)),
     ]);
     let by = vec!["sex".to_owned(), "age_band".to_owned()];
     let expected = EvaluateTask {
-        threshold: 0.25,
         permutation: true,
         partial_dependence: true,
         lime: true,
@@ -74,7 +73,6 @@ fn settings_are_read_and_what_is_not_written_has_its_default() {
     assert_eq!(task.unwrap(), expected);
     for (name, value) in [
         ("explain", Value::List(vec![Value::case("magic")])),
-        ("threshold", Value::Int(2)),
         ("fairness", Value::Int(1)),
         (
             "fairness",
@@ -209,21 +207,20 @@ fn the_same_table_is_judged_to_the_same_bits_wherever_it_lies() {
     assert_eq!(again.roc, found.roc);
 }
 
+/// An endpoint says true from the same probability on.
 #[test]
-fn the_threshold_moves_rows_and_nothing_else() {
+fn a_row_is_selected_from_the_one_threshold_on() {
     let (model, data) = judged();
-    let at = |threshold| {
-        let task = EvaluateTask {
-            threshold,
-            ..EvaluateTask::default()
-        };
-        judge(&model, &data, &task).unwrap()
-    };
-    let (low, high) = (at(0.0), at(1.0));
-    assert_eq!(low.confusion.true_positives, low.positives);
-    assert_eq!(high.confusion.true_negatives, high.rows - high.positives);
-    assert_eq!((&low.roc, &low.calibration), (&high.roc, &high.calibration));
-    assert_eq!(high.figures()["precision"], None);
+    let found = judge(&model, &data, &EvaluateTask::default()).unwrap();
+    let selected = model.predict(&data).unwrap();
+    let selected = selected.iter().filter(|p| **p >= THRESHOLD).count() as u64;
+    let confusion = found.confusion;
+    assert_eq!(
+        confusion.true_positives + confusion.false_positives,
+        selected
+    );
+    assert_eq!(found.threshold, THRESHOLD);
+    assert!(0 < selected && selected < found.rows);
 }
 
 /// The rows of a group or a category that few have are nowhere told apart, and no number of the
@@ -256,6 +253,10 @@ fn no_cell_of_a_few_rows_is_in_an_evaluation() {
     assert_eq!(found.figures()["disparate_impact(team)"], None);
     let text = serde_json::to_string(&found).unwrap();
     assert!(!text.contains(marker));
+    // One row alone: some combinations with its team have no row at all.
+    let one = with_teams(&rows, |row| rare(row + 2));
+    let of_one = judge(&model, &one, &everything()).unwrap();
+    assert!(!serde_json::to_string(&of_one).unwrap().contains(marker));
     let incomes = data["income"].as_primitive::<arrow::datatypes::Float64Type>();
     for income in incomes.iter().flatten() {
         assert!(!text.contains(&income.to_string()));
