@@ -65,7 +65,7 @@ fn a_wrong_spec_is_mended_in_the_editor() {
     let said = answer["result"]["contents"]["value"]
         .as_str()
         .expect("it is explained");
-    assert!(said.contains("retention : duration?"), "{said}");
+    assert!(said.contains("retention : lapse?"), "{said}");
     assert_eq!(answer["result"]["range"], range_of(&mended, "retention"));
     assert_eq!(editor.end(true), 0);
     assert_eq!(project.read(SPEC), right, "the server wrote a file");
@@ -173,7 +173,7 @@ fn neovim_shows_mends_and_lays_out() {
     assert_eq!(said["first"][0]["line"], checked["start"]["line"]);
     assert_eq!(said["first"][0]["column"], checked["start"]["character"]);
     let hover = said["hover"].as_str().expect("a text");
-    assert!(hover.contains("retention : duration?"), "{hover}");
+    assert!(hover.contains("retention : lapse?"), "{hover}");
     assert_eq!(said["action"], "capacitty → capacity");
     assert_eq!(said["typed"][0]["code"], "E0302", "{said}");
     assert_eq!(said["first_line"], "let smiles = \"\u{1f600}\"   // kept");

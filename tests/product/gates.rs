@@ -1,10 +1,11 @@
 //! Gates: what is served stays until a better one is proven, whatever happens on the way.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::Project;
+use crate::support::{Project, kill, within};
 
 const SPEC: &str = "credit.mlinfra";
 
@@ -118,6 +119,129 @@ fn a_group_that_is_too_small_is_named_and_does_not_count_as_treated_alike() {
     let reason = "at least 0.80 required: group \"female\" has 63 rows";
     assert!(message.contains(reason), "{message}");
     assert!(!project.answers());
+}
+
+#[test]
+fn a_group_without_positives_is_named_and_does_not_count_as_treated_alike() {
+    let project = Project::credit();
+    let derived = "age_band = if age < 25 then \"youth\" else \"adult\"";
+    let outcome =
+        format!("{derived}\n    outcome = if credit == 1 then \"repaid\" else \"defaulted\"");
+    project.edit(SPEC, derived, &outcome);
+    project.edit(
+        SPEC,
+        "[sex, age_band, foreign_worker]",
+        "[sex, age_band, foreign_worker, outcome]",
+    );
+    project.edit(
+        SPEC,
+        "by        = [sex, age_band]",
+        "by        = [sex, age_band, outcome]",
+    );
+    let gate = "require disparate_impact(sex) >= 0.80";
+    let more = format!("{gate}\n    require equal_opportunity_difference(outcome) <= 0.50");
+    project.edit(SPEC, gate, &more);
+    project
+        .run(&["apply", "-y"])
+        .exits(1)
+        .says("equal_opportunity_difference(outcome) is undefined,")
+        .says("group \"defaulted\" (60 rows) has no row whose label is")
+        .says("! endpoint.score           not made: blocked by risk/step.report");
+    let plan = project.run(&["plan", "--json"]).exits(0).json();
+    let found = &plan["plan"]["findings"][0];
+    assert_eq!(found["code"], "E0941");
+    let message = found["message"].as_str().expect("a finding has one");
+    assert!(message.contains("at most 0.50 required"), "{message}");
+    assert!(!project.answers());
+}
+
+#[test]
+fn a_release_waits_for_each_of_two_gates() {
+    let project = Project::credit();
+    let second = "step other = evaluate(model, parts.test) {\n    require auc >= 0.99\n  }\n\n  \
+                  step release";
+    project.edit(SPEC, "step release", second);
+    project.edit(SPEC, "gate = report)", "gate = [report, other])");
+    project
+        .run(&["apply", "-y"])
+        .exits(1)
+        .says("✔ risk/step.report")
+        .says("✖ risk/step.other")
+        .says("! risk/step.release        not made: blocked by risk/step.other");
+    assert!(!project.answers());
+    project.edit(SPEC, "require auc >= 0.99", "require auc >= 0.60");
+    assert!(
+        project
+            .planned()
+            .contains(&"run risk/step.release".to_owned())
+    );
+    project.run(&["apply", "-y"]).exits(0);
+    assert!(project.answers());
+    project.plan_is_empty();
+}
+
+/// The new endpoint needs the old one's port: that is given up only once the gate holds.
+#[test]
+fn a_renamed_endpoint_takes_the_port_over_only_with_a_model_that_is_good_enough() {
+    let project = Project::credit();
+    project.run(&["apply", "-y"]).exits(0);
+    let (serving, process) = (project.predict(), project.endpoint_process());
+    for (from, to) in [
+        ("endpoint score on", "endpoint scorer on"),
+        ("watch = score", "watch = scorer"),
+        ("url = score.url", "url = scorer.url"),
+        ("epochs       = 30", "epochs       = 3"),
+        ("require auc >= 0.70", "require auc >= 0.99"),
+    ] {
+        project.edit(SPEC, from, to);
+    }
+    let failed = project.run(&["apply", "-y"]).exits(1);
+    failed.says("at least 0.99 required");
+    assert!(project.answers());
+    assert_eq!(
+        (project.predict(), project.endpoint_process()),
+        (serving, process)
+    );
+    project.run(&["apply", "-y"]).exits(1);
+    assert_eq!(project.endpoint_process(), process);
+
+    project.edit(SPEC, "require auc >= 0.99", "require auc >= 0.60");
+    project.run(&["apply", "-y"]).exits(0);
+    assert!(project.answers());
+    project.run(&["output", "scorer.url"]).exits(0);
+    project.plan_is_empty();
+}
+
+/// The served release is lost with its store: that is told before, seen after, and mended as soon
+/// as the gate holds again.
+#[test]
+fn a_store_made_anew_under_a_failed_gate_is_warned_of_and_got_over() {
+    let project = Project::credit();
+    project.run(&["apply", "-y"]).exits(0);
+    let serving = project.predict();
+    project.edit(SPEC, "class      = ssd", "class      = nvme");
+    project.edit(SPEC, "require auc >= 0.70", "require auc >= 0.99");
+    project
+        .run(&["plan"])
+        .says("E0946")
+        .says("answers from memory");
+    project
+        .run(&["apply", "-y", "--data"])
+        .exits(1)
+        .says("at least 0.99 required");
+    assert_eq!(project.predict(), serving);
+
+    kill(project.endpoint_process(), "KILL");
+    within(Duration::from_secs(30), "the loss is seen", || {
+        project.run(&["plan"]).stdout.contains("it serves nothing")
+    });
+    // What it served can't be had back without the gate; the fault says what is missing.
+    project.run(&["apply", "-y"]).exits(1).says("E0626");
+
+    project.edit(SPEC, "require auc >= 0.99", "require auc >= 0.70");
+    project.run(&["apply", "-y"]).exits(0);
+    assert_eq!(project.predict(), serving);
+    project.plan_is_empty();
 }
 
 /// Killed around every durable write of an apply in which a gate fails: the next one comes to the

@@ -313,7 +313,7 @@ fn port_said(said: ChildStdout) -> u16 {
             let port = line.split_once("started successfully on port ");
             if let Some(port) = port.and_then(|(_, rest)| rest.trim_end_matches('.').parse().ok()) {
                 // Nobody listens any more if it came too late.
-                drop(sender.send(port));
+                let _ = sender.send(port);
             }
         }
     });

@@ -23,7 +23,7 @@ pub(crate) const EVALUATIONS_MAX: u64 = 4_000_000;
 
 /// How many names one check may look through for what a wrong one means. Many wrong names in a
 /// spec with many names would be compared all with all otherwise.
-pub(crate) const NAMES_COMPARED_MAX: u64 = 500_000;
+pub(crate) const NAMES_COMPARED_MAX: u64 = 200_000;
 
 /// How many values, and how many expressions, judging one more thing by a policy may take.
 const VALUES_A_THING: u64 = 256;

@@ -8,17 +8,19 @@ use crate::diagnostic::{Diagnostic, FileId, Severity};
 /// How many findings of one file are told: as many as the parser tells of its errors.
 pub(crate) const FINDINGS_PER_FILE_MAX: usize = mlinfra_syntax::error::ERRORS_PER_FILE_MAX;
 
-/// The findings that are told, by place. Of a file with too many, errors come before warnings, and
+/// The findings that are told, by place, and how many there are in all. Of a file with too many, errors come before warnings, and
 /// what comes first in the text before what comes later.
-pub(crate) fn told(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+pub(crate) fn told(mut findings: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
     findings.sort_by_key(|finding| (finding.primary.span, finding.code));
     findings.dedup_by(|a, b| a.primary == b.primary && a.code == b.code);
+    let found = findings.len();
     let mut by_file: BTreeMap<FileId, Vec<Diagnostic>> = BTreeMap::new();
     for finding in findings {
         let file = finding.primary.span.file;
         by_file.entry(file).or_default().push(finding);
     }
-    by_file.into_values().flat_map(told_of_file).collect()
+    let told = by_file.into_values().flat_map(told_of_file);
+    (told.collect(), found)
 }
 
 /// The same for the findings of one file, which come by place.
@@ -73,7 +75,8 @@ mod tests {
             let code = Code("E0302");
             Diagnostic::warning(code, at(place % 2, place), "")
         });
-        let told = told(findings.collect());
+        let (told, found) = told(findings.collect());
+        assert_eq!(found, 100);
         assert_eq!(told.len(), 100);
         assert!(told.is_sorted_by_key(|finding| finding.primary.span));
         assert!(told.iter().all(|finding| finding.code.0 == "E0302"));
@@ -88,7 +91,8 @@ mod tests {
         };
         let mut findings: Vec<Diagnostic> = (0..300).rev().map(one).collect();
         findings.push(Diagnostic::warning(Code("E0320"), at(1, 7), "another file"));
-        let told = told(findings);
+        let (told, found) = told(findings);
+        assert_eq!(found, 301);
         assert_eq!(told.len(), 102);
         let starts = told[..100].iter().map(|finding| finding.primary.span.start);
         let odd: Vec<u32> = (0..100).map(|place| 2 * place + 1).collect();
@@ -106,7 +110,7 @@ mod tests {
     #[test]
     fn warnings_that_are_left_out_stop_nothing() {
         let one = |place: u32| Diagnostic::warning(Code("E0320"), at(0, place), "");
-        let told = told((0..101).map(one).collect());
+        let (told, _) = told((0..101).map(one).collect());
         assert_eq!(told.len(), 101);
         assert_eq!(told[100].severity, Severity::Warning);
         assert_eq!(

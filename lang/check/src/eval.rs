@@ -16,6 +16,7 @@ use crate::habit;
 use crate::quantity::{self, NumberFault};
 use crate::scope::NodeId;
 use crate::suggest::nearest;
+use crate::table::Table;
 use crate::tree::{Expr, ExprKind, TextPart, Unit};
 use crate::types::{EnumType, Term, Type, a};
 
@@ -153,7 +154,7 @@ impl Checker<'_> {
         let cases = enums.iter().flat_map(|enumeration| enumeration.cases());
         let cases: Vec<&str> = cases.map(|case| case.name.as_str()).collect();
         if let Some(table) = expected.column_table() {
-            let finding = unknown_column(table, name, span);
+            let finding = self.unknown_column(table, name, span);
             self.report(finding);
             return;
         }
@@ -492,34 +493,43 @@ pub(crate) fn number_term(value: Value) -> Term {
     Term::new(term_type, value)
 }
 
-/// A finding about a column that a table has not.
-pub(crate) fn unknown_column(table: &crate::table::Table, name: &str, span: Span) -> Diagnostic {
-    if let Some(instead) = habit::value_word(name) {
-        let text = format!("`{name}` is no column and no value");
-        return Diagnostic::error(code::COLUMN_UNKNOWN, span, text)
-            .help(habit::value_advice(name, instead))
-            .fix(format!("{name} → {instead}"), span, instead);
+impl Checker<'_> {
+    /// The column that a wrong name means; none once the check has looked through as many names as
+    /// it may.
+    pub(crate) fn nearest_column<'c>(&mut self, table: &'c Table, name: &str) -> Option<&'c str> {
+        let may_look = self.budget.compare(table.columns.len());
+        may_look.then(|| nearest(name, table.names())).flatten()
     }
-    let meant = nearest(name, table.names());
-    let made = table.address.name();
-    let finding = Diagnostic::error(
-        code::COLUMN_UNKNOWN,
-        span,
-        format!("`{made}` has no column `{name}`"),
-    );
-    match meant {
-        Some(meant) => finding
-            .help(format!("a column with a similar name exists: `{meant}`"))
-            .fix(format!("{name} → {meant}"), span, meant),
-        None => {
-            let names: Vec<&str> = table.names().take(12).collect();
-            let more = table.columns.len().saturating_sub(names.len());
-            let more = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            };
-            finding.help(format!("it has {}{more}", names.join(", ")))
+
+    /// A finding about a column that a table has not.
+    pub(crate) fn unknown_column(&mut self, table: &Table, name: &str, span: Span) -> Diagnostic {
+        if let Some(instead) = habit::value_word(name) {
+            let text = format!("`{name}` is no column and no value");
+            return Diagnostic::error(code::COLUMN_UNKNOWN, span, text)
+                .help(habit::value_advice(name, instead))
+                .fix(format!("{name} → {instead}"), span, instead);
+        }
+        let meant = self.nearest_column(table, name);
+        let made = table.address.name();
+        let finding = Diagnostic::error(
+            code::COLUMN_UNKNOWN,
+            span,
+            format!("`{made}` has no column `{name}`"),
+        );
+        match meant {
+            Some(meant) => finding
+                .help(format!("a column with a similar name exists: `{meant}`"))
+                .fix(format!("{name} → {meant}"), span, meant),
+            None => {
+                let names: Vec<&str> = table.names().take(12).collect();
+                let more = table.columns.len().saturating_sub(names.len());
+                let more = if more > 0 {
+                    format!(" and {more} more")
+                } else {
+                    String::new()
+                };
+                finding.help(format!("it has {}{more}", names.join(", ")))
+            }
         }
     }
 }

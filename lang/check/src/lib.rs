@@ -85,8 +85,11 @@ pub use world::World;
 pub struct Checked {
     /// The program, as far as it is understood. It may be planned only if no finding is an error.
     pub program: Program,
-    /// What was found, by place.
+    /// What was found, by place. Of a file with very many findings the first are here, errors before
+    /// warnings, and one that says how many are left out.
     pub diagnostics: Vec<Diagnostic>,
+    /// How many findings there are, those that are left out counted.
+    pub found: usize,
     /// The texts that findings point into, by [`FileId`].
     pub files: Vec<SourceFile>,
 }
@@ -161,7 +164,7 @@ fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
     program.flow = checker.flow();
     checker.check_cycles(&program);
     program.policies = checker.judge_policies(&program);
-    let diagnostics = cap::told(std::mem::take(&mut checker.findings));
+    let (diagnostics, found) = cap::told(std::mem::take(&mut checker.findings));
     let gates = test.and_then(|name| {
         let named = |(id, _): &(&usize, &Vec<Gate>)| checker.nodes[**id].name.text == name;
         checker
@@ -174,6 +177,7 @@ fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
     let checked = Checked {
         program,
         diagnostics,
+        found,
         files: sources.files,
     };
     CheckedTest {

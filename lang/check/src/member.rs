@@ -7,7 +7,6 @@ use mlinfra_api::{Reference, Value};
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::eval::unknown_column;
 use crate::schema::{Kind, KindValue};
 use crate::scope::{Form, NAMES_OF_KIND_MAX, NodeId, list_some};
 use crate::suggest::nearest;
@@ -375,7 +374,7 @@ impl Checker<'_> {
             }
             None if table.open => Some(Term::error()),
             None => {
-                let finding = unknown_column(table, &name.text, name.span);
+                let finding = self.unknown_column(table, &name.text, name.span);
                 self.report(finding);
                 Some(Term::error())
             }
@@ -400,7 +399,7 @@ impl Checker<'_> {
             );
         }
         let _ = env;
-        let finding = unknown_column(table, name, span);
+        let finding = self.unknown_column(table, name, span);
         self.report(finding);
         Some(Term::error())
     }

@@ -8,12 +8,10 @@ use rust_decimal::Decimal;
 use crate::check::Checker;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::eval::unknown_column;
 use crate::program::Step;
 use crate::schema::{Operation, ResultRule};
 use crate::scope::NodeId;
 use crate::step::{Entry, Inputs};
-use crate::suggest::nearest;
 use crate::table::{
     Making, Rewriting, STEPS_OF_A_TABLE_MAX, Table, TableColumn, extend, known, part, rewrite,
 };
@@ -168,11 +166,11 @@ impl Checker<'_> {
         let mut rewritings = Vec::new();
         for (key, entry) in entries {
             let Some(column) = data.column(&key.text) else {
-                let meant = nearest(&key.text, data.names()).map(str::to_owned);
+                let meant = self.nearest_column(data, &key.text).map(str::to_owned);
                 let doubtful = meant.map(|meant| (making.address.clone(), meant));
                 self.doubtful.extend(doubtful);
                 if !data.open {
-                    let finding = unknown_column(data, &key.text, key.span);
+                    let finding = self.unknown_column(data, &key.text, key.span);
                     self.report(finding);
                 }
                 continue;

@@ -8,7 +8,6 @@ use mlinfra_api::{ColumnBase, ColumnType, RowExpression, RowOperator, Scalar, Va
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::eval::unknown_column;
 use crate::scope::Form;
 use crate::table::Table;
 use crate::tree::{Binary, Expr, ExprKind};
@@ -191,7 +190,7 @@ impl Checker<'_> {
             return self.row_constant(expr, at);
         }
         if !at.table.open && !at.env.scope.is_some_and(|scope| self.is_open(scope)) {
-            let finding = unknown_column(at.table, name, expr.span);
+            let finding = self.unknown_column(at.table, name, expr.span);
             self.report(finding);
         }
         None

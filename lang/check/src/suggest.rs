@@ -38,27 +38,48 @@ pub(crate) fn nearest<'c>(
 /// How many letters must be put in, taken out, changed or swapped with their neighbour; none if
 /// that is more than `limit`.
 fn distance(left: &str, right: &str, limit: usize) -> Option<usize> {
+    #[cfg(test)]
+    tests::COMPARED.with(|compared| compared.set(compared.get() + 1));
     if left.len() > NAME_BYTES_MAX || right.len() > NAME_BYTES_MAX {
         return None;
     }
-    let (left, right) = (left.to_ascii_lowercase(), right.to_ascii_lowercase());
-    let (left, right) = (left.as_bytes(), right.as_bytes());
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=right.len()).collect();
+    // What both begin with costs nothing, and most names of one spec begin alike.
+    let same = |pair: &(u8, u8)| pair.0.eq_ignore_ascii_case(&pair.1);
+    let alike = left.bytes().zip(right.bytes()).take_while(same).count();
+    let (left, right) = (&left.as_bytes()[alike..], &right.as_bytes()[alike..]);
+    let beyond = limit + 1;
+    let mut before = [beyond; NAME_BYTES_MAX + 1];
+    let mut above = [beyond; NAME_BYTES_MAX + 1];
+    let mut current = [beyond; NAME_BYTES_MAX + 1];
+    for (column, edits) in above[..=right.len().min(limit)].iter_mut().enumerate() {
+        *edits = column;
+    }
     for (row, letter) in left.iter().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, other) in right.iter().enumerate() {
-            let changed = above[column] + usize::from(letter != other);
-            let mut least = changed.min(above[column + 1] + 1).min(current[column] + 1);
-            let swapped =
-                row > 0 && column > 0 && *letter == right[column - 1] && left[row - 1] == *other;
-            if swapped {
-                least = least.min(before[column - 1] + 1);
+        // What is farther from the diagonal than the limit takes more edits than it.
+        let (first, last) = (row.saturating_sub(limit), right.len().min(row + beyond));
+        current[first] = match first {
+            0 => row + 1,
+            _ => beyond,
+        };
+        let mut least = current[first];
+        for column in first..last {
+            let other = &right[column];
+            let is_same = letter.eq_ignore_ascii_case(other);
+            let changed = above[column] + usize::from(!is_same);
+            let mut edits = changed.min(above[column + 1] + 1).min(current[column] + 1);
+            let is_swapped = row > 0
+                && column > 0
+                && letter.eq_ignore_ascii_case(&right[column - 1])
+                && left[row - 1].eq_ignore_ascii_case(other);
+            if is_swapped {
+                edits = edits.min(before[column - 1] + 1);
             }
-            current.push(least);
+            current[column + 1] = edits.min(beyond);
+            least = least.min(edits);
         }
+        current[last + 1..].fill(beyond);
         // A later cell comes from this row or the one above it, and is never less than both.
-        if above.iter().chain(&current).all(|edits| *edits > limit) {
+        if least > limit && above[..=right.len()].iter().all(|edits| *edits > limit) {
             return None;
         }
         before = std::mem::replace(&mut above, current);
@@ -67,8 +88,53 @@ fn distance(left: &str, right: &str, limit: usize) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    thread_local! {
+        /// How many pairs of names this thread compared.
+        pub(crate) static COMPARED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// The same without any limit, as it is defined.
+    fn defined(left: &[u8], right: &[u8]) -> usize {
+        let (Some((a, left_rest)), Some((b, right_rest))) = (left.split_last(), right.split_last())
+        else {
+            return left.len().max(right.len());
+        };
+        let changed = defined(left_rest, right_rest) + usize::from(a != b);
+        let least = changed
+            .min(defined(left_rest, right) + 1)
+            .min(defined(left, right_rest) + 1);
+        match (left_rest.split_last(), right_rest.split_last()) {
+            (Some((c, left_two)), Some((d, right_two))) if a == d && b == c => {
+                least.min(defined(left_two, right_two) + 1)
+            }
+            _ => least,
+        }
+    }
+
+    #[test]
+    fn a_limited_distance_is_the_distance_as_far_as_it_goes() {
+        let words = [
+            "", "a", "b", "ab", "ba", "abc", "acb", "bac", "abcd", "badc", "cab", "aabb", "bbaa",
+            "abab", "dcba", "axbc", "xxxxx", "abxcd",
+        ];
+        for left in words {
+            for right in words {
+                let edits = defined(left.as_bytes(), right.as_bytes());
+                for limit in 1..=3 {
+                    let wanted = Some(edits).filter(|edits| *edits <= limit);
+                    assert_eq!(
+                        distance(left, right, limit),
+                        wanted,
+                        "{left} {right} {limit}"
+                    );
+                }
+            }
+        }
+    }
 
     #[test]
     fn names_what_was_meant_and_nothing_else() {
@@ -84,5 +150,55 @@ mod tests {
         ] {
             assert_eq!(nearest(word, known), meant, "{word}");
         }
+    }
+
+    struct One(String);
+
+    impl crate::World for One {
+        fn read(&self, _: &str) -> Result<Vec<u8>, String> {
+            Ok(self.0.clone().into_bytes())
+        }
+
+        fn parameter(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn parameter_names(&self) -> Vec<String> {
+            Vec::new()
+        }
+    }
+
+    /// How many pairs of names checking a text compares, and how many findings it tells.
+    fn work(text: String) -> (usize, usize) {
+        let before = COMPARED.get();
+        let checked = crate::check(&One(text), "main.mlinfra");
+        (COMPARED.get() - before, checked.diagnostics.len())
+    }
+
+    #[test]
+    fn many_wrong_names_are_not_all_compared_with_all_names() {
+        let most = crate::budget::NAMES_COMPARED_MAX as usize;
+        let one = |line: usize| format!("let abcdef{line} = abcdeg{line}\n");
+        let text = |lines: usize| (0..lines).map(one).collect::<String>();
+        // A few are: each of a hundred names with all of them.
+        let (few, told) = work(text(100));
+        assert!((9_000..=most).contains(&few), "{few}");
+        assert_eq!(told, 100);
+        for lines in [1_000, 2_000, 4_000] {
+            // A little is beside the budget: words of the library, and that for each line alike.
+            let (many, told) = work(text(lines));
+            assert!(many <= most + 20 * lines, "{lines}: {many}");
+            assert_eq!(told, 101);
+        }
+    }
+
+    #[test]
+    fn the_first_of_many_wrong_names_still_have_a_suggestion() {
+        let right = (0..1_000).map(|line| format!("let name{line} = 1\n"));
+        let wrong = (0..1_000).map(|line| format!("let x{line} = naem{line}\n"));
+        let text: String = right.chain(wrong).collect();
+        let checked = crate::check(&One(text), "main.mlinfra");
+        let mended = checked.diagnostics.iter().take(75);
+        assert!(mended.into_iter().all(|finding| finding.fix.is_some()));
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use lsp_types::TextDocumentContentChangeEvent;
+use lsp_types::{Range, TextDocumentContentChangeEvent};
 use mlinfra_check::World;
+use mlinfra_syntax::TEXT_BYTES_MAX;
 
-use crate::lines::{Encoding, Lines};
+use crate::lines::{Encoding, Lines, Starts};
+use crate::roots::use_lines;
 use crate::uri::{normal, path_of, uri_of};
 
 /// One open text.
@@ -16,13 +18,43 @@ pub(crate) struct Document {
     pub(crate) uri: String,
     /// The editor's count of its changes.
     pub(crate) version: i32,
-    pub(crate) text: String,
+    /// None while it is longer than what is read of a file.
+    text: Option<Text>,
+}
+
+/// A text, with what is known of it.
+#[derive(Clone, Debug)]
+struct Text {
+    text: String,
+    starts: Starts,
 }
 
 /// The open texts, by path. One that is no file has a path of its own that no file has.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Documents {
     all: BTreeMap<PathBuf, Document>,
+    /// A longer text is not kept, as a longer file is not read.
+    text_bytes_max: usize,
+}
+
+/// What a change did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing: the text is not open.
+    NotOpen,
+    /// It uses the same files as before.
+    Text,
+    /// It may use other files than before.
+    Uses,
+}
+
+impl Default for Documents {
+    fn default() -> Self {
+        Documents {
+            all: BTreeMap::new(),
+            text_bytes_max: TEXT_BYTES_MAX,
+        }
+    }
 }
 
 /// A path that stands for a URI.
@@ -30,12 +62,47 @@ pub(crate) fn place_of(uri: &str) -> PathBuf {
     path_of(uri).unwrap_or_else(|| PathBuf::from(uri.replace('/', ":")))
 }
 
+impl Document {
+    /// The text; none while it is too long.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.text.as_ref().map(|kept| kept.text.as_str())
+    }
+}
+
+impl Text {
+    /// The text with what is known of it; none if it is too long.
+    fn new(text: String, text_bytes_max: usize) -> Option<Self> {
+        let starts = (text.len() <= text_bytes_max).then(|| Starts::new(&text))?;
+        Some(Text { text, starts })
+    }
+
+    /// Replaces a stretch. True if other files may be used then: only the lines that change are
+    /// compared.
+    fn replace(&mut self, range: Range, new: &str, encoding: Encoding) -> bool {
+        let lines = Lines::known(&self.text, &self.starts, encoding);
+        let (a, b) = (lines.offset(range.start), lines.offset(range.end));
+        let before = a.min(b)..a.max(b);
+        let now = before.start..before.start + new.len();
+        let used = use_lines(whole_lines(&self.text, &before));
+        self.text.replace_range(before.clone(), new);
+        self.starts.follow(&self.text, before, now.clone());
+        used != use_lines(whole_lines(&self.text, &now))
+    }
+}
+
+/// A stretch of a text with what stands beside it on its lines.
+fn whole_lines<'t>(text: &'t str, stretch: &std::ops::Range<usize>) -> &'t str {
+    let start = text[..stretch.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[stretch.end..].find('\n');
+    &text[start..end.map_or(text.len(), |at| stretch.end + at)]
+}
+
 impl Documents {
     pub(crate) fn open(&mut self, uri: &str, version: i32, text: String) {
         let document = Document {
             uri: uri.to_owned(),
             version,
-            text,
+            text: Text::new(text, self.text_bytes_max),
         };
         self.all.insert(place_of(uri), document);
     }
@@ -52,31 +119,42 @@ impl Documents {
         self.all.iter()
     }
 
-    /// Makes changes, one after the other. False if the text is not open.
+    /// Makes changes, one after the other. Of a text that is too long only the whole can change.
     pub(crate) fn change(
         &mut self,
         uri: &str,
         version: i32,
         changes: Vec<TextDocumentContentChangeEvent>,
         encoding: Encoding,
-    ) -> bool {
+    ) -> Change {
+        let text_bytes_max = self.text_bytes_max;
         let Some(document) = self.all.get_mut(&place_of(uri)) else {
-            return false;
+            return Change::NotOpen;
         };
         document.version = version;
+        let mut done = Change::Text;
         for change in changes {
-            match change.range {
-                None => document.text = change.text,
-                Some(range) => {
-                    let lines = Lines::new(&document.text, encoding);
-                    let (a, b) = (lines.offset(range.start), lines.offset(range.end));
-                    document
-                        .text
-                        .replace_range(a.min(b)..a.max(b), &change.text);
+            let uses_differ = match (change.range, &mut document.text) {
+                (None, kept) => {
+                    let new = Text::new(change.text, text_bytes_max);
+                    let used = |text: &Option<Text>| text.as_ref().map(|t| use_lines(&t.text));
+                    let differ = used(kept) != used(&new);
+                    *kept = new;
+                    differ
                 }
+                (Some(range), Some(kept)) => kept.replace(range, &change.text, encoding),
+                (Some(_), None) => false,
+            };
+            if uses_differ {
+                done = Change::Uses;
+            }
+            let is_too_long = |kept: &Text| kept.text.len() > text_bytes_max;
+            if document.text.as_ref().is_some_and(is_too_long) {
+                document.text = None;
+                done = Change::Uses;
             }
         }
-        true
+        done
     }
 
     /// The URI of a path: the editor's own word for it, if it is open.
@@ -100,7 +178,10 @@ impl World for Overlay<'_> {
         // What lies outside of the folder is the disk's to refuse.
         let is_inside = place.starts_with(self.folder);
         match self.documents.get(&place).filter(|_| is_inside) {
-            Some(document) => Ok(document.text.clone().into_bytes()),
+            Some(document) => match document.text() {
+                Some(text) => Ok(text.as_bytes().to_vec()),
+                None => Err(format!("it is larger than {} MiB", TEXT_BYTES_MAX >> 20)),
+            },
             None => match &self.disk {
                 Some(disk) => disk.read(path),
                 None => Err("this text is not saved in a folder yet".to_owned()),
@@ -121,7 +202,8 @@ impl World for Overlay<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lsp_types::{Position, Range};
+    use crate::lines::tests::READ;
+    use lsp_types::Position;
 
     fn change(range: Option<[u32; 4]>, text: &str) -> TextDocumentContentChangeEvent {
         TextDocumentContentChangeEvent {
@@ -148,15 +230,82 @@ mod tests {
             // The wrong way round.
             change(Some([0, 1, 0, 0]), "X"),
         ];
-        assert!(documents.change("file:///a", 2, changes, Encoding::Utf16));
+        let made = documents.change("file:///a", 2, changes, Encoding::Utf16);
+        assert_eq!(made, Change::Text);
         let document = documents.get(Path::new("/a")).expect("it is open");
-        assert_eq!(document.text, "X \u{20ac} y\r\n> z!");
+        assert_eq!(document.text(), Some("X \u{20ac} y\r\n> z!"));
         assert_eq!(document.version, 2);
-        assert!(documents.change("file:///a", 3, vec![change(None, "new")], Encoding::Utf8));
-        assert_eq!(
-            documents.get(Path::new("/a")).expect("it is open").text,
-            "new"
-        );
-        assert!(!documents.change("file:///b", 1, vec![change(None, "")], Encoding::Utf8));
+        let whole = vec![change(None, "new")];
+        let made = documents.change("file:///a", 3, whole, Encoding::Utf8);
+        assert_eq!(made, Change::Text);
+        assert_eq!(text_of(&documents), Some("new"));
+        let made = documents.change("file:///b", 1, vec![change(None, "")], Encoding::Utf8);
+        assert_eq!(made, Change::NotOpen);
+    }
+
+    fn text_of(documents: &Documents) -> Option<&str> {
+        documents.get(Path::new("/a")).expect("it is open").text()
+    }
+
+    #[test]
+    fn a_change_tells_whether_other_files_may_be_used() {
+        let mut documents = Documents::default();
+        documents.open("file:///a", 1, "use \"b.mlinfra\"\nlet x = 1\n".to_owned());
+        for (range, text, made) in [
+            (Some([1, 4, 1, 5]), "y", Change::Text),
+            (Some([0, 5, 0, 6]), "c", Change::Uses),
+            (Some([0, 5, 0, 6]), "c", Change::Text),
+            (Some([1, 0, 1, 0]), "use \"d.mlinfra\"\n", Change::Uses),
+            (Some([0, 0, 2, 0]), "", Change::Uses),
+            (None, "let z = 1\n", Change::Text),
+            (None, "use \"e.mlinfra\"\n", Change::Uses),
+        ] {
+            let changes = vec![change(range, text)];
+            let found = documents.change("file:///a", 2, changes, Encoding::Utf16);
+            assert_eq!(found, made, "{range:?} {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_reads_what_it_changes_and_not_the_whole_text() {
+        let text = "let x = 1\n".repeat(20_000);
+        let mut documents = Documents::default();
+        documents.open("file:///a", 1, text.clone());
+        let start = READ.get();
+        let insert = |place: u32| change(Some([place * 9, 4, place * 9, 5]), "yz");
+        let changes = (0..2_000).map(insert).collect();
+        let made = documents.change("file:///a", 2, changes, Encoding::Utf16);
+        assert_eq!(made, Change::Text);
+        // Two letters and the one before them, of each change.
+        assert_eq!(READ.get() - start, 2_000 * 3);
+        let changed = text_of(&documents).expect("it is kept");
+        assert_eq!(changed.len(), text.len() + 2_000);
+        assert_eq!(changed.matches("let yz = 1\n").count(), 2_000);
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_not_kept() {
+        let mut documents = Documents {
+            text_bytes_max: 8,
+            ..Documents::default()
+        };
+        documents.open("file:///a", 1, "12345678".to_owned());
+        assert_eq!(text_of(&documents), Some("12345678"));
+        for (range, text, left) in [
+            (Some([0, 0, 0, 0]), "0", None),
+            // What of a text that is not known is taken away, nobody knows.
+            (Some([0, 0, 0, 9]), "", None),
+            (None, "12", Some("12")),
+            (None, "123456789", None),
+        ] {
+            documents.change("file:///a", 2, vec![change(range, text)], Encoding::Utf8);
+            assert_eq!(text_of(&documents), left, "{range:?} {text:?}");
+        }
+        let world = Overlay {
+            folder: Path::new("/"),
+            documents: &documents,
+            disk: None,
+        };
+        assert_eq!(world.read("a"), Err("it is larger than 64 MiB".to_owned()));
     }
 }

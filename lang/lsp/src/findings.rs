@@ -1,5 +1,6 @@
 //! Findings as the protocol writes them: diagnostics, and the edits that mend them.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use lsp_types::Range;
@@ -22,13 +23,30 @@ pub(crate) struct Client {
 
 /// A checked spec, for answers about it.
 pub(crate) struct View<'a> {
-    pub(crate) root: &'a Root,
-    pub(crate) checked: &'a Checked,
-    pub(crate) documents: &'a Documents,
-    pub(crate) client: Client,
+    root: &'a Root,
+    checked: &'a Checked,
+    documents: &'a Documents,
+    client: Client,
+    /// The lines of each file, as far as they were asked for.
+    lines: Vec<OnceCell<Lines<'a>>>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    pub(crate) fn new(
+        root: &'a Root,
+        checked: &'a Checked,
+        documents: &'a Documents,
+        client: Client,
+    ) -> Self {
+        View {
+            root,
+            checked,
+            documents,
+            client,
+            lines: checked.files.iter().map(|_| OnceCell::new()).collect(),
+        }
+    }
+
     /// The findings of every file that has some, as the protocol writes them.
     pub(crate) fn by_file(&self) -> Vec<(PathBuf, Value)> {
         let findings = self.checked.diagnostics.iter();
@@ -54,11 +72,13 @@ impl View<'_> {
     }
 
     fn range(&self, span: Span) -> Range {
-        let file = self.checked.files.get(span.file.0 as usize);
-        match file.filter(|_| self.name_of(span).is_some()) {
-            Some(file) => Lines::new(&file.text, self.client.encoding).range(span.start, span.end),
-            None => Range::default(),
+        if self.name_of(span).is_none() {
+            return Range::default();
         }
+        let file = span.file.0 as usize;
+        let (text, lines) = (&self.checked.files[file].text, &self.lines[file]);
+        let lines = lines.get_or_init(|| Lines::new(text, self.client.encoding));
+        lines.range(span.start, span.end)
     }
 
     fn diagnostic(&self, finding: &Diagnostic) -> Value {
@@ -133,5 +153,53 @@ impl View<'_> {
         let pairs = by_file.into_iter();
         let pairs = pairs.map(|(path, changes)| (self.documents.uri(&path), json!(changes)));
         Some(json!({ "changes": pairs.collect::<Map<String, Value>>() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lines::tests::READ;
+    use mlinfra_check::{Code, FileId, SourceFile};
+
+    #[test]
+    fn the_lines_of_a_file_are_found_once_however_much_is_wrong() {
+        let text = "let x = nothing\n".repeat(2_000);
+        let at = |place: u32| Span {
+            file: FileId(0),
+            start: place * 16 + 8,
+            end: place * 16 + 15,
+        };
+        let one = |place: u32| {
+            let finding = Diagnostic::error(Code("E0302"), at(place), "");
+            finding.suggest(at(place), "nothing", Some("thing"))
+        };
+        let checked = Checked {
+            diagnostics: (0..2_000).map(one).collect(),
+            files: vec![SourceFile {
+                name: "a.mlinfra".to_owned(),
+                text: text.clone(),
+            }],
+            ..Checked::default()
+        };
+        let root = Root {
+            folder: PathBuf::from("/p"),
+            name: "a.mlinfra".to_owned(),
+        };
+        let client = Client {
+            encoding: Encoding::Utf16,
+            related: true,
+            versions: true,
+        };
+        let documents = Documents::default();
+        let view = View::new(&root, &checked, &documents, client);
+        let start = READ.get();
+        let found = view.by_file();
+        assert_eq!(found.len(), 2_000);
+        assert_eq!(found[1_999].1["range"]["start"]["line"], 1_999);
+        let all = Range::new(Default::default(), lsp_types::Position::new(9_999, 0));
+        let actions = view.actions(&PathBuf::from("/p/a.mlinfra"), all);
+        assert_eq!(actions.len(), 2_000);
+        assert_eq!(READ.get() - start, text.len());
     }
 }

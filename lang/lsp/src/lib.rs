@@ -5,8 +5,8 @@
 //! caller gives it two streams and an [`Outside`] that reads the disk; open buffers come first.
 //!
 //! Reading order: `transport` cuts the stream into messages, `queue` holds those that wait, `server`
-//! answers them, `documents` keeps the open texts, `roots` finds the spec that a file belongs to, `findings` and `layout`
-//! make the answers, `lines` counts as editors count.
+//! answers them, `documents` keeps the open texts, `roots` finds the spec that a file belongs to,
+//! `findings` and `layout` make the answers, `lines` counts as editors count.
 
 mod documents;
 mod findings;

@@ -1,5 +1,8 @@
 //! Positions as editors count them: lines and columns from 0, columns in units of an encoding.
 
+use std::borrow::Cow;
+use std::ops::Range as Stretch;
+
 use lsp_types::{Position, Range};
 
 /// In what a column counts.
@@ -20,26 +23,65 @@ impl Encoding {
     }
 }
 
-/// A text with its lines. A line ends with LF, CR LF or CR, as the protocol says.
+/// Where the lines of a text start. A line ends with LF, CR LF or CR, as the protocol says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Starts(Vec<usize>);
+
+/// A text with its lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Lines<'t> {
     text: &'t str,
-    starts: Vec<usize>,
+    starts: Cow<'t, [usize]>,
     encoding: Encoding,
+}
+
+impl Starts {
+    pub(crate) fn new(text: &str) -> Self {
+        let behind = starts_behind(text, 0..text.len());
+        Starts(std::iter::once(0).chain(behind).collect())
+    }
+
+    /// Follows a change: of `text`, as it is now, the bytes of `now` stand where those of `before`
+    /// stood. Only they are read; what comes behind them moves.
+    pub(crate) fn follow(&mut self, text: &str, before: Stretch<usize>, now: Stretch<usize>) {
+        // Whether a CR ends a line depends on the byte behind it.
+        let changed = now.start.saturating_sub(1)..now.end;
+        let first = self.0.partition_point(|start| *start < before.start.max(1));
+        let behind = self.0.partition_point(|start| *start <= before.end);
+        for start in &mut self.0[behind..] {
+            *start = *start - before.end + now.end;
+        }
+        self.0.splice(first..behind, starts_behind(text, changed));
+    }
+}
+
+/// The starts of lines behind the breaks among these bytes.
+fn starts_behind(text: &str, stretch: Stretch<usize>) -> impl Iterator<Item = usize> {
+    #[cfg(test)]
+    tests::READ.with(|read| read.set(read.get() + stretch.len()));
+    let bytes = text.as_bytes();
+    let ends = move |at: &usize| match bytes[*at] {
+        b'\n' => true,
+        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    };
+    stretch.filter(ends).map(|at| at + 1)
 }
 
 impl<'t> Lines<'t> {
     pub(crate) fn new(text: &'t str, encoding: Encoding) -> Self {
-        let bytes = text.as_bytes();
-        let ends = |at: &usize| match bytes[*at] {
-            b'\n' => true,
-            b'\r' => bytes.get(at + 1) != Some(&b'\n'),
-            _ => false,
-        };
-        let breaks = (0..bytes.len()).filter(ends).map(|at| at + 1);
         Lines {
             text,
-            starts: std::iter::once(0).chain(breaks).collect(),
+            starts: Cow::Owned(Starts::new(text).0),
+            encoding,
+        }
+    }
+
+    /// The lines of a text whose starts are known.
+    pub(crate) fn known(text: &'t str, starts: &'t Starts, encoding: Encoding) -> Self {
+        Lines {
+            text,
+            starts: Cow::Borrowed(&starts.0),
             encoding,
         }
     }
@@ -104,8 +146,54 @@ fn number(count: usize) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    thread_local! {
+        /// How many bytes this thread read to find lines.
+        pub(crate) static READ: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn starts_follow_every_change() {
+        let parts = [
+            "",
+            "a",
+            "\r",
+            "\n",
+            "\r\n",
+            "b\rc",
+            "\n\n",
+            "\u{1f600}\r",
+            "d\ne\n",
+        ];
+        let texts = [
+            "",
+            "x",
+            "\r\n",
+            "a\r\nb\rc\n\n",
+            "\r\r\n\n\r",
+            "k\n\u{e9}\r\nz",
+        ];
+        for text in texts {
+            let places: Vec<usize> = (0..=text.len())
+                .filter(|at| text.is_char_boundary(*at))
+                .collect();
+            for (from, start) in places.iter().enumerate() {
+                for end in &places[from..] {
+                    for part in parts {
+                        let mut changed = text.to_owned();
+                        changed.replace_range(*start..*end, part);
+                        let mut starts = Starts::new(text);
+                        starts.follow(&changed, *start..*end, *start..start + part.len());
+                        let place = format!("{text:?} {start}..{end} {part:?}");
+                        assert_eq!(starts, Starts::new(&changed), "{place}");
+                    }
+                }
+            }
+        }
+    }
 
     fn at(text: &str, encoding: Encoding, offset: usize) -> (u32, u32) {
         let position = Lines::new(text, encoding).position(offset);

@@ -1,5 +1,6 @@
 //! Which spec a file belongs to: a spec that uses it, otherwise the file itself.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use mlinfra_check::{World, files_of};
@@ -12,7 +13,7 @@ use crate::uri::normal;
 const MAIN: &str = "main.mlinfra";
 /// How many folders above a file a spec that uses it may lie.
 const FOLDERS_MAX: usize = 5;
-/// How many specs of one folder are looked at.
+/// How many specs are looked at for one file, those in folders near it first.
 const SPECS_MAX: usize = 100;
 
 /// The root of a spec.
@@ -45,14 +46,46 @@ impl Root {
     }
 }
 
+/// What was found out about specs while roots are looked for: each is read once, however many texts
+/// are open.
+pub(crate) struct Known<'a> {
+    outside: &'a dyn Outside,
+    documents: &'a Documents,
+    specs: BTreeMap<PathBuf, Vec<String>>,
+    used: BTreeMap<Root, BTreeSet<PathBuf>>,
+}
+
+impl<'a> Known<'a> {
+    pub(crate) fn new(outside: &'a dyn Outside, documents: &'a Documents) -> Self {
+        Known {
+            outside,
+            documents,
+            specs: BTreeMap::new(),
+            used: BTreeMap::new(),
+        }
+    }
+
+    /// The specs of a folder.
+    fn specs(&mut self, folder: &Path) -> Vec<String> {
+        let (outside, documents) = (self.outside, self.documents);
+        let known = self.specs.entry(folder.to_owned());
+        let known = known.or_insert_with(|| specs(folder, outside, documents));
+        known.clone()
+    }
+
+    /// Whether the spec with this root uses the file at this path.
+    fn uses(&mut self, root: &Root, path: &Path) -> bool {
+        if !self.used.contains_key(root) {
+            let used = files_used(root, self.outside, self.documents);
+            self.used.insert(root.clone(), used);
+        }
+        self.used.get(root).is_some_and(|used| used.contains(path))
+    }
+}
+
 /// The root of the spec that the file at this path belongs to. `within` are the folders that are
 /// open in the editor: nothing above them is looked at.
-pub(crate) fn root_of(
-    path: &Path,
-    outside: &dyn Outside,
-    documents: &Documents,
-    within: &[PathBuf],
-) -> Root {
+pub(crate) fn root_of(path: &Path, known: &mut Known<'_>, within: &[PathBuf]) -> Root {
     let name = path.file_name().unwrap_or(path.as_os_str());
     let own = Root {
         folder: path.parent().unwrap_or(Path::new("")).to_owned(),
@@ -61,18 +94,21 @@ pub(crate) fn root_of(
     if !path.is_absolute() {
         return own;
     }
+    let mut left = SPECS_MAX;
     for folder in path.ancestors().skip(1).take(FOLDERS_MAX) {
-        let user = specs(folder, outside, documents).into_iter().find(|name| {
-            let root = Root {
-                folder: folder.to_owned(),
-                name: name.clone(),
-            };
-            let is_other = root.path(name) != path;
-            is_other && uses(&root, path, outside, documents)
-        });
-        if let Some(name) = user {
+        for name in known.specs(folder) {
             let folder = folder.to_owned();
-            return Root { folder, name };
+            let root = Root { folder, name };
+            if root.path(&root.name) == path {
+                continue;
+            }
+            let Some(rest) = left.checked_sub(1) else {
+                return own;
+            };
+            left = rest;
+            if known.uses(&root, path) {
+                return root;
+            }
         }
         if within.iter().any(|top| top == folder) {
             break;
@@ -81,17 +117,17 @@ pub(crate) fn root_of(
     own
 }
 
-/// Whether the spec with this root uses the file at this path.
-fn uses(root: &Root, path: &Path, outside: &dyn Outside, documents: &Documents) -> bool {
+/// The files of the spec with this root, if it uses any beside itself.
+fn files_used(root: &Root, outside: &dyn Outside, documents: &Documents) -> BTreeSet<PathBuf> {
     let world = root.world(outside, documents);
     // Most specs use no file at all: that is seen without reading what they say.
     let text = world.read(&root.name).unwrap_or_default();
     let word = b"use";
     if !text.windows(word.len()).any(|part| part == word) {
-        return false;
+        return BTreeSet::new();
     }
     let files = files_of(&world, &root.name);
-    files.iter().any(|file| root.path(file) == path)
+    files.iter().map(|file| root.path(file)).collect()
 }
 
 /// The lines of a text in which it may use files: while they stay, so does the root of its spec.

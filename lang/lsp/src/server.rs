@@ -1,7 +1,7 @@
 //! One editor's session: what is open, what was found, and the answer to each message.
 
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use mlinfra_check::{Checked, FileId};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::documents::{Documents, place_of};
+use crate::documents::{Change, Documents, place_of};
 use crate::findings::{Client, View};
 use crate::lines::{Encoding, Lines};
-use crate::roots::{Root, root_of, use_lines};
+use crate::roots::{Known, Root, root_of};
 use crate::transport::Incoming;
 use crate::uri::path_of;
 use crate::{Ended, Outside, layout};
@@ -250,7 +250,11 @@ impl<'a> Server<'a> {
             "textDocument/didOpen" => read(params).map(|params| self.open(params)),
             "textDocument/didChange" => read(params).and_then(|params| self.change(params)),
             "textDocument/didClose" => read(params).map(|params| self.close(&params)),
-            // Another file may have changed with it.
+            // Another file may have changed with it. An editor that watches tells which.
+            "textDocument/didSave" if self.can_watch => {
+                self.stale = true;
+                Ok(())
+            }
             "textDocument/didSave" | "workspace/didChangeWatchedFiles" => {
                 self.forget_roots();
                 Ok(())
@@ -297,26 +301,17 @@ impl<'a> Server<'a> {
     fn change(&mut self, params: DidChangeTextDocumentParams) -> Result<(), Refusal> {
         let (uri, version) = (params.text_document.uri, params.text_document.version);
         let (changes, encoding) = (params.content_changes, self.client.encoding);
-        let path = place_of(uri.as_str());
-        let uses = |server: &Self| {
-            server
-                .documents
-                .get(&path)
-                .map(|open| use_lines(&open.text))
-        };
-        let before = uses(self);
-        let is_open = (self.documents).change(uri.as_str(), version, changes, encoding);
-        self.stale |= is_open;
-        if uses(self) != before {
-            self.forget_roots();
+        match (self.documents).change(uri.as_str(), version, changes, encoding) {
+            Change::Text => self.stale = true,
+            Change::Uses => self.forget_roots(),
+            Change::NotOpen => {
+                return Err(Refusal(
+                    ErrorCode::InvalidParams,
+                    "a text that is not open can't change".to_owned(),
+                ));
+            }
         }
-        match is_open {
-            true => Ok(()),
-            false => Err(Refusal(
-                ErrorCode::InvalidParams,
-                "a text that is not open can't change".to_owned(),
-            )),
-        }
+        Ok(())
     }
 
     fn close(&mut self, params: &DidCloseTextDocumentParams) {
@@ -326,9 +321,10 @@ impl<'a> Server<'a> {
 
     /// Checks every spec that an open text belongs to, and shows what changed.
     fn check(&mut self) {
+        let mut known = Known::new(self.outside, &self.documents);
         for (path, _) in self.documents.iter() {
             if !self.roots.contains_key(path) {
-                let root = root_of(path, self.outside, &self.documents, &self.folders);
+                let root = root_of(path, &mut known, &self.folders);
                 self.roots.insert(path.clone(), root);
             }
         }
@@ -360,12 +356,12 @@ impl<'a> Server<'a> {
         for (path, _) in self.documents.iter() {
             found.insert(path.clone(), Vec::new());
         }
+        let mut seen: HashSet<(PathBuf, Value)> = HashSet::new();
         for (root, checked) in &self.checked {
             for (path, finding) in self.view(root, checked).by_file() {
-                let here = found.entry(path).or_default();
                 // A file that two specs use has the same fault in both.
-                if !here.contains(&finding) {
-                    here.push(finding);
+                if seen.insert((path.clone(), finding.clone())) {
+                    found.entry(path).or_default().push(finding);
                 }
             }
         }
@@ -393,12 +389,7 @@ impl<'a> Server<'a> {
     }
 
     fn view<'v>(&'v self, root: &'v Root, checked: &'v Checked) -> View<'v> {
-        View {
-            root,
-            checked,
-            documents: &self.documents,
-            client: self.client,
-        }
+        View::new(root, checked, &self.documents, self.client)
     }
 
     /// The checked specs that hold a file, with the file's place in each.
@@ -429,8 +420,8 @@ impl<'a> Server<'a> {
 
     fn formatting(&self, params: &DocumentFormattingParams) -> Value {
         let path = place_of(params.text_document.uri.as_str());
-        match self.documents.get(&path) {
-            Some(open) => json!(layout::edits(&open.text, self.client.encoding)),
+        match self.documents.get(&path).and_then(|open| open.text()) {
+            Some(text) => json!(layout::edits(text, self.client.encoding)),
             None => Value::Null,
         }
     }
@@ -444,9 +435,10 @@ impl<'a> Server<'a> {
         self.look();
         let path = place_of(params.text_document.uri.as_str());
         let mut actions: Vec<Value> = Vec::new();
+        let mut seen: HashSet<Value> = HashSet::new();
         for (root, checked, _) in self.specs_with(&path) {
             for action in self.view(root, checked).actions(&path, params.range) {
-                if !actions.contains(&action) {
+                if seen.insert(action.clone()) {
                     actions.push(action);
                 }
             }

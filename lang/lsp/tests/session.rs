@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use mlinfra_check::World;
 use mlinfra_lsp::{Ended, Outside, serve};
 use serde_json::{Value, json};
 
-/// Files in memory, by path.
+/// Files in memory, by path, and how often one was read.
 #[derive(Clone, Default)]
-struct Files(BTreeMap<PathBuf, String>);
+struct Files(BTreeMap<PathBuf, String>, Arc<AtomicUsize>);
 
 /// A folder of them. Reading `bug.mlinfra` is a bug.
 struct Folder {
@@ -22,6 +24,7 @@ struct Folder {
 impl World for Folder {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         assert!(!path.ends_with("bug.mlinfra"), "this file is a bug");
+        self.files.1.fetch_add(1, Ordering::Relaxed);
         let text = self.files.0.get(&self.folder.join(path));
         text.map(|text| text.clone().into_bytes())
             .ok_or_else(|| "no such file".to_owned())
@@ -57,6 +60,8 @@ struct Session {
     from: BufReader<PipeReader>,
     server: JoinHandle<Ended>,
     count: i32,
+    /// How often a file was read.
+    reads: Arc<AtomicUsize>,
     /// Notifications that came while an answer was waited for.
     notes: Vec<Value>,
 }
@@ -65,7 +70,8 @@ impl Session {
     fn start(files: &[(&str, &str)], capabilities: Value) -> (Session, Value) {
         let files = files.iter();
         let files = files.map(|(path, text)| (PathBuf::from(path), (*text).to_owned()));
-        let files = Files(files.collect());
+        let files = Files(files.collect(), Arc::default());
+        let reads = Arc::clone(&files.1);
         let (input, to) = std::io::pipe().expect("a pipe");
         let (from, mut output) = std::io::pipe().expect("a pipe");
         let server = std::thread::spawn(move || serve(&files, input, &mut output));
@@ -74,6 +80,7 @@ impl Session {
             from: BufReader::new(from),
             server,
             count: 0,
+            reads,
             notes: Vec::new(),
         };
         let parameters =
@@ -133,6 +140,15 @@ impl Session {
         let document = json!({ "uri": uri, "version": version });
         let parameters = json!({ "textDocument": document, "contentChanges": changes });
         self.tell("textDocument/didChange", parameters);
+    }
+
+    /// Saves a text, and waits until it was looked at: how many files were read for it.
+    fn reads_on_save(&mut self, uri: &str) -> usize {
+        let before = self.reads.load(Ordering::Relaxed);
+        let document = json!({ "uri": uri });
+        self.tell("textDocument/didSave", json!({ "textDocument": document }));
+        self.codes(uri);
+        self.reads.load(Ordering::Relaxed) - before
     }
 
     fn close(&mut self, uri: &str) {
@@ -410,4 +426,59 @@ fn order_matters() {
         let input = std::io::Cursor::new(stream.into_bytes());
         assert_eq!(serve(&files, input, &mut Vec::new()), Ended::Abandoned);
     }
+}
+
+/// Four folders, one in the other, of a hundred specs each; each uses a file that is not there.
+fn many_specs() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    let mut folder = String::new();
+    for depth in 0..4 {
+        folder += &format!("/f{depth}");
+        for number in 0..100 {
+            let text = format!("use \"parts/p{number}.mlinfra\"\nlet x = 1\n");
+            files.push((format!("{folder}/s{number}.mlinfra"), text));
+        }
+    }
+    files
+}
+
+#[test]
+fn saving_reads_a_few_files_however_many_lie_around() {
+    let files = many_specs();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(p, t)| (p.as_str(), t.as_str()))
+        .collect();
+    let texts: Vec<String> = (0..5)
+        .map(|number| format!("file:///f0/f1/f2/f3/open{number}.mlinfra"))
+        .collect();
+    let watches = json!({
+        "workspace": { "didChangeWatchedFiles": { "dynamicRegistration": true } },
+    });
+    // One that watches tells of each file that changes; for one that does not, at most a hundred
+    // specs are looked at, each twice and with what it uses, for all open texts together.
+    for (capabilities, most) in [(watches, 0), (json!({}), 305)] {
+        let (mut session, _) = Session::start(&files, capabilities);
+        for uri in &texts {
+            session.open(uri, "let y = 2\n");
+            assert!(session.codes(uri).is_empty());
+        }
+        let reads = session.reads_on_save(&texts[0]);
+        println!("{reads} files read on a save");
+        assert!(reads <= most, "{reads}");
+        assert_eq!(session.end(), Ended::Properly);
+    }
+}
+
+#[test]
+fn a_spec_full_of_faults_has_its_first_findings() {
+    let (mut session, _) = Session::start(&[], json!({}));
+    session.open(A, &"let x = nothing\n".repeat(4_000));
+    let codes = session.codes(A);
+    assert_eq!(codes.len(), 101);
+    assert!(codes.contains(&"E0322".to_owned()));
+    // Typing goes on as before.
+    session.change(A, 2, json!([{ "text": "let x = 1\n" }]));
+    assert!(session.codes(A).is_empty());
+    assert_eq!(session.end(), Ended::Properly);
 }

@@ -71,11 +71,14 @@ impl Run<'_, '_> {
     /// Whether an action makes or changes what stands on a step, or makes room for that.
     fn stands_on(&self, number: usize, step: &Address) -> bool {
         let action = self.nodes[number].action;
+        let is_removal = action.verb == Verb::Delete;
         let makes = |node: &crate::executor::Node<'_>| {
+            let is_here = node.action.address == action.address && action.deposed.is_none();
+            let waits = is_removal && node.action.after.contains(&number);
             node.action.verb != Verb::Delete
-                && node.action.address == action.address
+                && (is_here || waits)
                 && node.action.resource.depends_on.contains(step)
         };
-        action.deposed.is_none() && self.nodes.iter().any(makes)
+        self.nodes.iter().any(makes)
     }
 }

@@ -93,14 +93,14 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         // is the last.
         let mut made = 0;
         loop {
-            let before = checked.diagnostics.len();
+            let before = checked.found;
             let count = fix(&workspace, &checked)?;
             made += count;
             if count == 0 {
                 break;
             }
             checked = workspace.check();
-            if checked.diagnostics.len() >= before {
+            if checked.found >= before {
                 break;
             }
         }

@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
                 changed += 1;
                 screen.print(&format!("{}\n", file.display()));
                 if !arguments.check {
-                    crate::write::replace(file, new).map_err(|error| unreadable(file, error))?;
+                    crate::write::replace(file, &new).map_err(|error| unreadable(file, error))?;
                 }
             }
             Some(_) => {}

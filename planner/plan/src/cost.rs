@@ -61,7 +61,7 @@ pub struct BudgetStanding {
     pub address: Address,
     /// The currency of its limit.
     pub currency: String,
-    /// The limit, a month.
+    /// The limit, a month; the largest number there is for one that is larger still.
     pub limit: Decimal,
     /// How it stands.
     pub standing: Standing,
@@ -210,16 +210,20 @@ pub(crate) fn of(
 ) -> (Cost, Vec<PlanFinding>) {
     let parts: Vec<CostPart> = resources
         .iter()
-        .filter_map(|resource| {
+        .map(|resource| {
             let known = |lowering: &&&dyn Lower| lowering.name() == resource.provider;
-            let lowering = lowerings.iter().find(known)?;
-            Some(part(resource, lowering.price(resource)))
+            let price = lowerings.iter().find(known).map(|one| one.price(resource));
+            // Nothing is taken to be free: what nobody can price has a price that is not known.
+            let price = price.unwrap_or_else(|| Price::Unknown {
+                reason: format!("its provider `{}` is not built in", resource.provider),
+            });
+            part(resource, price)
         })
         .collect();
-    let limits: Vec<(&Block, String, Decimal)> = program
+    let limits: Vec<(&Block, String, Option<Decimal>)> = program
         .with_role("budget")
         .filter_map(|block| {
-            let (currency, limit) = monthly(block.fields.get("limit").map(|field| &field.value)?)?;
+            let (currency, limit) = rate_of(&block.fields.get("limit")?.value)?;
             Some((block, currency, limit))
         })
         .collect();
@@ -239,10 +243,10 @@ pub(crate) fn of(
         let total = Total::of(&cost.parts, &currency);
         let standing = BudgetStanding {
             address: block.address.clone(),
-            standing: total.against(limit),
+            standing: limit.map_or(Standing::Open, |limit| total.against(limit)),
             unknown: total.unknown.iter().cloned().collect(),
             currency,
-            limit,
+            limit: limit.unwrap_or(Decimal::MAX),
         };
         findings.extend(found(block, &standing, &total, &cost.parts));
         cost.budgets.push(standing);
@@ -279,15 +283,23 @@ fn part(resource: &Resource, price: Price) -> CostPart {
     }
 }
 
-/// The currency of a rate and its amount a month; none for any other value.
+/// The currency of a rate and its amount a month; none for any other value, and for one that is
+/// too large.
 fn monthly(rate: &Value) -> Option<(String, Decimal)> {
+    let (currency, amount) = rate_of(rate)?;
+    Some((currency, amount?))
+}
+
+/// The currency of a rate and its amount a month, if that is not too large; none for any other
+/// value.
+fn rate_of(rate: &Value) -> Option<(String, Option<Decimal>)> {
     let Value::Quantity(Quantity { amount, dimension }) = rate else {
         return None;
     };
     let mut over = dimension.times(&Dimension::base("second")).0;
     let (currency, power) = over.pop_first()?;
-    let amount = amount.checked_mul(Decimal::from(SECONDS_PER_MONTH))?;
-    (power == 1 && over.is_empty()).then(|| (currency, settled(amount)))
+    let amount = amount.checked_mul(Decimal::from(SECONDS_PER_MONTH));
+    (power == 1 && over.is_empty()).then(|| (currency, amount.map(settled)))
 }
 
 /// The amount without the digits that a division may have cut off.
@@ -347,6 +359,10 @@ fn found(
         Standing::Violated => {
             let cost = text(total.low, total.high());
             Some(finding::over_budget(budget, &cost, &limit))
+        }
+        Standing::Open if budget.limit == Decimal::MAX => {
+            let why = "the limit comes to more a month than can be reckoned with".to_owned();
+            Some(finding::open_budget(budget, why))
         }
         Standing::Open if total.unknown.is_empty() => {
             let cost = text(total.low, Some(total.known_high));

@@ -256,24 +256,32 @@ fn change_reasons(recorded: Option<&ResourceState>, step: &Resource) -> Vec<Reas
     }
 }
 
-/// Every step after all steps that read its result.
+/// Every step after all steps that read its result; else the last one of the spec first.
 fn readers_first<'a>(steps: &[&'a Resource]) -> Vec<&'a Resource> {
-    let mut placed: BTreeSet<&Address> = BTreeSet::new();
-    let mut out: Vec<&Resource> = Vec::new();
+    let places = steps.iter().enumerate();
+    let places: BTreeMap<&Address, usize> = places.map(|(at, step)| (&step.address, at)).collect();
+    let inputs: Vec<BTreeSet<usize>> = steps
+        .iter()
+        .map(|step| {
+            step_inputs(step)
+                .filter_map(|i| places.get(&i).copied())
+                .collect()
+        })
+        .collect();
+    let mut readers = vec![0_usize; steps.len()];
+    for input in inputs.iter().flatten() {
+        readers[*input] += 1;
+    }
+    let mut free: BTreeSet<usize> = (0..steps.len()).filter(|at| readers[*at] == 0).collect();
+    let mut out: Vec<&Resource> = Vec::with_capacity(steps.len());
     // The checker has refused circles; a bug of its would end the loop early, not hang it.
-    while out.len() < steps.len() {
-        let before = out.len();
-        for step in steps.iter().rev() {
-            let is_read = |other: &&&Resource| {
-                !placed.contains(&other.address) && step_inputs(other).any(|i| i == step.address)
-            };
-            if !placed.contains(&step.address) && !steps.iter().any(|other| is_read(&other)) {
-                placed.insert(&step.address);
-                out.push(step);
+    while let Some(at) = free.pop_last() {
+        out.push(steps[at]);
+        for input in &inputs[at] {
+            readers[*input] -= 1;
+            if readers[*input] == 0 {
+                free.insert(*input);
             }
-        }
-        if out.len() == before {
-            break;
         }
     }
     out

@@ -5,6 +5,7 @@ use mlinfra_api::{Address, Refusal, Verdict};
 use crate::Goal;
 use crate::cost::BudgetStanding;
 use crate::gate::JudgedGate;
+use crate::order::Early;
 use crate::plan::PlanFinding;
 
 /// A finding that blocks apply.
@@ -191,6 +192,40 @@ pub fn gate(gate: &JudgedGate) -> PlanFinding {
     PlanFinding {
         error: false,
         ..error(code, title, gate.sentence(), &help, step, Some(&gate.text))
+    }
+}
+
+/// What is served, or what it is served from, goes before the verdict that could keep it.
+pub(crate) fn goes_early(early: &Early) -> PlanFinding {
+    let Early { what, serves, step } = early;
+    let message = match serves {
+        Some(server) => format!(
+            "what `{server}` serves lies in `{what}`, which is made anew before `{step}` is \
+             judged: if a gate of it does not hold, `{server}` answers from memory, and no more \
+             once its process ends"
+        ),
+        None => format!(
+            "`{what}` goes before `{step}` is judged: if a gate of it does not hold, nothing \
+             answers in its place"
+        ),
+    };
+    let help = match serves {
+        Some(_) => {
+            "give the storage another name with its new settings: the new one is made first, and \
+             the old one goes once the gates hold"
+        }
+        None => "change in an apply of its own what the step runs on, and this in the next one",
+    };
+    PlanFinding {
+        error: false,
+        ..error(
+            "E0946",
+            "what is served goes before its gate is judged",
+            message,
+            help,
+            what,
+            None,
+        )
     }
 }
 

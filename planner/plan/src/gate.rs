@@ -1,6 +1,6 @@
 //! Gates: what a step's result must hold before what depends on it is made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mlinfra_api::{
     Address, Condition, Figure, Observation, Resource, RowOperator, Snapshot, Value, Verdict,
@@ -13,8 +13,10 @@ use crate::answers::Answers;
 use crate::cost::spending;
 use crate::decide::{Decision, Decisions, state_question};
 use crate::literal::written;
+use crate::order::port_of;
 use crate::plan::{ChangeKind, Reason};
 use crate::question::Answer;
+use crate::serving::served_store;
 
 /// Figures are shown with so many digits behind the point where that tells them from their bound.
 const DIGITS_MIN: u32 = 2;
@@ -295,56 +297,70 @@ pub(crate) fn gates(
 }
 
 /// What must not be done, with the step whose gate forbids it: all that is to be made or changed
-/// and stands on the step, what stands on that, and the removal of what those still need as they
-/// are. What stands already and does not change is not touched.
+/// and stands on the step, what stands on that, the removal of what those still need as they are,
+/// and of what would only make room for them. What stands already and does not change is not
+/// touched.
 pub(crate) fn held(
     snapshot: &Snapshot,
     changes: &BTreeMap<Address, Decision>,
     failing: &BTreeSet<&Address>,
 ) -> BTreeMap<Address, Address> {
     let mut held: BTreeMap<Address, Address> = BTreeMap::new();
-    // Each round holds one thing more at least, or ends the loop.
-    loop {
-        let before = held.len();
-        for (address, decision) in changes {
-            if held.contains_key(address) {
-                continue;
-            }
-            let by = match decision.kind {
-                ChangeKind::Delete => needed_by_held(snapshot, address, &held),
-                _ => stands_on(&decision.resource, failing, &held),
-            };
-            if let Some(by) = by {
-                held.insert(address.clone(), by);
-            }
+    if failing.is_empty() {
+        return held;
+    }
+    let mut standing: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+    let mut removed_at: BTreeMap<u16, Vec<&Address>> = BTreeMap::new();
+    for (address, decision) in changes {
+        if decision.kind == ChangeKind::Delete {
+            let port = port_of(&decision.resource);
+            port.map(|port| removed_at.entry(port).or_default().push(address));
+            continue;
         }
-        if held.len() == before {
-            return held;
+        for need in &decision.resource.depends_on {
+            standing.entry(need).or_default().push(address);
         }
     }
+    let mut todo: VecDeque<(Address, Address)> = failing
+        .iter()
+        .map(|step| ((*step).clone(), (*step).clone()))
+        .collect();
+    while let Some((address, by)) = todo.pop_front() {
+        let mut next: Vec<Address> = Vec::new();
+        let standing = standing.get(&address).into_iter().flatten();
+        next.extend(standing.map(|one| (*one).clone()));
+        if held.contains_key(&address) {
+            next.extend(kept_for(snapshot, changes, &address));
+            let port = changes.get(&address).and_then(|one| port_of(&one.resource));
+            let room = port.and_then(|port| removed_at.get(&port));
+            next.extend(room.into_iter().flatten().map(|one| (*one).clone()));
+        }
+        for one in next {
+            if !held.contains_key(&one) {
+                held.insert(one.clone(), by.clone());
+                todo.push_back((one, by.clone()));
+            }
+        }
+    }
+    held
 }
 
-fn stands_on(
-    resource: &Resource,
-    failing: &BTreeSet<&Address>,
-    held: &BTreeMap<Address, Address>,
-) -> Option<Address> {
-    resource.depends_on.iter().find_map(|need| {
-        let judged = failing.get(need).map(|step| (*step).clone());
-        judged.or_else(|| held.get(need).cloned())
-    })
-}
-
-fn needed_by_held(
+/// What would be removed although something that stays as it is needs it.
+fn kept_for(
     snapshot: &Snapshot,
+    changes: &BTreeMap<Address, Decision>,
     address: &Address,
-    held: &BTreeMap<Address, Address>,
-) -> Option<Address> {
-    let mut stays = held.iter().filter_map(|(other, by)| {
-        let state = snapshot.resources.get(other)?;
-        state.resource.depends_on.contains(address).then_some(by)
+) -> Vec<Address> {
+    let recorded = snapshot.resources.get(address).map(|state| &state.resource);
+    let needs = recorded.into_iter().flat_map(|resource| {
+        let store = served_store(resource);
+        resource.depends_on.iter().cloned().chain(store)
     });
-    stays.next().cloned()
+    let is_removed = |need: &Address| {
+        let decision = changes.get(need);
+        decision.is_some_and(|decision| decision.kind == ChangeKind::Delete)
+    };
+    needs.filter(is_removed).collect()
 }
 
 /// What is done instead where something that drifted is held: it is put right as it was recorded,

@@ -19,7 +19,7 @@ pub mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_api::{Address, Lower, Snapshot};
+use mlinfra_api::{Address, Lower, Snapshot, Verdict};
 use mlinfra_check::Program;
 
 pub use answers::Answers;
@@ -112,7 +112,10 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     let done = to_do(inputs.snapshot, &decided.changes, &held);
     add_findings(&inputs, &done, &mut plan);
     let judged: BTreeSet<&Address> = plan.gates.iter().map(|gate| &gate.step).collect();
-    plan.actions = order::actions(inputs.snapshot, &done, &judged);
+    let (actions, early) = order::actions(inputs.snapshot, &done, &judged);
+    plan.actions = actions;
+    let found = goes_early(&inputs, &plan, &done, &held, early);
+    plan.findings.extend(found);
     plan.changes = shown(&inputs, &decided.changes, &done, &held);
     plan.kept = kept(&plan, &desired.resources, &decided.changes);
     if inputs.goal == Goal::Apply {
@@ -122,6 +125,36 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     }
     plan.facts = facts(&inputs, &plan);
     Outcome::Planned(Box::new(plan))
+}
+
+/// What a gate that is judged too late, or not at all, could not keep.
+fn goes_early(
+    inputs: &Inputs<'_>,
+    plan: &Plan,
+    done: &BTreeMap<Address, decide::Decision>,
+    held: &BTreeMap<Address, Address>,
+    mut early: BTreeSet<order::Early>,
+) -> Vec<PlanFinding> {
+    let is_open = |step: &Address| {
+        let mut gates = plan.gates.iter();
+        gates.any(|gate| gate.step == *step && gate.verdict == Verdict::Open)
+    };
+    early.retain(|early| is_open(&early.step));
+    // What is held goes on with what it serves: its store may be made anew for other reasons.
+    for (address, step) in held {
+        let state = inputs.snapshot.resources.get(address);
+        let store = state.and_then(|state| serving::served_store(&state.resource));
+        let goes = |store: &Address| {
+            done.get(store)
+                .is_some_and(|decision| decision.kind == ChangeKind::DeleteThenCreate)
+        };
+        early.extend(store.filter(goes).map(|what| order::Early {
+            what,
+            serves: Some(address.clone()),
+            step: step.clone(),
+        }));
+    }
+    early.iter().map(finding::goes_early).collect()
 }
 
 /// The decisions that are carried out: those that no gate holds back, and what is put right in

@@ -4,8 +4,9 @@
 //! * Something is removed after everything that depended on it is removed or no longer does.
 //! * The old one goes before the new one comes, or after, as the decision says.
 //! * A port is given up before another resource binds it.
-//! * What is replaced by something that stands on a judged step goes only after that step, where
-//!   that makes no circle: if a gate does not hold, the old one is still there.
+//! * What makes room for something that stands on a judged step, directly or not, goes only after
+//!   that step, and a store only after what is served from it, where that makes no circle: if a
+//!   gate does not hold, the old one is still there. Where it does, the plan warns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,88 +18,233 @@ use crate::decide::Decision;
 use crate::desired::port_question;
 use crate::plan::{Action, ChangeKind};
 use crate::question::Question;
+use crate::serving::served_store;
 
-/// The actions for these decisions, each after those that it must wait for.
+/// Something that goes although a step that decides about what is served is judged only later.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Early {
+    /// What goes.
+    pub(crate) what: Address,
+    /// What is served from there, if that is another resource.
+    pub(crate) serves: Option<Address>,
+    /// The step.
+    pub(crate) step: Address,
+}
+
+/// The actions for these decisions, each after those that it must wait for; and what can't wait
+/// for its verdict.
 pub(crate) fn actions(
     snapshot: &Snapshot,
     changes: &BTreeMap<Address, Decision>,
     judged: &BTreeSet<&Address>,
-) -> Vec<Action> {
-    let mut graph: DiGraph<Action, ()> = DiGraph::new();
-    let mut makes: BTreeMap<Address, NodeIndex> = BTreeMap::new();
-    let mut removes: BTreeMap<Address, NodeIndex> = BTreeMap::new();
+) -> (Vec<Action>, BTreeSet<Early>) {
+    let mut order = Order::default();
     for (address, decision) in changes {
+        let (graph, makes) = (&mut order.graph, &mut order.makes);
         add_nodes(
             snapshot,
             address,
             decision,
-            &mut graph,
-            &mut makes,
-            &mut removes,
+            graph,
+            makes,
+            &mut order.removes,
         );
     }
-    for (address, node) in &makes {
-        for dependency in &graph[*node].resource.depends_on.clone() {
-            if let Some(first) = makes.get(dependency) {
-                graph.update_edge(*first, *node, ());
-            }
-        }
-        if changes[address].kind == ChangeKind::DeleteThenCreate {
-            graph.update_edge(removes[address], *node, ());
-        }
-        for (other, remove) in &removes {
-            if other != address && share_a_port(&graph[*node].resource, &graph[*remove].resource) {
-                graph.update_edge(*remove, *node, ());
-            }
+    // What comes first here is kept; what would close a circle with it gives way.
+    order.make_after_needs(changes);
+    order.remove_after_users(snapshot);
+    order.free_ports();
+    order.let_go_first(snapshot, changes);
+    for (node, deposed) in deposed_nodes(snapshot, &mut order.graph) {
+        if let Some(make) = order.makes.get(&deposed) {
+            order.graph.update_edge(*make, node, ());
         }
     }
-    for (address, node) in &removes {
-        // What was begun and never recorded stands on others all the same.
-        let recorded = snapshot.resources.values().map(|state| &state.resource);
-        let open = snapshot.open.values().map(|open| &open.resource);
-        let dependents = recorded.chain(open).filter(|r| r.address != *address);
-        for dependent in dependents.filter(|r| r.depends_on.contains(address)) {
-            if let Some(first) = removes.get(&dependent.address) {
-                graph.update_edge(*first, *node, ());
-            }
-            // A dependent that stays lets go of it when it is changed; if the new one comes only
-            // after the old one goes, it has to wait for the new one instead.
-            let waits = changes[address].kind == ChangeKind::DeleteThenCreate;
-            if let Some(first) = makes.get(&dependent.address).filter(|_| !waits) {
-                graph.update_edge(*first, *node, ());
-            }
-        }
-        if changes[address].kind == ChangeKind::CreateThenDelete {
-            graph.update_edge(makes[address], *node, ());
-        }
-    }
-    for (node, deposed) in deposed_nodes(snapshot, &mut graph) {
-        if let Some(make) = makes.get(&deposed) {
-            graph.update_edge(*make, node, ());
-        }
-    }
-    wait_for_verdicts(&mut graph, &makes, &removes, judged);
-    in_order(graph)
+    let mut early = BTreeSet::new();
+    let waiting = order.wait_for_verdicts(judged, &mut early);
+    order.keep_what_is_served(snapshot, &waiting, &mut early);
+    (in_order(order.graph), early)
 }
 
-/// What makes room for something that stands on a judged step waits for that step.
-fn wait_for_verdicts(
-    graph: &mut DiGraph<Action, ()>,
-    makes: &BTreeMap<Address, NodeIndex>,
-    removes: &BTreeMap<Address, NodeIndex>,
-    judged: &BTreeSet<&Address>,
-) {
-    for (address, node) in removes {
-        let Some(make) = makes.get(address) else {
-            continue;
-        };
-        for need in &graph[*make].resource.depends_on.clone() {
-            let first = makes.get(need).filter(|_| judged.contains(need));
-            if let Some(first) = first.filter(|f| !has_path_connecting(&*graph, *node, **f, None)) {
-                graph.update_edge(*first, *node, ());
+#[derive(Default)]
+struct Order {
+    graph: DiGraph<Action, ()>,
+    makes: BTreeMap<Address, NodeIndex>,
+    removes: BTreeMap<Address, NodeIndex>,
+}
+
+impl Order {
+    /// One after the other, unless that makes a circle; whether it does not.
+    fn link(&mut self, first: NodeIndex, then: NodeIndex) -> bool {
+        let is_free = first != then && !has_path_connecting(&self.graph, then, first, None);
+        if is_free {
+            self.graph.update_edge(first, then, ());
+        }
+        is_free
+    }
+
+    /// Something is made after what it needs, and before or after the one that it replaces.
+    fn make_after_needs(&mut self, changes: &BTreeMap<Address, Decision>) {
+        for (address, node) in &self.makes {
+            for dependency in &self.graph[*node].resource.depends_on.clone() {
+                if let Some(first) = self.makes.get(dependency) {
+                    self.graph.update_edge(*first, *node, ());
+                }
+            }
+            match (changes[address].kind, self.removes.get(address)) {
+                (ChangeKind::DeleteThenCreate, Some(old)) => {
+                    self.graph.update_edge(*old, *node, ());
+                }
+                (ChangeKind::CreateThenDelete, Some(old)) => {
+                    self.graph.update_edge(*node, *old, ());
+                }
+                _ => {}
             }
         }
     }
+
+    /// Something is removed after what is removed with it and stands on it.
+    fn remove_after_users(&mut self, snapshot: &Snapshot) {
+        for (used, user) in users(snapshot) {
+            let pair = (self.removes.get(user), self.removes.get(used));
+            if let (Some(first), Some(then)) = pair {
+                self.link(*first, *then);
+            }
+        }
+    }
+
+    /// A port is given up before another resource binds it.
+    fn free_ports(&mut self) {
+        let mut given: BTreeMap<u16, Vec<(Address, NodeIndex)>> = BTreeMap::new();
+        for (address, node) in &self.removes {
+            if let Some(port) = port_of(&self.graph[*node].resource) {
+                given
+                    .entry(port)
+                    .or_default()
+                    .push((address.clone(), *node));
+            }
+        }
+        for (address, node) in self.makes.clone() {
+            let port = port_of(&self.graph[node].resource);
+            let given = port.and_then(|port| given.get(&port));
+            for (other, remove) in given.into_iter().flatten() {
+                if *other != address {
+                    self.link(*remove, node);
+                }
+            }
+        }
+    }
+
+    /// What stays lets go of what is removed, by being changed first. If the new one comes only
+    /// after the old one goes, it has to wait for the new one instead.
+    fn let_go_first(&mut self, snapshot: &Snapshot, changes: &BTreeMap<Address, Decision>) {
+        for (used, user) in users(snapshot) {
+            let pair = (self.makes.get(user), self.removes.get(used));
+            if let (Some(first), Some(then)) = pair
+                && changes[used].kind != ChangeKind::DeleteThenCreate
+            {
+                self.link(*first, *then);
+            }
+        }
+    }
+
+    /// What makes room for something that stands on a judged step waits for all that this needs
+    /// and that stands on the step as well. The actions that wait so, with the step.
+    fn wait_for_verdicts(
+        &mut self,
+        judged: &BTreeSet<&Address>,
+        early: &mut BTreeSet<Early>,
+    ) -> BTreeMap<NodeIndex, Address> {
+        let mut waiting = self.behind(judged);
+        for (make, step) in waiting.clone() {
+            let needs = &self.graph[make].resource.depends_on;
+            let needs = needs.iter().filter_map(|need| {
+                let node = *self.makes.get(need)?;
+                (judged.contains(need) || waiting.contains_key(&node)).then_some(node)
+            });
+            let needs: Vec<NodeIndex> = needs.collect();
+            let before = self.graph.neighbors_directed(make, petgraph::Incoming);
+            let rooms = before.filter(|node| self.graph[*node].verb == Verb::Delete);
+            for room in rooms.collect::<Vec<_>>() {
+                let linked = needs.iter().filter(|need| self.link(**need, room));
+                if linked.count() < needs.len() {
+                    early.insert(Early {
+                        what: self.graph[room].address.clone(),
+                        serves: None,
+                        step: step.clone(),
+                    });
+                }
+                waiting.insert(room, step.clone());
+            }
+        }
+        waiting
+    }
+
+    /// What is made and stands on a judged step that is made too, directly or not, with that step.
+    fn behind(&self, judged: &BTreeSet<&Address>) -> BTreeMap<NodeIndex, Address> {
+        let mut behind: BTreeMap<NodeIndex, Address> = BTreeMap::new();
+        for node in sorted(&self.graph) {
+            let action = &self.graph[node];
+            let mut needs = action.resource.depends_on.iter();
+            let step = needs.find_map(|need| match self.makes.get(need)? {
+                _ if judged.contains(need) => Some(need.clone()),
+                first => behind.get(first).cloned(),
+            });
+            let step = step.filter(|_| action.verb != Verb::Delete);
+            behind.extend(step.map(|step| (node, step)));
+        }
+        behind
+    }
+
+    /// A store goes after whatever is served from it is served from elsewhere, or is gone.
+    fn keep_what_is_served(
+        &mut self,
+        snapshot: &Snapshot,
+        waiting: &BTreeMap<NodeIndex, Address>,
+        early: &mut BTreeSet<Early>,
+    ) {
+        for state in snapshot.resources.values() {
+            let (server, store) = (&state.resource.address, served_store(&state.resource));
+            let Some(remove) = store.and_then(|store| self.removes.get(&store).copied()) else {
+                continue;
+            };
+            let changes = [self.removes.get(server), self.makes.get(server)];
+            for change in changes.into_iter().flatten().copied().collect::<Vec<_>>() {
+                let is_linked = self.link(change, remove);
+                let step = waiting.get(&change).filter(|_| !is_linked);
+                early.extend(step.map(|step| Early {
+                    what: self.graph[remove].address.clone(),
+                    serves: Some(server.clone()),
+                    step: step.clone(),
+                }));
+            }
+        }
+    }
+}
+
+/// Who stands on what, as recorded: what is used, and by whom. What was begun and never recorded
+/// stands on others all the same.
+fn users(snapshot: &Snapshot) -> impl Iterator<Item = (&Address, &Address)> {
+    let recorded = snapshot.resources.values().map(|state| &state.resource);
+    let open = snapshot.open.values().map(|open| &open.resource);
+    recorded.chain(open).flat_map(|user| {
+        let used = user.depends_on.iter().filter(|used| **used != user.address);
+        used.map(|used| (used, &user.address))
+    })
+}
+
+/// The port that a resource binds.
+pub(crate) fn port_of(resource: &Resource) -> Option<u16> {
+    match port_question(resource)? {
+        Question::Port { port, .. } => Some(port),
+        _ => None,
+    }
+}
+
+fn sorted(graph: &DiGraph<Action, ()>) -> Vec<NodeIndex> {
+    petgraph::algo::toposort(graph, None).expect(
+        "the checker refuses circles, and each edge here follows a dependency or closes none",
+    )
 }
 
 fn add_nodes(
@@ -178,16 +324,8 @@ fn deposed_nodes(
     nodes
 }
 
-fn share_a_port(one: &Resource, other: &Resource) -> bool {
-    match (port_question(one), port_question(other)) {
-        (Some(Question::Port { port: a, .. }), Some(Question::Port { port: b, .. })) => a == b,
-        _ => false,
-    }
-}
-
 fn in_order(graph: DiGraph<Action, ()>) -> Vec<Action> {
-    let order = petgraph::algo::toposort(&graph, None)
-        .expect("the checker refuses circles, and each edge here follows a dependency");
+    let order = sorted(&graph);
     let place: BTreeMap<NodeIndex, usize> = order
         .iter()
         .enumerate()
@@ -251,7 +389,7 @@ mod tests {
             decisions.insert(resource.address, decision);
         }
         let judged = Address::new("thing", judged);
-        actions(&snapshot, &decisions, &BTreeSet::from([&judged]))
+        actions(&snapshot, &decisions, &BTreeSet::from([&judged])).0
     }
 
     fn place(actions: &[Action], verb: Verb, name: &str) -> usize {

@@ -1,5 +1,6 @@
 //! How an endpoint turns a raw request into features, as the runtime is told it.
 
+use mlinfra_api::{Address, Resource};
 use mlinfra_check::ModelType;
 use mlinfra_runtime_spec::{RequestSchema, RowStep, ServingRecipe};
 
@@ -15,4 +16,11 @@ pub(crate) fn serving_recipe(model: &ModelType) -> ServingRecipe {
         request: RequestSchema::of(&model.request),
         steps: steps.collect(),
     }
+}
+
+/// The store, a block of the spec, from which a resource serves a release.
+pub(crate) fn served_store(resource: &Resource) -> Option<Address> {
+    let model = resource.properties.get("model")?.as_record()?;
+    let store = model.get("store")?.as_record()?;
+    store.get("address")?.as_text()?.parse().ok()
 }

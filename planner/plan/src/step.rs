@@ -342,10 +342,10 @@ fn file_of(value: &Value) -> Option<&str> {
 }
 
 /// An argument that is a plain value, as a setting. One that lists what the step waits for is none:
-/// nothing flows from there, so it is in no recipe.
+/// nothing flows from there, so it is in no recipe. A list without elements names none of that.
 fn plain(parameter: &str, argument: &Value) -> Option<(String, Value)> {
-    let is_awaited =
-        (argument.as_list()).is_some_and(|all| all.iter().all(|one| one.as_reference().is_some()));
+    let elements = argument.as_list().filter(|all| !all.is_empty());
+    let is_awaited = elements.is_some_and(|all| all.iter().all(|one| one.as_reference().is_some()));
     (!is_awaited).then(|| (parameter.to_owned(), argument.clone()))
 }
 

@@ -235,16 +235,26 @@ pub(crate) fn is_untold(status: &UnitStatus, release: &str) -> bool {
 /// Whether every unit is there and serves this release or was told to.
 pub(crate) fn all_told(statuses: &[Option<UnitStatus>], release: &str) -> bool {
     let is_told = |status: &UnitStatus| {
-        // The last word counts; one that was told nothing yet serves what it says.
-        status.wanted.as_deref().or(status.release.as_deref()) == Some(release)
+        // The last word counts; one that was told nothing yet serves what it says. One that gave
+        // up may have been told by an earlier call.
+        !gave_up(status) && status.wanted.as_deref().or(status.release.as_deref()) == Some(release)
     };
     statuses
         .iter()
         .all(|status| status.as_ref().is_some_and(is_told))
 }
 
+/// Whether a unit serves nothing and says why: it does not try again by itself.
+pub(crate) fn gave_up(status: &UnitStatus) -> bool {
+    status.phase == UnitPhase::Unready && status.problem.is_some()
+}
+
 /// What is wrong with a unit that shall serve this release, if anything is.
 pub(crate) fn unwell(status: &UnitStatus, release: &str) -> Option<String> {
+    if gave_up(status) {
+        let problem = status.problem.as_deref().unwrap_or_default();
+        return Some(format!("it serves nothing: {problem}"));
+    }
     if crate::is_dead(status.phase) {
         let problem = status.problem.clone();
         return Some(problem.unwrap_or_else(|| "its process does not stay up".into()));
@@ -356,5 +366,18 @@ mod tests {
         assert!(serves("a").is_some_and(|reason| reason.contains("another release")));
         assert_eq!(unwell(&status(UnitPhase::Loading, None, None), "b"), None);
         assert!(unwell(&status(UnitPhase::CrashLoop, None, None), "b").is_some());
+    }
+
+    #[test]
+    fn a_unit_that_gave_up_is_unwell_and_counts_as_told_nothing() {
+        let unready = status(UnitPhase::Unready, None, Some("b"));
+        assert_eq!(unwell(&unready, "b"), None);
+        assert!(all_told(&[Some(unready.clone())], "b"));
+        let gave_up = with_problem(unready);
+        assert_eq!(
+            unwell(&gave_up, "b").as_deref(),
+            Some("it serves nothing: why")
+        );
+        assert!(!all_told(&[Some(gave_up)], "b"));
     }
 }

@@ -29,7 +29,10 @@ impl Local {
         }
         self.agent.ensure()?;
         let handle = match &request.prior {
-            Some(prior) if self.keeps_processes(request, prior)? => prior.handle.clone(),
+            Some(prior) if self.keeps_processes(request, prior)? => {
+                self.drop_given_up(prior)?;
+                prior.handle.clone()
+            }
             Some(prior) => {
                 if same_port(&prior.resource, &request.resource) {
                     self.delete_units(&prior.resource, &prior.handle)?;
@@ -53,6 +56,18 @@ impl Local {
             status.as_ref().is_some_and(|status| !is_dead(status.phase))
         };
         Ok(statuses.iter().all(is_well))
+    }
+
+    /// A unit that gave up is put anew, so that its old record is not taken for this call's.
+    fn drop_given_up(&self, prior: &ResourceState) -> Result<(), Fault> {
+        let statuses = self.statuses(&prior.resource, &prior.handle)?;
+        let gave_up = statuses
+            .iter()
+            .flatten()
+            .filter(|one| endpoint::gave_up(one));
+        gave_up
+            .map(|status| &status.token)
+            .try_for_each(|token| self.agent.delete(token))
     }
 
     /// What the agent says of each unit, in the order of the replicas.

@@ -396,6 +396,10 @@ impl Keeper {
                 self.service_event(service::Event::Ready);
             }
             (service::State::Loading | service::State::Ready, UnitPhase::Unready) => {
+                // What it says itself is newer than what was noted of the last death.
+                if status.problem.is_some() {
+                    self.problem = None;
+                }
                 self.ready_since = None;
                 self.service_event(service::Event::Unready);
             }

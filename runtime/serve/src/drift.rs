@@ -272,7 +272,9 @@ fn is_sound(column: &ColumnProfile) -> bool {
         Spread::Flags { yes, no } => (vec![*yes, *no], &[]),
         Spread::Hidden => (Vec::new(), &[]),
     };
-    let all = counts.iter().try_fold(column.missing, |sum, count| sum.checked_add(*count));
+    let all = counts
+        .iter()
+        .try_fold(column.missing, |sum, count| sum.checked_add(*count));
     let ascend = edges.windows(2).all(|pair| pair[0] < pair[1]);
     all.is_some() && ascend && edges.iter().all(|edge| edge.is_finite())
 }

@@ -9,7 +9,7 @@ pub const DRIFT_WINDOW_MINUTES: u64 = 60;
 pub const DRIFT_ROWS_MIN: u64 = 200;
 
 /// How far requests are from training is told anew after so long, at the earliest.
-pub const DRIFT_EVERY: Duration = Duration::from_secs(60);
+pub(crate) const DRIFT_EVERY: Duration = Duration::from_secs(60);
 
 /// The bounds of an endpoint's process. `Limits::default()` is what a running endpoint has; tests
 /// make them small.

@@ -9,6 +9,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, Router, any, get, post};
 use mlinfra_data::StepFault;
+use mlinfra_runtime_spec::evaluation::THRESHOLD;
 use serde_json::{Value, json};
 
 use crate::body;

@@ -460,22 +460,24 @@ fn a_second_judgement_with_conditions_is_not_forgotten() {
         ["E0430 at \"register\": this does not wait for `other`, which judges the model"]
     );
     assert!(checked.has_errors());
-    let elsewhere = second.replace("parts.test", "parts.train");
-    let elsewhere = check_text(&full_with(&[("  step release", &elsewhere)]));
+    let three = ("test = 20%", "test = 10%, third = 10%");
+    let elsewhere = second.replace("parts.test", "parts.third");
+    let elsewhere = check_text(&full_with(&[three, ("  step release", &elsewhere)]));
     assert_eq!(elsewhere.diagnostics.len(), 1);
     assert!(elsewhere.has_errors());
     let both = "gate = [report, other]";
     let fix = elsewhere.diagnostics[0].fix.as_ref().expect("an edit");
     assert_eq!(fix.edits[0].text, "[report, other]");
-    let second = format!("{second} ").replace("parts.test", "parts.train");
+    let second = format!("{second} ").replace("parts.test", "parts.third");
     let awaited = full_with(&[
+        three,
         ("  step release", second.trim_end()),
         ("gate = report", both),
     ]);
     let awaited = check_text(&awaited);
     assert_eq!(findings(&awaited), Vec::<String>::new());
     let without = second.replace(" { require recall > 10% }", "");
-    let checked = check_text(&full_with(&[("  step release", &without)]));
+    let checked = check_text(&full_with(&[three, ("  step release", &without)]));
     assert_eq!(findings(&checked), Vec::<String>::new());
 }
 

@@ -201,11 +201,11 @@ fn a_file_with_errors_is_explained_as_far_as_it_goes() {
     for (line, wanted) in [
         (
             "storage s on here { capacitty = 2 GiB, reten|tion = 90 days }",
-            "retention : duration?",
+            "retention : lapse?",
         ),
         (
             "storage s on here {\n  capacity = = 2\n  reten|tion = 90 days",
-            "retention : duration?",
+            "retention : lapse?",
         ),
         (
             "pipeline p on worker {\n step a = derive(people) { x = a|ge > nothing }\n}",

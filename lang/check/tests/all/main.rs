@@ -9,6 +9,7 @@ mod hover;
 mod newcomers;
 mod pages;
 mod policies;
+mod proofs;
 mod rows;
 mod tested;
 mod tokens;

@@ -356,3 +356,49 @@ fn a_monitor_stands_where_what_it_watches_does_and_has_its_alerts() {
     let plan = planned(&monitored(Vec::new()), &Biller(BTreeMap::new()));
     assert_eq!(codes(&plan), [("E0945", true)]);
 }
+
+#[test]
+fn a_limit_too_large_to_reckon_with_is_open_and_what_nobody_prices_is_not_free() {
+    let limit = Value::Quantity(Quantity {
+        amount: Decimal::MAX,
+        dimension: Dimension::base("USD").times(&Dimension::base("second").inverse()),
+    });
+    let huge = with(vec![block("budget", "team", &[("limit", limit)])]);
+    let plan = planned(&huge, &LocalLower);
+    assert_eq!(codes(&plan), [("E0944", false)]);
+    let cost = plan.cost.expect("it was priced");
+    assert_eq!(cost.budgets[0].standing, Standing::Open);
+
+    // Steps have a resource whatever lowers their target.
+    let plan = planned(&with(vec![budget("50", "USD")]), &Renamed);
+    let cost = plan.cost.expect("it was priced");
+    assert!(
+        cost.parts.iter().any(|part| part.high.is_none()),
+        "{:#?}",
+        cost.parts
+    );
+    assert_eq!(cost.budgets[0].standing, Standing::Open);
+}
+
+/// Lowers blocks to resources of a provider that nobody has.
+struct Renamed;
+
+impl Lower for Renamed {
+    fn name(&self) -> &str {
+        "local"
+    }
+    fn lower(
+        &self,
+        block: &Portable,
+        host: &BTreeMap<String, Value>,
+    ) -> Result<Resource, Vec<Refusal>> {
+        let lowered = LocalLower.lower(block, host);
+        lowered.map(|resource| Resource {
+            provider: "elsewhere".into(),
+            ..resource
+        })
+    }
+    fn price(&self, resource: &Resource) -> Price {
+        LocalLower.price(resource)
+    }
+}

@@ -299,7 +299,7 @@ fn a_setting_that_changes_no_byte_is_in_no_recipe_and_is_no_reason() {
 
 #[test]
 fn a_release_waits_for_each_of_several_judgements() {
-    let second = "  step other = evaluate(model, parts.train)\n\n  step release";
+    let second = "  step other = evaluate(model, parts.test)\n\n  step release";
     let text = credit().replace("  step release", second);
     let both = text.replace("gate = report)", "gate = [report, other])");
     assert_ne!(both, text);
@@ -330,6 +330,7 @@ fn a_release_waits_for_each_of_several_judgements() {
     world.apply(&plan, &mut snapshot);
     let plan = world.plan(&judged(&again, "0.70"), &snapshot, Goal::Apply);
     assert_eq!(held(&plan), ["risk/step.release", "endpoint.score"]);
+    assert_eq!(codes(&plan), [("E0940", false)]);
     assert_eq!(plan.findings[0].message, "auc 0.60, at least 0.70 required");
     // Without the second judgement in its list, the release would have gone out.
     let plan = world.plan(

@@ -3,4 +3,5 @@
 mod changes;
 mod cost;
 mod gates;
+mod gates_order;
 mod support;
