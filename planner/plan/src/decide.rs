@@ -329,3 +329,48 @@ fn add_removed(snapshot: &Snapshot, wanted: &[Resource], out: &mut Decisions) {
             });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(number: usize, reads: Option<usize>) -> Resource {
+        let input = |read: usize| {
+            let address = Value::text(format!("risk/step.s{read}"));
+            Value::Record(BTreeMap::from([("address".to_owned(), address)]))
+        };
+        let inputs = reads.map(|read| ("data".to_owned(), input(read)));
+        let inputs = Value::Record(inputs.into_iter().collect());
+        Resource {
+            address: format!("risk/step.s{number}").parse().expect("an address"),
+            resource_type: STEP.into(),
+            provider: "test".into(),
+            properties: BTreeMap::from([("inputs".to_owned(), inputs)]),
+            identity: None,
+            replaces: BTreeSet::new(),
+            depends_on: BTreeSet::new(),
+            create_first: false,
+            holds_data: false,
+            summary: String::new(),
+            details: Vec::new(),
+            needed: true,
+        }
+    }
+
+    #[test]
+    fn readers_come_first_in_any_order_written_and_thousands_take_a_moment() {
+        let count = 4_000;
+        let chain: Vec<Resource> = (0..count).map(|n| step(n, n.checked_sub(1))).collect();
+        let began = std::time::Instant::now();
+        let forwards: Vec<&Resource> = chain.iter().collect();
+        let backwards: Vec<&Resource> = chain.iter().rev().collect();
+        for written in [&forwards, &backwards] {
+            let sorted = readers_first(written);
+            let sorted: Vec<&Address> = sorted.iter().map(|step| &step.address).collect();
+            let wanted: Vec<&Address> = chain.iter().rev().map(|step| &step.address).collect();
+            assert_eq!(sorted, wanted);
+        }
+        // Compared each with each, it would be minutes.
+        assert!(began.elapsed().as_secs() < 10);
+    }
+}

@@ -314,7 +314,9 @@ pub(crate) fn held(
     for (address, decision) in changes {
         if decision.kind == ChangeKind::Delete {
             let port = port_of(&decision.resource);
-            port.map(|port| removed_at.entry(port).or_default().push(address));
+            if let Some(port) = port {
+                removed_at.entry(port).or_default().push(address);
+            }
             continue;
         }
         for need in &decision.resource.depends_on {

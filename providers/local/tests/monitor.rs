@@ -553,10 +553,9 @@ fn several_endpoints_have_rules_of_their_own() {
 fn prometheus_accepts_what_an_endpoint_says_to_scrape() {
     let folder = Folder::new("monitor-scrape");
     apply(&folder.local(), &on_score(health()));
-    let entry = r#"{"job_name":"null","authorization":{"credentials_file":"score.key"},"#
-        .to_owned()
-        + r#""static_configs":[{"targets":["[::1]:8080"]}]}  "#
-        + "# first: (umask 077; mlinfra output --reveal score.key > score.key)";
+    let entry = "{\"job_name\":\"null\",\"authorization\":{\"credentials_file\":\"score.key\"},\
+                 \"static_configs\":[{\"targets\":[\"[::1]:8080\"]}]}  \
+                 # first: (umask 077; mlinfra output --reveal score.key > score.key)";
     let config = format!(
         "rule_files: ['{}']\nscrape_configs:\n- {entry}\n",
         folder.rules().display()

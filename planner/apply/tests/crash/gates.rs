@@ -336,3 +336,92 @@ fn known_before(world: &World, desired: &Desired, store: &mut mlinfra_state::Sto
     assert!(summary.operation.is_none() && !summary.is_ok());
     assert_eq!((world.sim.begins(), store.operations().len()), (begun, 1));
 }
+
+/// A removal that only makes room for what stands behind a gate, as of a port: the gate keeps it,
+/// at whatever write it is killed.
+#[test]
+fn what_would_only_make_room_stays_behind_a_failed_gate() {
+    // 0 is judged; 1 stands on it and needs the room that 2 has, which nobody wants any more.
+    let shape = vec![vec![], vec![0], vec![]];
+    let (old, new) = (address(2), address(1));
+    for (score, stays) in [(Some(3), true), (Some(7), false)] {
+        for crash in (0..16).flat_map(|at| [(at, false), (at, true)]) {
+            let mut world = World::new(Settings::default());
+            let options = options(1, None);
+            let mut all = desired_of(&shape, 0, 0, Some(7));
+            all.remove(&new);
+            world.converge(&all, &options).expect("it is made");
+            world.bounds = Bounds::from([(address(0), 5)]);
+            let mut wanted = desired_of(&shape, 0, 0, score);
+            wanted.remove(&old);
+            let (at, written) = crash;
+            for crash in [Some(WriteFault { at, written }), None, None] {
+                let mut store = world.open(None).expect("sound");
+                store.set_write_fault(crash);
+                make_room(&world, &mut store, &wanted, &options);
+            }
+            let live = world.sim.live();
+            let is_there = |one: &Address| live.iter().any(|thing| thing.address == *one);
+            assert_eq!(
+                (is_there(&old), is_there(&new)),
+                (stays, !stays),
+                "{crash:?}"
+            );
+        }
+    }
+}
+
+/// Recovers and applies a plan in which what is removed goes before what is made anew, and after
+/// what is judged.
+fn make_room(
+    world: &World,
+    store: &mut mlinfra_state::Store,
+    wanted: &Desired,
+    options: &mlinfra_apply::Options,
+) {
+    let (quiet, interrupt) = (|_| {}, Interrupt::new());
+    let recovered = mlinfra_apply::recover(store, &world.providers, options, &quiet, &interrupt);
+    if recovered.is_err() {
+        return;
+    }
+    let mut planned = plan(wanted, store.snapshot());
+    let place = |actions: &[Action], address: &Address, is_removal: bool| {
+        let is_it =
+            |one: &Action| one.address == *address && (one.verb == Verb::Delete) == is_removal;
+        actions.iter().position(is_it)
+    };
+    if let (Some(make), Some(remove)) = (
+        place(&planned.actions, &address(1), false),
+        place(&planned.actions, &address(2), true),
+    ) {
+        // The tiny planner removes last: here the removal comes before what needs its room.
+        let mut removal = planned.actions.remove(remove);
+        removal.after = place(&planned.actions, &address(0), false)
+            .into_iter()
+            .collect();
+        planned.actions.insert(make, removal);
+        for action in &mut planned.actions[make + 1..] {
+            action.after = action
+                .after
+                .iter()
+                .map(|n| n + usize::from(*n >= make))
+                .collect();
+        }
+        planned.actions[make + 1].after.insert(make);
+    }
+    let mut planned = judged(planned, &world.bounds, store.snapshot());
+    // What is known to fail is not planned, and neither is what makes room for it.
+    if place(&planned.actions, &address(1), false).is_none() {
+        let is_other = |one: &Action| one.address != address(2);
+        let fails = planned.gates.iter().any(JudgedGate::fails);
+        planned.actions.retain(|one| !fails || is_other(one));
+    }
+    let _ = apply(
+        store,
+        &planned,
+        &world.providers,
+        options,
+        &quiet,
+        &interrupt,
+    );
+}
