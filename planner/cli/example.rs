@@ -11,8 +11,8 @@ use crate::report::personal;
 use crate::session::Session;
 
 /// The body of a request to this endpoint: for each column the mean or the most frequent category
-/// in training; a placeholder for a category
-/// of a column about people. None if that is not known; the endpoint's own example has placeholders then.
+/// in training; a placeholder for a category of a column about people. None if that is not known;
+/// the endpoint's own example has placeholders then.
 pub(crate) fn request(
     state: &ResourceState,
     program: &Program,

@@ -46,7 +46,7 @@ pub(crate) struct Learned {
 }
 
 impl Facts {
-    fn put(&mut self, name: &str, argument: &str, of: &Address, value: Value) {
+    pub(crate) fn put(&mut self, name: &str, argument: &str, of: &Address, value: Value) {
         self.size += 1 + value.as_list().map_or(0, <[Value]>::len);
         let fact = self.known.entry((name.to_owned(), argument.to_owned()));
         fact.or_default().insert(of.clone(), value);
@@ -274,48 +274,6 @@ impl Checker<'_> {
             }
         }
         columns
-    }
-
-    /// In which country each target is, and whether the project lets data be there.
-    fn find_countries(&self, program: &Program, facts: &mut Facts) {
-        let regions = self.residency().map(|(regions, _)| regions);
-        for target in program.with_role("target") {
-            let Some(Value::Case { arguments, .. }) = &target.value else {
-                continue;
-            };
-            let country = arguments.get("country").cloned().unwrap_or(Value::None);
-            let allowed = match (&country, &regions) {
-                (Value::String(country), Some(regions)) => Value::Bool(
-                    regions
-                        .iter()
-                        .any(|region| region.countries.contains(country)),
-                ),
-                _ => Value::Unknown("bool".to_owned()),
-            };
-            let regions = self.regions_of(&target.kind, &country);
-            facts.put("regions", "", &target.address, regions);
-            facts.put("country", "", &target.address, country);
-            facts.put("allowed", "", &target.address, allowed);
-        }
-    }
-
-    /// The declared regions in which a country lies.
-    fn regions_of(&self, kind: &str, country: &Value) -> Value {
-        let declared = (self.library.kinds.get(kind).into_iter())
-            .flat_map(|kind| kind.facts.values())
-            .find(|fact| fact.name == "regions");
-        let (Some(fact), Value::String(country)) = (declared, country) else {
-            return Value::Unknown("regions".to_owned());
-        };
-        let mut regions = Vec::new();
-        fact.field_type.enums(&mut regions);
-        let cases = regions.iter().flat_map(|region| region.cases());
-        let around = cases.filter(|case| case.countries.contains(country));
-        let named = around.map(|case| Value::Case {
-            name: case.name.clone(),
-            arguments: BTreeMap::new(),
-        });
-        Value::List(named.collect())
     }
 
     /// Which columns each step learns from that fits a model.

@@ -1,16 +1,62 @@
 //! Holds the countries of all targets against where the project lets data be.
 
+use std::collections::BTreeMap;
+
 use mlinfra_api::Value;
 
 use crate::check::Checker;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::facts::Facts;
+use crate::program::Program;
 use crate::schema::Library;
 use crate::scope::{NodeId, list};
 use crate::tree::ExprKind;
 use crate::types::{Case, Type};
 
 impl Checker<'_> {
+    /// In which country each target is, and whether the project lets data be there.
+    pub(crate) fn find_countries(&self, program: &Program, facts: &mut Facts) {
+        let regions = self.residency().map(|(regions, _)| regions);
+        for target in program.with_role("target") {
+            let Some(Value::Case { arguments, .. }) = &target.value else {
+                continue;
+            };
+            let country = arguments.get("country").cloned().unwrap_or(Value::None);
+            let allowed = match (&country, &regions) {
+                (Value::String(country), Some(regions)) => Value::Bool(
+                    regions
+                        .iter()
+                        .any(|region| region.countries.contains(country)),
+                ),
+                _ => Value::Unknown("bool".to_owned()),
+            };
+            let regions = self.regions_of(&target.kind, &country);
+            facts.put("regions", "", &target.address, regions);
+            facts.put("country", "", &target.address, country);
+            facts.put("allowed", "", &target.address, allowed);
+        }
+    }
+
+    /// The declared regions in which a country lies.
+    fn regions_of(&self, kind: &str, country: &Value) -> Value {
+        let declared = (self.library.kinds.get(kind).into_iter())
+            .flat_map(|kind| kind.facts.values())
+            .find(|fact| fact.name == "regions");
+        let (Some(fact), Value::String(country)) = (declared, country) else {
+            return Value::Unknown("regions".to_owned());
+        };
+        let mut regions = Vec::new();
+        fact.field_type.enums(&mut regions);
+        let cases = regions.iter().flat_map(|region| region.cases());
+        let around = cases.filter(|case| case.countries.contains(country));
+        let named = around.map(|case| Value::Case {
+            name: case.name.clone(),
+            arguments: BTreeMap::new(),
+        });
+        Value::List(named.collect())
+    }
+
     /// Reports each target that stands outside of the project's `residency`, and warns of each
     /// that does not say where it stands. Without a `residency`, everywhere is allowed.
     pub(crate) fn check_residency(&mut self) {

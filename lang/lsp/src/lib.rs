@@ -4,9 +4,9 @@
 //! the same crates as on the command line. The server does no input or output of its own: its
 //! caller gives it two streams and an [`Outside`] that reads the disk; open buffers come first.
 //!
-//! Reading order: `transport` cuts the stream into messages, `queue` holds those that wait, `server`
-//! answers them, `documents` keeps the open texts, `roots` finds the spec that a file belongs to,
-//! `findings` and `layout` make the answers, `lines` counts as editors count.
+//! Reading order: `transport` cuts the stream into messages, `queue` holds those that wait,
+//! `server` answers them, `documents` keeps the open texts, `roots` finds the spec that a file
+//! belongs to, `findings` and `layout` make the answers, `lines` counts as editors count.
 
 mod documents;
 mod findings;

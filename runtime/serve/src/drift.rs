@@ -1,7 +1,7 @@
 //! How far the requests of the last hour are from what the model was trained on, feature by
-//! feature. Only counts in bins are kept, never a cell. What is told has two decimals and is taken anew
-//! once a minute at most: from two exact figures around one request, the bins of its cells could be
-//! told.
+//! feature. Only counts in bins are kept, never a cell. What is told has two decimals and is taken
+//! anew once a minute at most: from two exact figures around one request, the bins of its cells
+//! could be told.
 //!
 //! The measure is the population stability index (Siddiqi, *Credit Risk Scorecards*, 2006), which
 //! is the symmetric divergence of Kullback and Leibler (1951): over the bins, the sum of
@@ -262,7 +262,8 @@ fn bin_of(edges: &[f64], cell: f64) -> usize {
     edges.partition_point(|edge| *edge <= cell)
 }
 
-/// Whether the profile of a column can be worked with: it comes from a store, and may hold anything.
+/// Whether the profile of a column can be worked with: it comes from a store, and may hold
+/// anything.
 fn is_sound(column: &ColumnProfile) -> bool {
     let (counts, edges): (Vec<u64>, &[f64]) = match &column.spread {
         Spread::Numbers { edges, counts, .. } => (counts.clone(), edges),

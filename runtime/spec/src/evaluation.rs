@@ -191,10 +191,10 @@ pub struct Fairness {
     /// `disparate_impact(sex)`, of an intersection `disparate_impact(sex, age_band)`; those that
     /// follow `equal_opportunity_ratio` are in the report alone.
     ///
-    /// Their intervals are percentiles of resamples. Resampled groups are hardly ever exactly alike,
-    /// so the interval of a difference lies above 0, and that of a ratio below 1, also for a model
-    /// that treats all groups alike: such an interval bounds how far groups may be apart, and can't
-    /// show that they are.
+    /// Their intervals are percentiles of resamples. Resampled groups are hardly ever exactly
+    /// alike, so the interval of a difference lies above 0, and that of a ratio below 1, also for a
+    /// model that treats all groups alike: such an interval bounds how far groups may be apart, and
+    /// can't show that they are.
     pub measures: Vec<Measure>,
     /// The share of rows in which an attribute is missing: they belong to no group. Above
     /// [`MISSING_SHARE_MAX`] all measures are undefined.

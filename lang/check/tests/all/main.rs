@@ -1,6 +1,7 @@
 //! The checker seen from outside: texts in, program and findings out.
 
 mod credit;
+mod decided;
 mod faults;
 mod files;
 mod flow;

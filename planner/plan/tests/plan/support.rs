@@ -11,8 +11,8 @@ use mlinfra_plan::{
 };
 
 pub(crate) const HEADER: &str = "status,month,credit_history,purpose,credit_amount,savings,\
-employment,investment_as_income_percentage,personal_status,other_debtors,residence_since,property,age,\
-installment_plans,housing,number_of_credits,skill_level,people_liable_for,telephone,\
+employment,investment_as_income_percentage,personal_status,other_debtors,residence_since,\
+property,age,installment_plans,housing,number_of_credits,skill_level,people_liable_for,telephone,\
 foreign_worker,credit";
 
 struct Texts(String);

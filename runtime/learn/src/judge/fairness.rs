@@ -30,7 +30,8 @@ pub struct Attribute {
 /// Of an intersection, every combination of groups is a group, also one without a row. Intervals of
 /// the measures are percentiles of resamples: each group keeps its number of rows, and how many of
 /// them are labelled true and selected is drawn with the group's own rates. Since resampled groups
-/// are hardly ever exactly alike, the interval of a difference lies above 0, that of a ratio below 1.
+/// are hardly ever exactly alike, the interval of a difference lies above 0, that of a ratio below
+/// 1.
 pub fn fairness(
     predictions: &[bool],
     labels: &[bool],
@@ -147,8 +148,8 @@ impl Counts {
         }
     }
 
-    /// The group with other labels and predictions, drawn with the rates that it has. The labels are
-    /// drawn too: how many are selected also rests on how many of them are true.
+    /// The group with other labels and predictions, drawn with the rates that it has. The labels
+    /// are drawn too: how many are selected also rests on how many of them are true.
     fn drawn(&self, draws: &mut crate::stream::Draws) -> Counts {
         let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
         let base = share(self.positives, self.rows);
