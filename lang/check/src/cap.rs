@@ -8,8 +8,8 @@ use crate::diagnostic::{Diagnostic, FileId, Severity};
 /// How many findings of one file are told: as many as the parser tells of its errors.
 pub(crate) const FINDINGS_PER_FILE_MAX: usize = mlinfra_syntax::error::ERRORS_PER_FILE_MAX;
 
-/// The findings that are told, by place, and how many there are in all. Of a file with too many, errors come before warnings, and
-/// what comes first in the text before what comes later.
+/// The findings that are told, by place, and how many there are in all. Of a file with too many,
+/// errors come before warnings, and what comes first in the text before what comes later.
 pub(crate) fn told(mut findings: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
     findings.sort_by_key(|finding| (finding.primary.span, finding.code));
     findings.dedup_by(|a, b| a.primary == b.primary && a.code == b.code);

@@ -85,8 +85,8 @@ pub use world::World;
 pub struct Checked {
     /// The program, as far as it is understood. It may be planned only if no finding is an error.
     pub program: Program,
-    /// What was found, by place. Of a file with very many findings the first are here, errors before
-    /// warnings, and one that says how many are left out.
+    /// What was found, by place. Of a file with very many findings the first are here, errors
+    /// before warnings, and one that says how many are left out.
     pub diagnostics: Vec<Diagnostic>,
     /// How many findings there are, those that are left out counted.
     pub found: usize,

@@ -17,7 +17,7 @@ use crate::table::{
 };
 use crate::train::Fitting;
 use crate::tree::Name;
-use crate::types::{Parts, Term, Type};
+use crate::types::{Case, Parts, Term, Type};
 
 impl Checker<'_> {
     /// The result's type.
@@ -182,35 +182,8 @@ impl Checker<'_> {
                 continue;
             };
             let base = column.column_type.map(|known| known.base);
-            if let Some(base) = base
-                && !case.takes.is_empty()
-                && !case.takes.contains(&base)
-            {
-                let takes: Vec<&str> = case.takes.iter().map(|base| base.word()).collect();
-                let text = format!(
-                    "`{}` works on {} columns, and this is {}",
-                    case.name,
-                    takes.join(" and "),
-                    base.word()
-                );
-                self.report(
-                    Diagnostic::error(code::MASKING_WRONG, *span, text)
-                        .also(column.span, "the column")
-                        .help("its cells would not be masked, and so stay readable")
-                        .help("use another masking, or `drop`"),
-                );
-                self.doubtful
-                    .insert((making.address.clone(), key.text.clone()));
-                continue;
-            }
-            if base == Some(ColumnBase::Int) && is_idle(value) {
-                let text = format!("`{}` leaves every cell as it is", self.text_of(*span));
-                self.report(
-                    Diagnostic::error(code::MASKING_IDLE, *span, text)
-                        .also(column.span, "the column")
-                        .help("whole numbers in steps of one are the numbers themselves")
-                        .help("use a width of at least 2: `bucket(10)`"),
-                );
+            if let Some(finding) = self.masks_nothing(case, base, value, *span) {
+                self.report(finding.also(column.span, "the column"));
                 self.doubtful
                     .insert((making.address.clone(), key.text.clone()));
                 continue;
@@ -229,6 +202,37 @@ impl Checker<'_> {
             });
         }
         rewrite(data, making, &rewritings)
+    }
+
+    /// What is wrong with a masking that would leave the cells of such a column readable.
+    fn masks_nothing(
+        &self,
+        case: &Case,
+        base: Option<ColumnBase>,
+        value: &Value,
+        span: Span,
+    ) -> Option<Diagnostic> {
+        let base = base?;
+        if !case.takes.is_empty() && !case.takes.contains(&base) {
+            let takes: Vec<&str> = case.takes.iter().map(|base| base.word()).collect();
+            let text = format!(
+                "`{}` works on {} columns, and this is {}",
+                case.name,
+                takes.join(" and "),
+                base.word()
+            );
+            let finding = Diagnostic::error(code::MASKING_WRONG, span, text)
+                .help("its cells would not be masked, and so stay readable")
+                .help("use another masking, or `drop`");
+            return Some(finding);
+        }
+        let idle = base == ColumnBase::Int && is_idle(value);
+        idle.then(|| {
+            let text = format!("`{}` leaves every cell as it is", self.text_of(span));
+            Diagnostic::error(code::MASKING_IDLE, span, text)
+                .help("whole numbers in steps of one are the numbers themselves")
+                .help("use a width of at least 2: `bucket(10)`")
+        })
     }
 
     fn parted(

@@ -351,14 +351,18 @@ impl Checker<'_> {
         self.settings_left(id, operation, &seen, stray, step);
         let empty = operation.each.is_some() && entries.is_empty();
         if empty && !stray && !self.nodes[id].broken {
-            let text = format!("`{}` has nothing to do here", operation.name);
-            self.report(
-                Diagnostic::error(code::BODY_EMPTY, step.operation_span, text)
-                    .help("its body says what it does, one entry a line")
-                    .help("add `{ name = value }`, or take the step out"),
-            );
+            self.nothing_to_do(operation, step.operation_span);
         }
         entries
+    }
+
+    fn nothing_to_do(&mut self, operation: &Operation, span: Span) {
+        let text = format!("`{}` has nothing to do here", operation.name);
+        self.report(
+            Diagnostic::error(code::BODY_EMPTY, span, text)
+                .help("its body says what it does, one entry a line")
+                .help("add `{ name = value }`, or take the step out"),
+        );
     }
 
     fn no_setting(&mut self, item: &tree::Item, operation: &Operation) {

@@ -26,7 +26,8 @@ fn in_spec(line: &str) -> String {
     )
 }
 
-/// Lines with a mark in a word, and what is said of that word; `STEP ` stands for a pipeline around.
+/// Lines with a mark in a word, and what is said of that word; `STEP ` stands for a pipeline
+/// around.
 const WORDS: &[(&str, &[&str])] = &[
     (
         "sto|rage s on here",

@@ -363,10 +363,7 @@ fn many_that_fail_are_all_found_and_the_first_get_an_edit() {
     assert_eq!(checked.diagnostics.len(), 101);
     assert_eq!(with_status(&checked, PolicyStatus::Fail).len(), 1_000);
     assert!(with_status(&checked, PolicyStatus::Unknown).is_empty());
-    let fixes = checked
-        .diagnostics
-        .iter()
-        .filter(|finding| finding.fix.is_some());
+    let fixes = checked.diagnostics.iter().filter(|f| f.fix.is_some());
     assert_eq!(fixes.count(), 100);
 }
 

@@ -1,5 +1,5 @@
-//! What must not pass as a proof: masks that hide nothing, judgements of other models or of rows that
-//! were learned from, conditions that always hold, limits that leave something unjudged.
+//! What must not pass as a proof: masks that hide nothing, judgements of other models or of rows
+//! that were learned from, conditions that always hold, limits that leave something unjudged.
 
 use std::fmt::Write as _;
 
@@ -8,8 +8,8 @@ use mlinfra_check::{Checked, PolicyStatus, Severity};
 use crate::gates::full_with;
 use crate::world::{check_text, codes_at, findings};
 
-/// A spec under the GDPR pack whose pipeline does this between `people` and a model; `{data}` of the
-/// training is the last step.
+/// A spec under the GDPR pack whose pipeline does this between `people` and a model; `{data}` of
+/// the training is the last step.
 fn people(steps: &str, data: &str, settings: &str) -> String {
     format!(
         "project shop {{ comply = [gdpr], residency = [eu] }}
@@ -124,8 +124,8 @@ const LAUNDERED: &[(&str, &str, &[&str])] = &[
         &["band"],
     ),
     (
-        "  step d = derive(people) {\n    one  = phone in [\"a\", \"b\"]\n    two  = age in 20..30\n    \
-         tens = floor(age / 10)\n    same = phone == \"a\"\n    size = length(phone)\n  }\n  \
+        "  step d = derive(people) {\n    one  = phone in [\"a\", \"b\"]\n    \
+         two  = age in 20..30\n    tens = floor(age / 10)\n    same = phone == \"a\"\n    size = length(phone)\n  }\n  \
          step m = mask(d) { age = drop, phone = drop }",
         "m",
         &["one", "two", "tens", "same", "size"],
@@ -273,8 +273,8 @@ fn a_pack_judges_a_large_spec_whole() {
     for place in 0..40 {
         writeln!(
             trains,
-            "  step t{place} = train(people, label = good) {{ architecture = linear, seed = {place}\n\
-             exclude = [phone, income, age] }}"
+            "  step t{place} = train(people, label = good) {{ architecture = linear, \
+             seed = {place}\n exclude = [phone, income, age] }}"
         )
         .expect("a string");
     }
@@ -463,17 +463,17 @@ fn a_model_is_judged_on_rows_that_it_never_saw() {
             true,
         ),
         (
-            "  step again = split(masked, stratify = good, seed = 8) { train = 80%, test = 20% }\n\n",
+            "  step again = split(masked, stratify = good, seed = 8) {\n    train = 80%, test = 20%\n  }\n\n",
             "again.test",
             true,
         ),
         (
-            "  step again = split(masked, stratify = good, seed = 7) { train = 80%, test = 20% }\n\n",
+            "  step again = split(masked, stratify = good, seed = 7) {\n    train = 80%, test = 20%\n  }\n\n",
             "again.test",
             false,
         ),
         (
-            "  step again = split(masked, stratify = good, seed = 7) { train = 80%, test = 20% }\n\n",
+            "  step again = split(masked, stratify = good, seed = 7) {\n    train = 80%, test = 20%\n  }\n\n",
             "again.train",
             true,
         ),

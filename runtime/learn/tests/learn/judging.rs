@@ -94,7 +94,6 @@ fn everything() -> EvaluateTask {
             min_group: 10,
         }),
         seed: 5,
-        ..EvaluateTask::default()
     }
 }
 
