@@ -24,6 +24,8 @@ pub(crate) struct Workspace {
     /// The root file's name.
     pub(crate) root: String,
     parameters: BTreeMap<String, String>,
+    /// Those of them that stood on the command line, as they stood there.
+    parameters_given: Vec<String>,
 }
 
 /// A spec without errors.
@@ -45,6 +47,7 @@ impl Workspace {
             folder: folder.to_owned(),
             root: root.to_owned(),
             parameters: parameters.clone(),
+            parameters_given: parameters_given.to_vec(),
         };
         if given.is_dir() {
             let root = root_in(given)?;
@@ -88,6 +91,7 @@ impl Workspace {
             folder: folder.to_owned(),
             root: ROOT.to_owned(),
             parameters: parameters(parameters_given)?,
+            parameters_given: parameters_given.to_vec(),
         };
         match found.state_folder().is_dir() {
             true => Ok(found),
@@ -147,12 +151,17 @@ impl Workspace {
         self.shown(&self.root)
     }
 
-    /// What follows a command's name so that it means this spec: ` examples/credit`, or nothing.
+    /// What follows a command's name so that it means this spec with these parameters:
+    /// ` examples/credit --param replicas=2`, or nothing.
     pub(crate) fn argument(&self) -> String {
-        match self.given == Path::new(".") {
+        let mut argument = match self.given == Path::new(".") {
             true => String::new(),
             false => format!(" {}", quoted(&self.given.to_string_lossy())),
+        };
+        for parameter in &self.parameters_given {
+            argument += &format!(" --param {}", quoted(parameter));
         }
+        argument
     }
 
     /// The same for commands whose own word comes first: ` --spec examples/credit`.

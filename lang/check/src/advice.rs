@@ -5,10 +5,10 @@ use mlinfra_api::{Dimension, Value};
 use crate::check::Checker;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::schema::{FieldDeclaration, KindValue, ResultRule};
-use crate::scope::{Form, list};
-use crate::tree::ExprKind;
-use crate::types::{Case, Term, Type};
+use crate::schema::{FieldDeclaration, Kind, KindValue, ResultRule};
+use crate::scope::{Form, NodeId, list};
+use crate::tree::{ExprKind, Item, Node, Path};
+use crate::types::{Case, Term, Type, a};
 
 /// How many names an advice lists.
 const NAMES_MAX: usize = 8;
@@ -119,6 +119,70 @@ impl Checker<'_> {
         }
     }
 
+    /// A finding about an entry in the body of a block whose value takes it in parentheses.
+    pub(crate) fn field_of_value(
+        &self,
+        id: NodeId,
+        kind: &Kind,
+        path: &Path,
+        item: &Item,
+    ) -> Option<Diagnostic> {
+        let KindValue::Of(Type::Enum(cases)) = &kind.value else {
+            return None;
+        };
+        let node = &self.nodes[id];
+        let value = node.block?.value.as_ref()?;
+        let word = value.as_name().or_else(|| match &value.kind {
+            ExprKind::Call { callee, .. } => callee.as_name(),
+            _ => None,
+        })?;
+        let case = cases.case(word)?;
+        let name = path.text();
+        let text = format!("{} has no field `{name}`", a(format!("`{}`", kind.name)));
+        let finding = Diagnostic::error(code::FIELD_UNKNOWN, path.span, text)
+            .help("nothing would read it, so it would have no effect");
+        let taken = case.parameters.iter().find(|one| one.name == name);
+        let Some(one) = taken.or_else(|| case.parameters.first()) else {
+            return Some(finding.help(format!("write `{word}` alone, without a body")));
+        };
+        let given = match (&item.node, taken) {
+            (Node::Field { value, .. }, Some(_)) => {
+                let file = self.texts.get(value.span.file.0 as usize);
+                file.and_then(|f| {
+                    f.text
+                        .get(value.span.start as usize..value.span.end as usize)
+                })
+            }
+            _ => None,
+        };
+        let whole = format!("{word}({} = {})", one.name, given.unwrap_or("…"));
+        let finding = finding.help(format!("what it takes stands in parentheses: `{whole}`"));
+        let alone = node.block?.items().len() == 1 && value.as_name().is_some();
+        if given.is_none() || !alone {
+            return Some(finding);
+        }
+        let end = node.item.span.end;
+        let span = Span { end, ..value.span };
+        Some(finding.fix(format!("write `{whole}`"), span, whole))
+    }
+
+    /// A line that declares a block of this kind.
+    pub(crate) fn example_line(&self, kind: &str) -> String {
+        let declared = self.library.kinds.get(kind);
+        let place = declared.and_then(|kind| kind.place.kind());
+        let place = place.and_then(|of| Some((of, self.nodes_of_kind(of).into_iter().next())));
+        let on = match place {
+            Some((_, Some(name))) => format!(" on {name}"),
+            Some((of, None)) => format!(" on {}", example_name(of)),
+            None => String::new(),
+        };
+        let value = match declared.map(|kind| &kind.value) {
+            Some(KindValue::Of(of)) => format!(" = {}", self.example(of, 0)),
+            _ => String::new(),
+        };
+        format!("{kind} {}{on}{value}", example_name(kind))
+    }
+
     /// A case as it is written, with an example for each parameter that it needs.
     fn shape(&self, case: &Case, depth: usize) -> String {
         let needed = (case.parameters.iter())
@@ -205,6 +269,15 @@ impl Checker<'_> {
             None => node.name.text.clone(),
         };
         self.nodes.iter().filter(gives).map(name).collect()
+    }
+}
+
+/// What a block of this kind is called in an example.
+fn example_name(kind: &str) -> &'static str {
+    match kind {
+        "target" => "here",
+        "pool" => "worker",
+        _ => "mine",
     }
 }
 

@@ -312,6 +312,10 @@ impl<'t> Checker<'t> {
                         written.span,
                         only,
                     ),
+                    [] => {
+                        let line = self.example_line(wanted);
+                        finding.help(format!("there is no `{wanted}` yet: write `{line}`"))
+                    }
                     _ => finding.help(format!("name a `{wanted}`")),
                 };
                 self.report(finding);
@@ -358,7 +362,7 @@ impl<'t> Checker<'t> {
             match &item.node {
                 Node::Field { path, value } => {
                     let name = path.text();
-                    let Some(declared) = self.declared_field(kind, path, item) else {
+                    let Some(declared) = self.declared_field(id, kind, path, item) else {
                         stray = true;
                         continue;
                     };
@@ -384,7 +388,7 @@ impl<'t> Checker<'t> {
                     operator,
                     value,
                 } => {
-                    let Some(declared) = self.declared_field(kind, path, item) else {
+                    let Some(declared) = self.declared_field(id, kind, path, item) else {
                         stray = true;
                         continue;
                     };
@@ -421,6 +425,7 @@ impl<'t> Checker<'t> {
     /// The declaration of a written field; a finding if there is none.
     fn declared_field<'k>(
         &mut self,
+        id: NodeId,
         kind: &'k Kind,
         path: &Path,
         item: &Item,
@@ -434,7 +439,8 @@ impl<'t> Checker<'t> {
         }
         let known = kind.fields.iter().filter(|(_, field)| !field.computed);
         let known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
-        let finding = unknown_field(&name, path.span, &kind.name, &known, kind);
+        let finding = (self.field_of_value(id, kind, path, item))
+            .unwrap_or_else(|| unknown_field(&name, path.span, &kind.name, &known, kind));
         self.report(finding);
         None
     }

@@ -219,7 +219,9 @@ impl Checker<'_> {
             if self.library.classes.contains_key(&name) {
                 all.extend(self.library.closure(&name));
             } else if !name.is_empty() {
-                let meant = nearest(&name, self.library.classes.keys().map(String::as_str));
+                let known = self.library.classes.keys().map(String::as_str);
+                let known: Vec<&str> = known.collect();
+                let meant = nearest(&name, known.iter().copied());
                 self.report(
                     Diagnostic::error(
                         code::CLASS_UNKNOWN,
@@ -229,6 +231,7 @@ impl Checker<'_> {
                     .help(
                         "what a column's cells say about people decides what may be done with them",
                     )
+                    .help(format!("the classes are {}", crate::scope::list(&known)))
                     .suggest(attribute.path.span, &name, meant),
                 );
             }

@@ -509,14 +509,19 @@ impl Checker<'_> {
                 .help(habit::value_advice(name, instead))
                 .fix(format!("{name} → {instead}"), span, instead);
         }
-        let meant = self.nearest_column(table, name);
         let made = table.address.name();
         let finding = Diagnostic::error(
             code::COLUMN_UNKNOWN,
             span,
             format!("`{made}` has no column `{name}`"),
         );
-        match meant {
+        if let Some((step, place)) = self.dropped(table, name) {
+            return finding
+                .also(place, format!("dropped in `{step}`"))
+                .help("what a step dropped is in no table behind it")
+                .help("take that line out; a model that shall not learn from it can `exclude` it");
+        }
+        match self.nearest_column(table, name) {
             Some(meant) => finding
                 .help(format!("a column with a similar name exists: `{meant}`"))
                 .fix(format!("{name} → {meant}"), span, meant),

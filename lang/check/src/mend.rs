@@ -1,5 +1,7 @@
 //! Edits that mend what a policy found: an entry set in a block, a column masked upstream.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use mlinfra_api::{Address, Value};
 
 use crate::check::Checker;
@@ -45,7 +47,7 @@ impl Checker<'_> {
     }
 
     /// Masks a column in the nearest step upstream that rewrites columns; where there is none,
-    /// where something behind it works on the column, or where no masking is known that leaves
+    /// where something behind it works on the column or needs it, or where no masking is known that leaves
     /// something to learn from, it is excluded from learning instead.
     pub(crate) fn mask_edit(
         &self,
@@ -56,6 +58,7 @@ impl Checker<'_> {
         let column = &learned.column;
         if let Some(masking) = masking
             && let Some(step) = self.rewriting(&learned.table, column)
+            && (masking != DROP || !self.is_named_behind(step, column))
         {
             let node = &self.nodes[*self.addresses.get(step)?];
             let edit = added(node.item, node.block?, column, masking, files)?;
@@ -106,6 +109,83 @@ impl Checker<'_> {
             }
             current = &origin.from;
         }
+    }
+
+    /// The step before this table that dropped the column, and where that is written.
+    pub(crate) fn dropped<'t>(&self, table: &'t Table, column: &str) -> Option<(&'t str, Span)> {
+        let mut current = table;
+        while let Some(origin) = &current.origin {
+            if origin.from.column(column).is_some() {
+                let node = &self.nodes[*self.addresses.get(&current.address)?];
+                let mut items = node.block?.items().iter();
+                let item = items.find(|item| match &item.node {
+                    Node::Field { path, .. } => path.text() == column,
+                    _ => false,
+                })?;
+                return Some((current.address.name(), item.span));
+            }
+            current = &origin.from;
+        }
+        None
+    }
+
+    /// Whether a step that rests on this one names the column: it would be missing there.
+    fn is_named_behind(&self, step: &Address, column: &str) -> bool {
+        let mut readers: BTreeMap<&Address, Vec<(&Address, &Step)>> = BTreeMap::new();
+        for block in self.blocks.iter().flatten() {
+            let Some(step) = &block.step else { continue };
+            let read = step.arguments.values();
+            for reference in read.filter_map(|argument| argument.value.as_reference()) {
+                let reader = (&block.address, step);
+                readers.entry(&reference.address).or_default().push(reader);
+            }
+        }
+        let mut open = vec![step];
+        let mut seen = BTreeSet::new();
+        while let Some(address) = open.pop() {
+            for (reader, step) in readers.get(address).into_iter().flatten() {
+                if !seen.insert(*reader) {
+                    continue;
+                }
+                if names(step, column) || settles(step, column) {
+                    return true;
+                }
+                open.push(reader);
+            }
+        }
+        false
+    }
+}
+
+/// The masking after which a column is gone.
+const DROP: &str = "drop";
+
+/// Whether the body of a step names the column: what it compares groups by, for example.
+fn settles(step: &Step, column: &str) -> bool {
+    let mut found = (step.settings.values()).any(|value| mentions(value, column));
+    for (name, value) in &step.entries {
+        found |= name == column || mentions(value, column);
+    }
+    for gate in &step.gates {
+        gate.condition.for_each_figure(&mut |figure| {
+            found |= (figure.arguments.iter()).any(|value| mentions(value, column));
+        });
+    }
+    found
+}
+
+/// Whether a value is the column's name, or has it in it.
+fn mentions(value: &Value, column: &str) -> bool {
+    match value {
+        Value::String(text) => text == column,
+        Value::List(elements) => elements.iter().any(|element| mentions(element, column)),
+        Value::Record(entries) => entries.values().any(|entry| mentions(entry, column)),
+        Value::Row(expression) => {
+            let mut found = false;
+            expression.for_each_column(&mut |name| found |= name == column);
+            found
+        }
+        _ => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Holds the countries of all targets against where the project lets data be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mlinfra_api::Value;
 
@@ -18,11 +18,17 @@ impl Checker<'_> {
     /// In which country each target is, and whether the project lets data be there.
     pub(crate) fn find_countries(&self, program: &Program, facts: &mut Facts) {
         let regions = self.residency().map(|(regions, _)| regions);
+        let refused = self.refused_places();
         for target in program.with_role("target") {
             let Some(Value::Case { arguments, .. }) = &target.value else {
                 continue;
             };
             let country = arguments.get("country").cloned().unwrap_or(Value::None);
+            let id = self.addresses.get(&target.address);
+            let country = match id.is_some_and(|id| refused.contains(&self.country_span(*id))) {
+                true => Value::Unknown("country".to_owned()),
+                false => country,
+            };
             let allowed = match (&country, &regions) {
                 (Value::String(country), Some(regions)) => Value::Bool(
                     regions
@@ -36,6 +42,12 @@ impl Checker<'_> {
             facts.put("country", "", &target.address, country);
             facts.put("allowed", "", &target.address, allowed);
         }
+    }
+
+    /// Where a value stands that its type refuses: nothing follows from it.
+    fn refused_places(&self) -> BTreeSet<Span> {
+        let refused = (self.findings.iter()).filter(|one| one.code == code::VALUE_REFUSED);
+        refused.map(|finding| finding.primary.span).collect()
     }
 
     /// The declared regions in which a country lies.
@@ -64,6 +76,7 @@ impl Checker<'_> {
             return;
         };
         let names: Vec<&str> = regions.iter().map(|case| case.name.as_str()).collect();
+        let refused = self.refused_places();
         for id in 0..self.nodes.len() {
             let Some(block) = self.blocks[id].as_ref() else {
                 continue;
@@ -71,11 +84,14 @@ impl Checker<'_> {
             if block.role.as_deref() != Some("target") {
                 continue;
             }
-            let Some(Value::Case { arguments, .. }) = &block.value else {
+            let Some(Value::Case { name, arguments }) = &block.value else {
                 continue;
             };
             let finding = match arguments.get("country") {
                 Some(Value::String(country)) => {
+                    if refused.contains(&self.country_span(id)) {
+                        continue;
+                    }
                     if regions.iter().any(|case| case.countries.contains(country)) {
                         continue;
                     }
@@ -85,6 +101,8 @@ impl Checker<'_> {
                         .help("data would leave the regions that the project allows")
                         .help("use a target in one of them, or add the region to `residency`")
                 }
+                // A stray entry of its body may be what says it.
+                None if self.uncertain.contains(&id) => continue,
                 None => Diagnostic::warning(
                     code::COUNTRY_UNSAID,
                     self.nodes[id].name.span,
@@ -92,7 +110,7 @@ impl Checker<'_> {
                 )
                 .also(written, "so this can't be judged")
                 .help("data may be outside of the regions that the project allows")
-                .help("say where it is: `country = \"DE\"`"),
+                .help(format!("say where it is: `= {name}(country = \"DE\")`")),
                 Some(_) => continue,
             };
             self.report(finding);

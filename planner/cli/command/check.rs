@@ -32,7 +32,7 @@ Examples:
 pub(crate) struct Arguments {
     #[command(flatten)]
     spec: SpecArgument,
-    /// Make the edits that findings offer, then check again
+    /// Make the edits that findings offer, then check again; those of policies are yours to make
     #[arg(long)]
     fix: bool,
     /// List what the policies say of the spec, and what a person must look at
@@ -179,11 +179,14 @@ fn put(text: &str, output: Option<&Path>, screen: &Screen) -> Result<(), Problem
 fn fix(workspace: &Workspace, checked: &Checked) -> Result<usize, Problem> {
     let mut edits: BTreeMap<u32, Vec<&Edit>> = BTreeMap::new();
     let mut count = 0;
-    for fix in checked
-        .diagnostics
-        .iter()
-        .filter_map(|d: &Diagnostic| d.fix.as_ref())
-    {
+    // What happens to people's data is decided by a person, not by an edit that happens to be
+    // first.
+    let by_policy = |diagnostic: &&Diagnostic| {
+        let mut policies = checked.program.policies.iter();
+        policies.any(|finding| finding.code == diagnostic.code.0)
+    };
+    let mendable = checked.diagnostics.iter().filter(|d| !by_policy(d));
+    for fix in mendable.filter_map(|diagnostic| diagnostic.fix.as_ref()) {
         let free = fix.edits.iter().all(|edit| {
             let taken = edits.get(&edit.span.file.0).map_or(&[][..], Vec::as_slice);
             let apart = |other: &&Edit| {

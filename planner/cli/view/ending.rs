@@ -68,6 +68,9 @@ pub(crate) fn text(ending: &Ending<'_>, screen: &Screen) -> String {
     if summary.is_ok() && summary.left.is_empty() {
         let sign = screen.theme.paint(Ink::Good, screen.sign("✔"));
         out += &format!("{sign} {} in {:.1} s\n", ending.word, ending.seconds);
+        if ending.word == "destroyed" {
+            out += "\n  what you wrote stays, and so do the log and the reports in `.mlinfra/`\n";
+        }
         let rows = rows(ending);
         if !rows.is_empty() {
             out.push('\n');

@@ -259,7 +259,7 @@ fn said(change: &Change, heading: &Heading, screen: &Screen) -> Vec<String> {
             text += &format!("; and {more} more");
         }
         if change.kind == ChangeKind::Reuse {
-            text = change.summary.clone();
+            text = format!("{}: {text}", change.summary);
         }
         lines.push(text);
     }

@@ -65,6 +65,10 @@ pub(crate) fn step_differences(recorded: &Resource, wanted: &Resource) -> Vec<Re
     for key in keys {
         compare(key, before.get(key), after.get(key), false, &mut reasons);
     }
+    let (earlier, later) = (order(recorded), order(wanted));
+    if before == after && earlier != later {
+        compare("order", Some(&earlier), Some(&later), false, &mut reasons);
+    }
     let (before, after) = (section(recorded, "inputs"), section(wanted, "inputs"));
     for (parameter, input) in &after {
         if made_from(before.get(parameter)) == made_from(Some(input)) {
@@ -107,6 +111,14 @@ fn entries(resource: &Resource) -> BTreeMap<String, Value> {
             ))
         })
         .collect()
+}
+
+/// The names of the entries as they stand: the columns of a table follow them.
+fn order(resource: &Resource) -> Value {
+    let list = resource.properties.get("entries").and_then(Value::as_list);
+    let names = list.unwrap_or_default().iter();
+    let names = names.filter_map(|entry| entry.as_record()?.get("name").cloned());
+    Value::List(names.collect())
 }
 
 fn made_from(input: Option<&Value>) -> Option<(&Value, &Value)> {

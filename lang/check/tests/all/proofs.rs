@@ -125,7 +125,8 @@ const LAUNDERED: &[(&str, &str, &[&str])] = &[
     ),
     (
         "  step d = derive(people) {\n    one  = phone in [\"a\", \"b\"]\n    \
-         two  = age in 20..30\n    tens = floor(age / 10)\n    same = phone == \"a\"\n    size = length(phone)\n  }\n  \
+         two  = age in 20..30\n    tens = floor(age / 10)\n    \
+         same = phone == \"a\"\n    size = length(phone)\n  }\n  \
          step m = mask(d) { age = drop, phone = drop }",
         "m",
         &["one", "two", "tens", "same", "size"],
@@ -463,17 +464,20 @@ fn a_model_is_judged_on_rows_that_it_never_saw() {
             true,
         ),
         (
-            "  step again = split(masked, stratify = good, seed = 8) {\n    train = 80%, test = 20%\n  }\n\n",
+            "  step again = split(masked, stratify = good, seed = 8) {\n    \
+             train = 80%, test = 20%\n  }\n\n",
             "again.test",
             true,
         ),
         (
-            "  step again = split(masked, stratify = good, seed = 7) {\n    train = 80%, test = 20%\n  }\n\n",
+            "  step again = split(masked, stratify = good, seed = 7) {\n    \
+             train = 80%, test = 20%\n  }\n\n",
             "again.test",
             false,
         ),
         (
-            "  step again = split(masked, stratify = good, seed = 7) {\n    train = 80%, test = 20%\n  }\n\n",
+            "  step again = split(masked, stratify = good, seed = 7) {\n    \
+             train = 80%, test = 20%\n  }\n\n",
             "again.train",
             true,
         ),

@@ -70,6 +70,20 @@ fn other_epochs_run_the_model_and_what_follows_and_keep_the_data() {
 }
 
 #[test]
+fn another_order_of_the_same_entries_is_said_as_what_it_is() {
+    let plan = after_edit(
+        "telephone       = drop\n    personal_status = drop",
+        "personal_status = drop\n    telephone       = drop",
+    );
+    let masked = plan.changes.iter().find(|c| c.address.name() == "masked");
+    let reasons = &masked.expect("the step runs").reasons;
+    let is_order = |reason: &Reason| {
+        matches!(reason, Reason::Changed { property, .. } if property == "order")
+    };
+    assert!(reasons.iter().any(is_order), "{reasons:?}");
+}
+
+#[test]
 fn another_port_changes_the_endpoint_alone() {
     let plan = after_edit("port     = 8080", "port     = 8081");
     assert_eq!(
