@@ -170,17 +170,16 @@ impl Checker<'_> {
     pub(crate) fn example_line(&self, kind: &str) -> String {
         let declared = self.library.kinds.get(kind);
         let place = declared.and_then(|kind| kind.place.kind());
-        let place = place.and_then(|of| Some((of, self.nodes_of_kind(of).into_iter().next())));
-        let on = match place {
-            Some((_, Some(name))) => format!(" on {name}"),
-            Some((of, None)) => format!(" on {}", example_name(of)),
-            None => String::new(),
-        };
+        let on = place.map(|of| self.nodes_of_kind(of).into_iter().next());
+        let on = on.map(|known| format!(" on {}", known.as_deref().unwrap_or("here")));
+        // What stands on nothing is what others stand on.
+        let name = if on.is_some() { "mine" } else { "here" };
+        let on = on.unwrap_or_default();
         let value = match declared.map(|kind| &kind.value) {
             Some(KindValue::Of(of)) => format!(" = {}", self.example(of, 0)),
             _ => String::new(),
         };
-        format!("{kind} {}{on}{value}", example_name(kind))
+        format!("{kind} {name}{on}{value}")
     }
 
     /// A case as it is written, with an example for each parameter that it needs.
@@ -269,15 +268,6 @@ impl Checker<'_> {
             None => node.name.text.clone(),
         };
         self.nodes.iter().filter(gives).map(name).collect()
-    }
-}
-
-/// What a block of this kind is called in an example.
-fn example_name(kind: &str) -> &'static str {
-    match kind {
-        "target" => "here",
-        "pool" => "worker",
-        _ => "mine",
     }
 }
 

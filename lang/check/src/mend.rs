@@ -47,8 +47,8 @@ impl Checker<'_> {
     }
 
     /// Masks a column in the nearest step upstream that rewrites columns; where there is none,
-    /// where something behind it works on the column or needs it, or where no masking is known that leaves
-    /// something to learn from, it is excluded from learning instead.
+    /// where something behind it works on the column or needs it, or where no masking is known that
+    /// leaves something to learn from, it is excluded from learning instead.
     pub(crate) fn mask_edit(
         &self,
         learned: &Learned,

@@ -1,6 +1,6 @@
 //! Holds the countries of all targets against where the project lets data be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use mlinfra_api::Value;
 
@@ -18,16 +18,13 @@ impl Checker<'_> {
     /// In which country each target is, and whether the project lets data be there.
     pub(crate) fn find_countries(&self, program: &Program, facts: &mut Facts) {
         let regions = self.residency().map(|(regions, _)| regions);
-        let refused = self.refused_places();
         for target in program.with_role("target") {
-            let Some(Value::Case { arguments, .. }) = &target.value else {
-                continue;
-            };
-            let country = arguments.get("country").cloned().unwrap_or(Value::None);
-            let id = self.addresses.get(&target.address);
-            let country = match id.is_some_and(|id| refused.contains(&self.country_span(*id))) {
-                true => Value::Unknown("country".to_owned()),
-                false => country,
+            let country = match &target.value {
+                Some(Value::Case { arguments, .. }) => {
+                    arguments.get("country").cloned().unwrap_or(Value::None)
+                }
+                // In error: where it stands is not known.
+                _ => Value::Unknown("country".to_owned()),
             };
             let allowed = match (&country, &regions) {
                 (Value::String(country), Some(regions)) => Value::Bool(
@@ -42,12 +39,6 @@ impl Checker<'_> {
             facts.put("country", "", &target.address, country);
             facts.put("allowed", "", &target.address, allowed);
         }
-    }
-
-    /// Where a value stands that its type refuses: nothing follows from it.
-    fn refused_places(&self) -> BTreeSet<Span> {
-        let refused = (self.findings.iter()).filter(|one| one.code == code::VALUE_REFUSED);
-        refused.map(|finding| finding.primary.span).collect()
     }
 
     /// The declared regions in which a country lies.
@@ -76,7 +67,6 @@ impl Checker<'_> {
             return;
         };
         let names: Vec<&str> = regions.iter().map(|case| case.name.as_str()).collect();
-        let refused = self.refused_places();
         for id in 0..self.nodes.len() {
             let Some(block) = self.blocks[id].as_ref() else {
                 continue;
@@ -89,9 +79,6 @@ impl Checker<'_> {
             };
             let finding = match arguments.get("country") {
                 Some(Value::String(country)) => {
-                    if refused.contains(&self.country_span(id)) {
-                        continue;
-                    }
                     if regions.iter().any(|case| case.countries.contains(country)) {
                         continue;
                     }

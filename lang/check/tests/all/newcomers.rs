@@ -161,6 +161,63 @@ const MISTAKES: &[(&str, &str, &str, &str, bool)] = &[
         "",
         true,
     ),
+    (
+        "target here = local(country = \"DE\")",
+        "target here = local",
+        "E0507 at \"here\": nothing says in which country this is",
+        "say where it is: `= local(country = \"DE\")`",
+        false,
+    ),
+    (
+        "target here = local(country = \"DE\")",
+        "target here = local { country = \"DE\" }",
+        "E0202 at \"country\": a `target` has no field `country`",
+        "what it takes stands in parentheses: `local(country = \"DE\")`",
+        true,
+    ),
+    (
+        "target here = local(country = \"DE\")",
+        "target here = local { place = \"DE\" }",
+        "E0202 at \"place\": a `target` has no field `place`",
+        "what it takes stands in parentheses: `local(country = …)`",
+        false,
+    ),
+    (
+        "country = \"DE\"",
+        "country = \"Germany\"",
+        "E0319 at \"\\\"Germany\\\"\": a country is written with two capital letters: `DE`",
+        "",
+        false,
+    ),
+    (
+        "  purposes = [\"credit scoring\"]\n",
+        "",
+        "E0516 at \"\\\"credit scoring\\\"\": `applicants` names no purposes",
+        "`purposes = [\"…\"]`",
+        false,
+    ),
+    (
+        "  basis    = contract\n",
+        "",
+        "E0517 at \"applicants\": `applicants` is about people, and nothing says why it may be \
+         processed",
+        "`legal_obligation`, `vital_interests`, `public_task` or `legitimate_interests`",
+        false,
+    ),
+    (
+        "  keep     = lake\n",
+        "",
+        "E0522 at \"applicants\": nothing says where `applicants`, which is about people, is kept",
+        "name a storage: `keep = lake`",
+        true,
+    ),
+    (
+        "category?  @personal",
+        "category?  @personal @people",
+        "E0505 at \"people\": there is no data class `people`",
+        "the classes are `health`, `identifier`,",
+        false,
+    ),
 ];
 
 #[test]
@@ -256,4 +313,104 @@ fn a_region_is_offered_where_every_target_lies_in_it() {
             assert_eq!(findings(&again), Vec::<String>::new());
         }
     }
+}
+
+/// A project with a column about people, and what stands in its pipeline.
+fn shop(steps: &str) -> String {
+    format!(
+        "project shop {{ comply = [gdpr], residency = [eu] }}\n\
+         target here = local(country = \"DE\")\n\
+         key vault on here\n\
+         storage lake on here {{ encryption = customer(vault), retention = 90 days }}\n\
+         dataset people {{\n  from = file(\"people.csv\")\n  keep = lake\n  \
+         basis = contract\n  purposes = [\"scoring\"]\n  columns {{\n    \
+         gender : category @personal @protected\n    phone : category @personal\n    \
+         visits : int\n    good : bool @label\n  }}\n}}\n\
+         pool worker on here\n\
+         pipeline risk on worker {{\n  purpose = \"scoring\"\n{steps}}}\n"
+    )
+}
+
+#[test]
+fn a_column_that_a_later_step_needs_is_excluded_and_never_dropped() {
+    let judged = "  step report = evaluate(model, parts.test) {\n    \
+                  fairness { by = [gender] }\n  }\n";
+    let derived = "  step more = derive(masked) { same = gender == \"a\" }\n";
+    for (later, said) in [
+        (judged, "exclude gender"),
+        (derived, "exclude gender"),
+        ("", "add `gender = drop` to step `masked`"),
+    ] {
+        let text = shop(&format!(
+            "  step masked = mask(people) {{ phone = drop }}\n  \
+             step parts = split(masked, stratify = good) {{ train = 80%, test = 20% }}\n  \
+             step model = train(parts.train, label = good) {{\n    architecture = linear\n  }}\n\
+             {later}"
+        ));
+        let checked = check_text(&text);
+        let masked = checked.diagnostics.iter().find(|f| f.code.0 == "E0512");
+        let fix = masked.and_then(|finding| finding.fix.as_ref());
+        assert_eq!(fix.map(|fix| fix.title.as_str()), Some(said), "{later}");
+        let again = check_text(&mended(&text, &checked));
+        assert!(!again.has_errors(), "{:?}", findings(&again));
+    }
+}
+
+#[test]
+fn a_column_that_is_gone_is_shown_where_it_was_dropped() {
+    let text = shop(
+        "  step masked = mask(people) { phone = drop, gender = drop }\n  \
+         step parts = split(masked, stratify = gender) { train = 80%, test = 20% }\n",
+    );
+    let checked = check_text(&text);
+    let gone: Vec<_> = (checked.diagnostics.iter())
+        .filter(|finding| finding.code.0 == "E0417")
+        .collect();
+    let [gone] = gone.as_slice() else {
+        panic!("{:?}", findings(&checked));
+    };
+    assert_eq!(gone.others[0].text, "dropped in `masked`");
+    let place = gone.others[0].span;
+    assert_eq!(
+        &text[place.start as usize..place.end as usize],
+        "gender = drop"
+    );
+    assert!(gone.fix.is_none());
+}
+
+#[test]
+fn where_no_block_of_a_kind_exists_an_example_is_one_line() {
+    for (text, line) in [
+        (
+            "key a\nlet x = 3\nstorage lake on x {}\n",
+            "target here = local",
+        ),
+        (
+            "target there = local\nlet x = 3\ndataset d {\n  from = file(\"d.csv\")\n  \
+             columns { good : bool @label }\n}\npipeline p on x {}\n",
+            "pool mine on there",
+        ),
+    ] {
+        let checked = check_text(text);
+        let wrong = checked.diagnostics.iter().find(|f| f.code.0 == "E0215");
+        let help = &wrong.expect("it is placed on a number").help;
+        assert!(
+            help.iter()
+                .any(|one| one.contains(&format!("write `{line}`"))),
+            "{help:?}"
+        );
+    }
+}
+
+#[test]
+fn without_a_storage_an_example_declares_one() {
+    let text = shop("").replace("  keep = lake\n", "");
+    let text: Vec<&str> = (text.lines())
+        .filter(|line| !line.starts_with("storage"))
+        .collect();
+    let checked = check_text(&text.join("\n"));
+    let kept = checked.diagnostics.iter().find(|f| f.code.0 == "E0522");
+    let help = &kept.expect("nothing says where it is kept").help;
+    let line = "`storage lake on here { retention = 90 days }`";
+    assert!(help.iter().any(|one| one.contains(line)), "{help:?}");
 }

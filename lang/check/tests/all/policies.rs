@@ -399,9 +399,10 @@ fn a_column_that_was_derived_shows_where_it_comes_from_and_is_excluded() {
         .map(|label| label.text.as_str())
         .collect();
     assert_eq!(others, ["it becomes personal here", "`sex` is made here"]);
-    // A step that masks stands behind the one that makes the column, so it can mask it.
     let fix = finding.fix.as_ref().expect("an edit");
-    assert_eq!(fix.title, "add `sex = drop` to step `masked`");
+    assert_eq!(fix.title, "exclude sex");
+    let again = check_text(&mended(&text, fix));
+    assert_eq!(findings(&again), Vec::<String>::new());
 }
 
 #[test]

@@ -77,9 +77,8 @@ fn another_order_of_the_same_entries_is_said_as_what_it_is() {
     );
     let masked = plan.changes.iter().find(|c| c.address.name() == "masked");
     let reasons = &masked.expect("the step runs").reasons;
-    let is_order = |reason: &Reason| {
-        matches!(reason, Reason::Changed { property, .. } if property == "order")
-    };
+    let is_order =
+        |reason: &Reason| matches!(reason, Reason::Changed { property, .. } if property == "order");
     assert!(reasons.iter().any(is_order), "{reasons:?}");
 }
 
