@@ -276,7 +276,20 @@ mod tests {
             folder: PathBuf::from(path),
             root: ROOT.to_owned(),
             parameters: BTreeMap::new(),
+            parameters_given: Vec::new(),
         }
+    }
+
+    #[test]
+    fn what_follows_a_command_repeats_its_parameters() {
+        let with = |path: &str| Workspace {
+            parameters_given: vec!["epochs=40".to_owned(), "name=a b".to_owned()],
+            ..given(path)
+        };
+        let parameters = " --param epochs=40 --param 'name=a b'";
+        assert_eq!(with("churn").argument(), format!(" churn{parameters}"));
+        assert_eq!(with(".").argument(), parameters);
+        assert_eq!(with("churn").option(), " --spec churn");
     }
 
     #[test]
