@@ -37,19 +37,15 @@ pub(crate) fn request(
 }
 
 fn body(schema: &RequestSchema, profile: &TableProfile, personal: &BTreeSet<&str>) -> String {
-    let entry = |field: &RequestField| {
-        let known = profile.columns.iter().find(|c| c.name == field.name);
+    schema.example(&|field| {
         // A category of a column about people is a cell of somebody, however many share it.
         let is_category = field.column_type.base == ColumnBase::Category;
-        let is_cell = is_category && personal.contains(field.name.as_str());
-        let typical = known
-            .filter(|_| !is_cell)
-            .and_then(|column| typical(field, column));
-        let value = typical.unwrap_or_else(|| placeholder(field.column_type.base).to_owned());
-        format!("{}: {value}", json(&field.name))
-    };
-    let entries: Vec<String> = schema.fields.iter().map(entry).collect();
-    format!("{{{}}}", entries.join(", "))
+        if is_category && personal.contains(field.name.as_str()) {
+            return None;
+        }
+        let column = profile.columns.iter().find(|c| c.name == field.name)?;
+        typical(field, column)
+    })
 }
 
 /// A typical value, as JSON; none if a column of this name holds something else by then.
@@ -62,24 +58,10 @@ fn typical(field: &RequestField, column: &ColumnProfile) -> Option<String> {
             // Of several that are as frequent, the first by name.
             let most = counts.values().max()?;
             let (name, _) = counts.iter().find(|(_, count)| *count == most)?;
-            Some(json(name))
+            Some(serde_json::Value::from(name.as_str()).to_string())
         }
         _ => None,
     }
-}
-
-fn placeholder(base: ColumnBase) -> &'static str {
-    match base {
-        ColumnBase::Int => "1",
-        ColumnBase::Float => "1.0",
-        ColumnBase::Bool => "true",
-        ColumnBase::Date => "\"2026-01-01\"",
-        ColumnBase::String | ColumnBase::Category => "\"A\"",
-    }
-}
-
-fn json(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 /// Whether this resource answers requests.

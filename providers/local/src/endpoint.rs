@@ -148,28 +148,8 @@ pub(crate) fn outputs(
         "request".into(),
         Value::Record(schema.fields.iter().map(entry).collect()),
     );
-    outputs.insert("example".into(), Value::String(example(&schema)));
+    outputs.insert("example".into(), Value::String(schema.example(&|_| None)));
     outputs
-}
-
-/// A body that the endpoint accepts: of the right types, of no one.
-fn example(schema: &RequestSchema) -> String {
-    use mlinfra_api::ColumnBase;
-    let fields: Vec<String> = schema
-        .fields
-        .iter()
-        .map(|field| {
-            let value = match field.column_type.base {
-                ColumnBase::Int => "1",
-                ColumnBase::Float => "1.0",
-                ColumnBase::Bool => "true",
-                ColumnBase::Date => "\"2026-01-01\"",
-                ColumnBase::String | ColumnBase::Category => "\"A\"",
-            };
-            format!("\"{}\": {value}", field.name)
-        })
-        .collect();
-    format!("{{{}}}", fields.join(", "))
 }
 
 /// Whether the change can be made inside the running processes: nothing but the release differs.

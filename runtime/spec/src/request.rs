@@ -1,6 +1,6 @@
 //! What an endpoint wants in a request: the fewest raw columns that its model needs.
 
-use mlinfra_api::{ColumnType, TableType};
+use mlinfra_api::{ColumnBase, ColumnType, TableType};
 use serde::{Deserialize, Serialize};
 
 /// The columns of a request, in the order of the dataset. Derived when the spec is checked, shown
@@ -31,5 +31,27 @@ impl RequestSchema {
         RequestSchema {
             fields: table.columns.iter().map(field).collect(),
         }
+    }
+
+    /// The body of a request with every column, as JSON in the order of the schema. `known` gives a
+    /// column's value as JSON; where it gives none, a placeholder of the right type stands.
+    pub fn example(&self, known: &dyn Fn(&RequestField) -> Option<String>) -> String {
+        let entry = |field: &RequestField| {
+            let value = known(field).unwrap_or_else(|| placeholder(field.column_type.base).into());
+            format!("{}: {value}", serde_json::Value::from(field.name.as_str()))
+        };
+        let entries: Vec<String> = self.fields.iter().map(entry).collect();
+        format!("{{{}}}", entries.join(", "))
+    }
+}
+
+/// A value of this type that is of no one, as JSON.
+fn placeholder(base: ColumnBase) -> &'static str {
+    match base {
+        ColumnBase::Int => "1",
+        ColumnBase::Float => "1.0",
+        ColumnBase::Bool => "true",
+        ColumnBase::Date => "\"2026-01-01\"",
+        ColumnBase::String | ColumnBase::Category => "\"A\"",
     }
 }
