@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -99,9 +100,10 @@ impl Project {
     pub(crate) fn empty() -> Project {
         LazyLock::force(&RUNTIME);
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let port = listener.local_addr().expect("it has an address").port();
-        Project { folder, port }
+        Project {
+            folder,
+            port: free_port(),
+        }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -298,6 +300,17 @@ pub(crate) fn within(limit: Duration, what: &str, mut holds: impl FnMut() -> boo
         );
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// A port that nobody else is given. Those that the kernel hands out by itself, which may be taken
+/// again by the next connection of anyone, begin above.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 15_000 + (std::process::id() % 1_500) as u16 * 10;
+    let mut ports = (0..2_000).map(|_| first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000);
+    ports
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("one of two thousand ports is free")
 }
 
 fn number_after(text: &str, word: &str) -> u32 {

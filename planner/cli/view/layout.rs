@@ -1,14 +1,15 @@
 //! Lines: wrapping, padding and cutting by what a terminal shows.
 
-/// Breaks a text into lines of at most `width` columns at blanks. The first line begins with
-/// `first`, the others with `rest`; each ends in a line break.
+/// Breaks a text into lines of at most `width` columns at blanks, but never inside of backquotes:
+/// what stands there is to be copied. The first line begins with `first`, the others with `rest`;
+/// each ends in a line break.
 pub(crate) fn wrapped(text: &str, width: usize, first: &str, rest: &str) -> String {
     let mut out = String::new();
     let mut indent = first;
     for paragraph in text.split('\n') {
         let mut line = String::from(indent);
         let mut empty = true;
-        for word in paragraph.split(' ') {
+        for word in unbroken(paragraph) {
             let wide = columns(&line) + columns(word) + usize::from(!empty);
             if !empty && wide > width {
                 out += line.trim_end();
@@ -27,6 +28,26 @@ pub(crate) fn wrapped(text: &str, width: usize, first: &str, rest: &str) -> Stri
         indent = rest;
     }
     out
+}
+
+/// The words of a text; what stands in backquotes is one of them.
+fn unbroken(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut start = 0;
+    let mut quoted = false;
+    for (at, letter) in text.char_indices() {
+        match letter {
+            // A quote that nothing closes quotes nothing.
+            '`' => quoted = !quoted && text[at + 1..].contains('`'),
+            ' ' if !quoted => {
+                words.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    words.push(&text[start..]);
+    words
 }
 
 /// How many columns a text takes: escapes that paint take none.
@@ -79,6 +100,14 @@ mod tests {
     #[test]
     fn a_word_longer_than_the_line_stands_alone() {
         assert_eq!(wrapped("a bcdefghij", 5, "", ""), "a\nbcdefghij\n");
+    }
+
+    #[test]
+    fn what_is_to_be_copied_is_never_broken() {
+        let text = wrapped("help: run `a b -y` now", 10, "", "  ");
+        assert_eq!(text, "help: run\n  `a b -y`\n  now\n");
+        let text = wrapped("a ` alone breaks", 8, "", "");
+        assert_eq!(text, "a `\nalone\nbreaks\n");
     }
 
     #[test]
