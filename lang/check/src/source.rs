@@ -10,7 +10,7 @@ use crate::tree::{Item, Node, Use, UseTarget};
 use crate::world::World;
 
 /// How many files one program may have.
-const FILES_MAX: usize = 1_000;
+const FILES_MAX: usize = 10_000;
 
 /// One text that findings point into.
 #[derive(Clone, Debug, PartialEq, Eq)]
