@@ -24,7 +24,10 @@ fn taken(bytes: usize) {
     }
 }
 
-#[expect(unsafe_code, reason = "an allocator is an unsafe trait; this one counts and passes on")]
+#[expect(
+    unsafe_code,
+    reason = "an allocator is an unsafe trait; this one counts and passes on"
+)]
 // SAFETY: every call is passed on to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -70,8 +73,11 @@ fn part(place: usize) -> String {
     let mut text = "use \"shared.mlinfra\".{here}\n".to_owned();
     if place > 0 {
         let before = place - 1;
-        writeln!(text, "use \"part{before}.mlinfra\".{{k{before}_0, days{before}_0}}")
-            .expect("writing to a string never fails");
+        writeln!(
+            text,
+            "use \"part{before}.mlinfra\".{{k{before}_0, days{before}_0}}"
+        )
+        .expect("writing to a string never fails");
     }
     for block in 0..5 {
         let days = match place {
@@ -159,5 +165,8 @@ fn main() {
     measure(50, 5);
     let small = measure(500, 9);
     let large = measure(5_000, 5);
-    println!("ten times the files take {:.1} times as long", large / small);
+    println!(
+        "ten times the files take {:.1} times as long",
+        large / small
+    );
 }
