@@ -195,6 +195,14 @@ fn number(item: &Item, name: &str) -> Option<u32> {
     }
 }
 
+/// The amount of bytes in the parentheses of this attribute.
+fn bytes(library: &Library, item: &Item, name: &str) -> Option<u64> {
+    let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
+    let attribute = item.attributes.iter().find(same)?;
+    let size = amount(library, &attribute.arguments.first()?.value)?;
+    u64::try_from(size.factor).ok()
+}
+
 fn unit(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
     let declared = match &block.value {
         None => Some(Unit {
@@ -302,10 +310,20 @@ fn type_head(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str
         }
         let named = EnumType {
             name: Some(name.to_owned()),
+            of_texts: false,
             cases: OnceLock::new(),
         };
         return Type::Enum(Arc::new(named));
     };
+    let mut entries = block.items().iter().filter_map(named_block);
+    if value.as_name() == Some("string") && entries.any(|(form, ..)| form == "case") {
+        let named = EnumType {
+            name: Some(name.to_owned()),
+            of_texts: true,
+            cases: OnceLock::new(),
+        };
+        return Type::Enum(Arc::new(named));
+    }
     let base = match amount(library, value) {
         Some(unit) => Type::Quantity(unit.dimension),
         None => match value.as_name().map(|word| word_type(library, word, kinds)) {
@@ -359,6 +377,7 @@ fn cases(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) {
         all.push(Case {
             name: name.to_owned(),
             countries: words(item, "countries"),
+            memory: bytes(library, item, "memory"),
             parameters: parameters(library, block, kinds),
             takes: words(item, "takes")
                 .iter()

@@ -9,6 +9,7 @@ use crate::check::Checker;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::quantity;
+use crate::suggest::nearest;
 use crate::types::{Term, Type, a};
 
 /// Why a value does not fit.
@@ -28,6 +29,8 @@ pub(crate) enum Misfit {
     Secret,
     /// It is a column of another type.
     Column(ColumnBase, Vec<ColumnBase>),
+    /// It is a text, and none of those that the type takes.
+    Text(String),
 }
 
 /// The value as one of type `to`, if it fits.
@@ -126,6 +129,10 @@ fn fit_plain(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit> {
         (Type::Enum(_), Type::String) => match value {
             Value::Case { name, arguments } if arguments.is_empty() => Ok(Value::text(name)),
             Value::Case { .. } => Err(Misfit::Type),
+            other => Ok(other.clone()),
+        },
+        (Type::String, Type::Enum(to)) if to.of_texts => match value {
+            Value::String(text) if to.case(text).is_none() => Err(Misfit::Text(text.clone())),
             other => Ok(other.clone()),
         },
         (Type::Quantity(from), Type::Quantity(to)) if quantity::is_of(from, to) => {
@@ -289,6 +296,7 @@ impl Checker<'_> {
             .help("a secret may reach only fields that are declared secret")
             .help("keep it out of here; `mlinfra output --reveal` shows a secret output"),
             Misfit::Column(from, to) => column_misfit(*from, to, span),
+            Misfit::Text(text) => self.text_misfit(text, expected, span),
             Misfit::Type => {
                 let text = format!(
                     "this is {}, and {} belongs here",
@@ -298,6 +306,30 @@ impl Checker<'_> {
                 let finding = Diagnostic::error(code::TYPE_WRONG, span, text)
                     .help("every field and argument says in its declaration what it takes");
                 self.advised(finding, term, expected, span)
+            }
+        }
+    }
+
+    /// A text that is none of those that the type takes.
+    fn text_misfit(&self, text: &str, expected: &Type, span: Span) -> Diagnostic {
+        let mut enums = Vec::new();
+        expected.enums(&mut enums);
+        let of_texts = || enums.iter().filter(|one| one.of_texts);
+        let of = of_texts().find_map(|one| one.name.as_deref());
+        let known = || of_texts().flat_map(|one| one.cases());
+        let meant = nearest(text, known().map(|case| case.name.as_str()));
+        let message = format!("`{text}` is no {} that is known", of.unwrap_or("text"));
+        let finding = Diagnostic::error(code::CASE_UNKNOWN, span, message)
+            .help("what follows from it would not be known either");
+        let is_literal = (self.texts.get(span.file.0 as usize))
+            .and_then(|file| file.text.get(span.start as usize..))
+            .is_some_and(|rest| rest.starts_with('"'));
+        match meant {
+            Some(meant) if is_literal => finding.suggest(span, text, Some(&format!("\"{meant}\""))),
+            Some(meant) => finding.help(format!("did you mean `{meant}`?")),
+            None => {
+                let few: Vec<&str> = known().map(|case| case.name.as_str()).take(6).collect();
+                finding.help(format!("some that are: {} …", few.join(", ")))
             }
         }
     }

@@ -9,9 +9,9 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::facts::Facts;
 use crate::program::Program;
-use crate::schema::Library;
+use crate::schema::{KindValue, Library};
 use crate::scope::{NodeId, list};
-use crate::tree::ExprKind;
+use crate::tree::{Argument, ExprKind};
 use crate::types::{Case, Type};
 
 impl Checker<'_> {
@@ -20,9 +20,7 @@ impl Checker<'_> {
         let regions = self.residency().map(|(regions, _)| regions);
         for target in program.with_role("target") {
             let country = match &target.value {
-                Some(Value::Case { arguments, .. }) => {
-                    arguments.get("country").cloned().unwrap_or(Value::None)
-                }
+                Some(value @ Value::Case { .. }) => self.country(&target.kind, value),
                 // In error: where it stands is not known.
                 _ => Value::Unknown("country".to_owned()),
             };
@@ -39,6 +37,40 @@ impl Checker<'_> {
             facts.put("country", "", &target.address, country);
             facts.put("allowed", "", &target.address, allowed);
         }
+    }
+
+    /// The country that a target says it stands in, or else that of the region which it names.
+    fn country(&self, kind: &str, target: &Value) -> Value {
+        let Value::Case { name, arguments } = target else {
+            return Value::None;
+        };
+        if let Some(said) = arguments.get("country") {
+            return said.clone();
+        }
+        let declared = self.library.kinds.get(kind).map(|kind| &kind.value);
+        let Some(KindValue::Of(Type::Enum(targets))) = declared else {
+            return Value::None;
+        };
+        let parameters = targets.case(name).map_or(&[][..], |case| &case.parameters);
+        for parameter in parameters {
+            let mut regions = Vec::new();
+            parameter.parameter_type.enums(&mut regions);
+            let Some(written) = arguments.get(&parameter.name) else {
+                continue;
+            };
+            let Some(region) = written.as_text() else {
+                // Which region it is will be known later, and so will its country.
+                if regions.iter().any(|region| region.of_texts) {
+                    return Value::Unknown("country".to_owned());
+                }
+                continue;
+            };
+            let case = regions.iter().find_map(|known| known.case(region));
+            if let Some([country]) = case.map(|case| case.countries.as_slice()) {
+                return Value::text(country);
+            }
+        }
+        Value::None
     }
 
     /// The declared regions in which a country lies.
@@ -74,12 +106,12 @@ impl Checker<'_> {
             if block.role.as_deref() != Some("target") {
                 continue;
             }
-            let Some(Value::Case { name, arguments }) = &block.value else {
+            let Some(value @ Value::Case { name, .. }) = &block.value else {
                 continue;
             };
-            let finding = match arguments.get("country") {
-                Some(Value::String(country)) => {
-                    if regions.iter().any(|case| case.countries.contains(country)) {
+            let finding = match self.country(&block.kind, value) {
+                Value::String(country) => {
+                    if regions.iter().any(|case| case.countries.contains(&country)) {
                         continue;
                     }
                     let text = format!("`{country}` is outside of {}", list(&names));
@@ -89,8 +121,8 @@ impl Checker<'_> {
                         .help("use a target in one of them, or add the region to `residency`")
                 }
                 // A stray entry of its body may be what says it.
-                None if self.uncertain.contains(&id) => continue,
-                None => Diagnostic::warning(
+                Value::None if self.uncertain.contains(&id) => continue,
+                Value::None => Diagnostic::warning(
                     code::COUNTRY_UNSAID,
                     self.nodes[id].name.span,
                     "nothing says in which country this is",
@@ -98,7 +130,7 @@ impl Checker<'_> {
                 .also(written, "so this can't be judged")
                 .help("data may be outside of the regions that the project allows")
                 .help(format!("say where it is: `= {name}(country = \"DE\")`")),
-                Some(_) => continue,
+                _ => continue,
             };
             self.report(finding);
         }
@@ -137,10 +169,13 @@ impl Checker<'_> {
         let ExprKind::Call { arguments, .. } = &value.kind else {
             return value.span;
         };
-        let named = |name: &str| name == "country";
-        let argument = arguments
-            .iter()
-            .find(|argument| argument.name.as_ref().is_some_and(|name| named(&name.text)))
+        let named = |wanted: &str| {
+            let is =
+                |argument: &&Argument| argument.name.as_ref().is_some_and(|n| n.text == wanted);
+            arguments.iter().find(is)
+        };
+        let argument = named("country")
+            .or_else(|| named("region"))
             .or_else(|| arguments.iter().find(|argument| argument.name.is_none()));
         argument.map_or(value.span, |argument| argument.value.span)
     }

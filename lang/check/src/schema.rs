@@ -16,6 +16,8 @@ pub(crate) const TEXTS: &[&str] = &[
     include_str!("../../../stdlib/units.mlinfra"),
     include_str!("../../../stdlib/classes.mlinfra"),
     include_str!("../../../stdlib/types.mlinfra"),
+    include_str!("../../../stdlib/catalog/accelerators.mlinfra"),
+    include_str!("../../../stdlib/catalog/regions.mlinfra"),
     include_str!("../../../stdlib/kinds.mlinfra"),
     include_str!("../../../stdlib/operations.mlinfra"),
     include_str!("../../../stdlib/functions.mlinfra"),

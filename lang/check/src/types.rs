@@ -80,6 +80,9 @@ pub(crate) struct Parts {
 pub(crate) struct EnumType {
     /// None for `enum(a, b)` written in place.
     pub(crate) name: Option<String>,
+    /// Whether its cases are texts: `type region = string { case "eu-west-1" }`. A value of it is a
+    /// text too, and a text that is known and one of them is a value of it.
+    pub(crate) of_texts: bool,
     /// Set once, when all types are known: cases may name their own type.
     pub(crate) cases: OnceLock<Vec<Case>>,
 }
@@ -115,6 +118,8 @@ pub(crate) struct Case {
     pub(crate) parameters: Vec<Parameter>,
     /// As a region: the countries in it (ISO 3166-1, two letters).
     pub(crate) countries: Vec<String>,
+    /// As hardware: the bytes of memory that one of it has.
+    pub(crate) memory: Option<u64>,
     /// As a masking: which columns it can be used on; all if empty.
     pub(crate) takes: Vec<ColumnBase>,
     /// As a masking: what it makes of the column.
@@ -238,6 +243,7 @@ impl Type {
         let case = |name| Case {
             name,
             countries: Vec::new(),
+            memory: None,
             parameters: Vec::new(),
             takes: Vec::new(),
             result: CaseResult::Same,
@@ -246,6 +252,7 @@ impl Type {
         };
         Type::Enum(Arc::new(EnumType {
             name: None,
+            of_texts: false,
             cases: OnceLock::from(names.into_iter().map(case).collect::<Vec<_>>()),
         }))
     }

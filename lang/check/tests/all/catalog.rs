@@ -1,0 +1,50 @@
+//! Regions: texts that are one of those known, each with its country.
+
+use crate::world::{check_text, findings};
+
+fn found(text: &str) -> Vec<String> {
+    findings(&check_text(text))
+}
+
+fn target(region: &str) -> String {
+    format!("param where: region = {region}\noutput place = where\n")
+}
+
+#[test]
+fn a_region_is_a_text_that_is_known() {
+    assert_eq!(found(&target("\"eu-central-1\"")), Vec::<String>::new());
+    assert_eq!(found(&target("\"us-west4\"")), Vec::<String>::new());
+    let list = "param all: list(region) = [\"eu-central-1\", \"eu-west-1\"]\noutput a = all[0]\n";
+    assert_eq!(found(list), Vec::<String>::new());
+}
+
+#[test]
+fn a_mistyped_region_is_told_with_the_one_meant() {
+    let checked = check_text(&target("\"eu-centrall-1\""));
+    let [finding] = checked.diagnostics.as_slice() else {
+        panic!("{:?}", checked.diagnostics);
+    };
+    assert_eq!(finding.code.0, "E0315");
+    assert!(finding.primary.text.contains("no region"), "{finding:?}");
+    let fixed = finding.fix.as_ref().map(|fix| fix.edits[0].text.as_str());
+    assert_eq!(fixed, Some("\"eu-central-1\""));
+}
+
+#[test]
+fn a_text_that_is_no_region_has_no_fix() {
+    let checked = check_text(&target("\"the moon\""));
+    assert_eq!(checked.diagnostics.len(), 1);
+    assert!(checked.diagnostics[0].fix.is_none());
+}
+
+#[test]
+fn an_accelerator_is_one_of_the_catalog() {
+    let of = |word: &str| {
+        found(&format!(
+            "param gpu: accelerator = {word}\noutput a = gpu\n"
+        ))
+    };
+    assert_eq!(of("a100_80gb"), Vec::<String>::new());
+    let [finding] = of("a100_80g").try_into().expect("one finding");
+    assert!(finding.contains("no case of `accelerator`"), "{finding}");
+}
