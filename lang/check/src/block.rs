@@ -25,8 +25,8 @@ impl<'t> Checker<'t> {
         };
         let (item, broken) = (node.item, node.broken);
         let head: &[&str] = match kind.value {
-            KindValue::Nothing => &[],
-            _ => &["value"],
+            KindValue::Nothing => &["for", "when"],
+            _ => &["value", "for", "when"],
         };
         self.refuse_head(block, head);
         let attributes = self.attributes(&item.attributes);
@@ -65,7 +65,7 @@ impl<'t> Checker<'t> {
             address: node.address.clone(),
             kind: kind.name.clone(),
             role: kind.role.clone(),
-            parent: node.parent.map(|parent| self.nodes[parent].address.clone()),
+            parent: self.block_around(id),
             place: None,
             fields: BTreeMap::new(),
             wishes: Vec::new(),
@@ -120,15 +120,21 @@ impl<'t> Checker<'t> {
         }
         let when = block.when.as_ref().map(|condition| condition.span);
         let repeat = block.repeat.as_ref().map(|repeat| repeat.span);
-        for span in [repeat, when].into_iter().flatten() {
+        for (key, span) in [("for", repeat), ("when", when)] {
+            let Some(span) = span.filter(|_| !allowed.contains(&key)) else {
+                continue;
+            };
             self.report(
                 Diagnostic::error(
-                    code::FORM_UNSUPPORTED,
+                    code::HEAD_PART_UNWANTED,
                     span,
-                    "`for` and `when` on a block are not in this version",
+                    format!("a `{word}` takes no `{key}`"),
                 )
-                .help("the block would be made once and always, so it is refused")
-                .help("write the blocks out, or leave this one out"),
+                .help("it is there once and always, so this would have no effect")
+                .help(match key {
+                    "for" => "write a list as its value: `[x for x in xs]`",
+                    _ => "write `if … then … else …` as its value",
+                }),
             );
         }
     }
@@ -231,6 +237,7 @@ impl<'t> Checker<'t> {
             let outer_block = self.nodes[outer].block?;
             let same_kind = match &self.nodes[outer].form {
                 Form::Block(kind) => kind.place.kind() == Some(wanted),
+                Form::Instance(of) => self.components[*of].place.kind() == Some(wanted),
                 _ => false,
             };
             if same_kind && let Some(written) = &outer_block.place {
@@ -269,6 +276,12 @@ impl<'t> Checker<'t> {
         None
     }
 
+    /// The block around; an instance of a component is none.
+    fn block_around(&self, id: NodeId) -> Option<Address> {
+        let around = &self.nodes[self.nodes[id].parent?];
+        matches!(around.form, Form::Block(_)).then(|| around.address.clone())
+    }
+
     /// The first names of blocks of a kind: as many as are ever shown or suggested.
     pub(crate) fn nodes_of_kind(&self, kind: &str) -> Vec<String> {
         let of_kind = self.of_kind.get(kind).into_iter().flatten();
@@ -290,8 +303,11 @@ impl<'t> Checker<'t> {
         let env = Env::of(self.nodes[id].scope);
         let expected = Type::Block(wanted.into());
         let term = self.eval(written, &expected, env);
+        let term = self.present_place(term, written.span);
         match (&term.term_type, &term.value) {
             (Type::Error, _) => None,
+            // Of a component that nothing is made of.
+            (Type::Block(kind), Value::Unknown(_)) if **kind == *wanted => None,
             (Type::Block(kind), Value::Reference(Reference { address, path }))
                 if **kind == *wanted && path.is_empty() =>
             {

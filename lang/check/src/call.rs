@@ -311,6 +311,18 @@ impl Checker<'_> {
             );
             return Term::error();
         };
+        if !self.expanded {
+            self.report(
+                Diagnostic::error(
+                    code::ALL_TOO_EARLY,
+                    word.span,
+                    "what there is depends on this",
+                )
+                .help("`for` and `when` decide which blocks there are, so they can't ask")
+                .help("name the blocks that are meant"),
+            );
+            return Term::error();
+        }
         if let Some(elements) = self.elements(kind, word.span) {
             return elements;
         }
@@ -333,7 +345,8 @@ impl Checker<'_> {
             return Term::error();
         }
         let of_kind = self.of_kind.get(kind).map_or(&[][..], Vec::as_slice);
-        let blocks: Vec<Value> = of_kind.iter().map(|id| self.reference_to(*id)).collect();
+        let there = of_kind.iter().filter(|id| !self.is_absent(**id));
+        let blocks: Vec<Value> = there.map(|id| self.reference_to(*id)).collect();
         if !self.pay_parts(&blocks, word.span) {
             return Term::error();
         }

@@ -1,15 +1,18 @@
 //! The checker's state: what is declared, what is evaluated, and what was found.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use mlinfra_api::{Address, Reference, Value};
 
 use crate::budget::Budget;
 use crate::code;
+use crate::component::Component;
 use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::expand::Family;
 use crate::facts::Facts;
 use crate::policy::Policy;
+use crate::presence::{Assumed, Presence};
 use crate::program::{Block, Gate};
 use crate::said::Said;
 use crate::schema::Library;
@@ -74,9 +77,40 @@ pub(crate) struct Checker<'t> {
     pub(crate) limited: bool,
     /// What the program as a whole says, once that is found out.
     pub(crate) facts: Option<Facts>,
+    /// The declared components.
+    pub(crate) components: Vec<Component<'t>>,
+    /// What waits until all names are collected: instances, `for` and `when`.
+    pub(crate) put_off: Vec<NodeId>,
+    /// How many of these were done.
+    pub(crate) done_of_put_off: usize,
+    /// The blocks with `for`.
+    pub(crate) families: BTreeMap<NodeId, Family>,
+    /// How many declarations are made by instances and `for`.
+    pub(crate) copies: u64,
+    /// Whether all blocks that there will be are there.
+    pub(crate) expanded: bool,
+    /// Whether each condition of a block holds, as far as it was asked for.
+    pub(crate) presences: HashMap<NodeId, Presence>,
+    /// What is not in the program; what is inside of it is not listed.
+    pub(crate) absent: HashSet<NodeId>,
+    /// What holds where an expression stands that is evaluated: the conditions of `if` around it.
+    pub(crate) assumed: Vec<Assumed>,
+    /// Whether what is looked at was looked at before, in another instance or element: what was
+    /// said there is not said again.
+    pub(crate) is_copy: bool,
+    /// Whether what is looked at is no part of the program: what depends on its values is not said.
+    pub(crate) is_supposed: bool,
+    pub(crate) running: Vec<NodeId>,
     errors: usize,
     states: Vec<State>,
-    running: Vec<NodeId>,
+    indexed: usize,
+}
+
+/// What [`Checker::enter`] replaced.
+#[derive(Clone, Copy)]
+pub(crate) struct Mode {
+    is_copy: bool,
+    is_supposed: bool,
 }
 
 /// A parameter's value as the user gave it.
@@ -175,15 +209,31 @@ impl<'t> Checker<'t> {
             policies: Vec::new(),
             limited: false,
             facts: None,
+            components: Vec::new(),
+            put_off: Vec::new(),
+            done_of_put_off: 0,
+            families: BTreeMap::new(),
+            copies: 0,
+            expanded: false,
+            presences: HashMap::new(),
+            absent: HashSet::new(),
+            assumed: Vec::new(),
+            is_copy: false,
+            is_supposed: false,
+            running: Vec::new(),
             errors: 0,
             states: Vec::new(),
-            running: Vec::new(),
+            indexed: 0,
         }
     }
 
     /// Notes a finding.
     pub(crate) fn report(&mut self, finding: Diagnostic) {
         self.errors += usize::from(finding.severity == Severity::Error);
+        let is_known = self.is_copy && self.said.has_place(finding.code, finding.primary.span);
+        if is_known || self.is_supposed && code::is_of_values(finding.code) {
+            return;
+        }
         self.said.add(&finding);
         self.findings.push(finding);
     }
@@ -202,12 +252,47 @@ impl<'t> Checker<'t> {
         self.errors
     }
 
-    /// Makes room for the results of everything collected.
+    /// Looks at what is absent, or was looked at before; [`Checker::leave`] goes back.
+    pub(crate) fn enter(&mut self, is_supposed: bool, is_copy: bool) -> Mode {
+        Mode {
+            is_copy: std::mem::replace(&mut self.is_copy, is_copy),
+            is_supposed: std::mem::replace(&mut self.is_supposed, is_supposed),
+        }
+    }
+
+    /// Goes back to what was looked at before.
+    pub(crate) fn leave(&mut self, mode: Mode) {
+        self.is_copy = mode.is_copy;
+        self.is_supposed = mode.is_supposed;
+    }
+
+    /// Whether this is in an instance of a component, or an element of a `for`.
+    pub(crate) fn is_inside_copy(&self, id: NodeId) -> bool {
+        if self.copies == 0 {
+            return false;
+        }
+        let mut current = Some(id);
+        while let Some(id) = current {
+            let node = &self.nodes[id];
+            let in_instance = matches!(node.form, Form::Instance(_)) && !self.is_sample(id);
+            if in_instance || node.address.leaf.key.is_some() {
+                return true;
+            }
+            current = node.parent;
+        }
+        false
+    }
+
+    /// Makes room for the results of everything collected since it was last called.
     pub(crate) fn prepare(&mut self) {
-        self.states = vec![State::New; self.nodes.len()];
-        self.blocks = (0..self.nodes.len()).map(|_| None).collect();
-        for (id, node) in self.nodes.iter().enumerate() {
-            if node.parent.is_some() {
+        self.states.resize(self.nodes.len(), State::New);
+        self.blocks.resize_with(self.nodes.len(), || None);
+        let first = std::mem::replace(&mut self.indexed, self.nodes.len());
+        for (id, node) in self.nodes.iter().enumerate().skip(first) {
+            let around = node.parent.map(|parent| &self.nodes[parent].form);
+            // What is inside of an instance is not seen from outside.
+            let hidden = matches!(around, Some(Form::Instance(_)));
+            if node.parent.is_some() && !hidden {
                 let all = self.nested.entry(node.name.text.clone()).or_default();
                 all.push(id);
             }
@@ -216,7 +301,7 @@ impl<'t> Checker<'t> {
                     let all = self.of_kind.entry(kind.name.clone()).or_default();
                     all.push(id);
                 }
-                Form::Parameter => {
+                Form::Parameter if !hidden => {
                     self.parameters.entry(node.name.text.clone()).or_insert(id);
                 }
                 _ => {}
@@ -226,8 +311,24 @@ impl<'t> Checker<'t> {
 
     /// What a reference to this declaration is.
     pub(crate) fn refer(&mut self, id: NodeId, span: Span) -> Term {
+        let term = self.refer_to(id, span);
+        match self.has_condition(id) {
+            true => self.refer_to_conditional(id, term, span),
+            false => term,
+        }
+    }
+
+    fn refer_to(&mut self, id: NodeId, span: Span) -> Term {
         match &self.nodes[id].form {
             Form::Stray => Term::error(),
+            Form::Instance(_) => {
+                self.unfold(id);
+                self.instance_term(id)
+            }
+            Form::Family(of) => {
+                let of = Arc::clone(of);
+                self.refer_to_family(id, &of, span)
+            }
             Form::Block(kind) if !kind.has_content() => Term::new(
                 Type::Block(kind.name.as_str().into()),
                 self.reference_to(id),
@@ -281,20 +382,38 @@ impl<'t> Checker<'t> {
         }
         self.states[id] = State::Running;
         self.running.push(id);
+        let mode = self.enter(self.is_absent(id), self.is_inside_copy(id));
+        let assumed = std::mem::take(&mut self.assumed);
         let term = match &self.nodes[id].form {
             Form::Block(kind) => {
                 let kind = Arc::clone(kind);
                 self.check_block(id, &kind)
             }
+            Form::Instance(component) => {
+                let component = *component;
+                self.unfold(id);
+                self.check_instance(id, component)
+            }
+            Form::Family(of) => {
+                let of = Arc::clone(of);
+                self.check_family(id, &of)
+            }
             Form::Let => self.check_let(id),
             Form::Parameter => self.check_parameter(id),
             Form::Output => self.check_output(id),
             Form::Test => self.check_test(id),
-            Form::Stray => Term::error(),
+            Form::Stray | Form::Round => Term::error(),
         };
+        self.assumed = assumed;
+        self.leave(mode);
         self.running.pop();
         self.states[id] = State::Done(term.clone());
         term
+    }
+
+    /// Sets what a declaration amounts to.
+    pub(crate) fn done(&mut self, id: NodeId, term: Term) {
+        self.states[id] = State::Done(term);
     }
 
     /// A declaration that is needed for its own value.
@@ -346,7 +465,7 @@ impl<'t> Checker<'t> {
             return Term::error();
         };
         let (env, name, broken) = (Env::of(node.scope), node.name.span, node.broken);
-        self.refuse_head(block, &["value", "type"]);
+        self.refuse_head(block, &["value", "type", "when"]);
         let expected = match &block.result {
             Some(written) => self.written_type(written),
             None => Type::Any,
@@ -356,6 +475,9 @@ impl<'t> Checker<'t> {
                 let term = self.eval(value, &expected, env);
                 if term.term_type.is_secret() {
                     return term;
+                }
+                if self.holds_instance(&term.value) {
+                    return self.instance_shown(&term, value.span);
                 }
                 self.fitted(term, &expected, value.span)
             }

@@ -98,6 +98,13 @@ codes! {
     "E0107" = DECLARATION_IN_SPEC,
     "E0108" = ENTRY_OUT_OF_PLACE,
     "E0109" = FILE_FOREIGN,
+    "E0110" = COMPONENT_IS_KIND,
+    "E0111" = COMPONENT_IN_ITSELF,
+    "E0112" = OUTSIDE_COMPONENT,
+    "E0113" = FOR_KEY_TWICE,
+    "E0114" = KEY_REFUSED,
+    "E0115" = PLACE_ABSENT,
+    "E0116" = ALL_TOO_EARLY,
     "E0201" = KIND_UNKNOWN,
     "E0202" = FIELD_UNKNOWN,
     "E0203" = FIELD_MISSING,
@@ -365,4 +372,23 @@ codes! {
     "E1025",
     "E1030",
     "E1031",
+}
+
+/// Whether a finding of this code depends on values, and not on names and types alone: it says
+/// nothing of a part of the spec that is left out.
+pub(crate) fn is_of_values(code: Code) -> bool {
+    const OF_VALUES: &[Code] = &[
+        INDEX_WRONG,
+        VALUE_REFUSED,
+        REQUIRE_FAILED,
+        DIVISION_BY_ZERO,
+        NUMBER_OVERFLOW,
+        KNOWN_TOO_LATE,
+        PLACE_ABSENT,
+        LISTED_TWICE,
+        LIST_EMPTY,
+        FOR_KEY_TWICE,
+        KEY_REFUSED,
+    ];
+    OF_VALUES.contains(&code)
 }

@@ -10,6 +10,7 @@ use crate::check::{Checker, Env, Local};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::fit::{unify, widen};
+use crate::presence::is_reference;
 use crate::tree::{Arm, Body, Expr, Loop, Node, Pattern};
 use crate::types::{Term, Type, a};
 
@@ -22,10 +23,13 @@ impl Checker<'_> {
         env: Env<'_>,
     ) -> Term {
         if let Type::List(inner) = expected.present() {
-            let terms: Vec<Term> = elements
-                .iter()
-                .map(|element| self.value(element, inner, env))
-                .collect();
+            let mut terms: Vec<Term> = Vec::with_capacity(elements.len());
+            for element in elements {
+                let term = self.eval(element, inner, env);
+                if let Some(term) = present_reference(term) {
+                    terms.push(self.fitted(term, inner, element.span));
+                }
+            }
             if terms.iter().any(|term| term.term_type.is_error()) {
                 return Term::error();
             }
@@ -46,9 +50,10 @@ impl Checker<'_> {
             expected if !enums.is_empty() => expected.present().clone(),
             _ => Type::Any,
         };
-        let terms = elements
-            .iter()
-            .map(|element| (self.eval(element, &inner, env), element.span));
+        let terms = elements.iter().filter_map(|element| {
+            let term = present_reference(self.eval(element, &inner, env))?;
+            Some((term, element.span))
+        });
         let terms: Vec<(Term, Span)> = terms.collect();
         self.list_of(terms, span)
     }
@@ -150,11 +155,17 @@ impl Checker<'_> {
                 Some(elements.iter().map(round).collect())
             }
             (Type::Map(inner), Value::Record(entries)) => {
-                let round = |(key, value): (&String, &Value)| {
-                    let value = Term::new((**inner).clone(), value.clone());
-                    (Term::new(Type::String, Value::text(key)), Some(value))
-                };
-                Some(entries.iter().map(round).collect())
+                let is_single = repeat.names.len() < 2;
+                let mut rounds = Vec::with_capacity(entries.len());
+                for (key, value) in entries {
+                    let value = self.as_declared(Term::new((**inner).clone(), value.clone()));
+                    let key = Term::new(Type::String, Value::text(key));
+                    rounds.push(match is_single {
+                        true => (value, None),
+                        false => (key, Some(value)),
+                    });
+                }
+                Some(rounds)
             }
             (Type::Range(_), Value::Range(low, high)) => {
                 let (low, high) = (low.as_int()?, high.as_int()?);
@@ -323,5 +334,16 @@ impl Checker<'_> {
                 .help("add an arm for it, or `_ => value` for the rest"),
         );
         false
+    }
+}
+
+/// A reference to what may be absent as one to what is there; none if it is absent.
+fn present_reference(term: Term) -> Option<Term> {
+    match &term.term_type {
+        Type::Optional(inner) if is_reference(inner) => {
+            let inner = (**inner).clone();
+            (term.value != Value::None).then(|| Term::new(inner, term.value))
+        }
+        _ => Some(term),
     }
 }

@@ -14,7 +14,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::fit::{unify, widen};
 use crate::habit;
 use crate::quantity::{self, NumberFault};
-use crate::scope::NodeId;
+use crate::scope::{Form, NodeId};
 use crate::suggest::nearest;
 use crate::table::Table;
 use crate::tree::{Expr, ExprKind, TextPart, Unit};
@@ -105,6 +105,9 @@ impl Checker<'_> {
         if let Some(id) = env.scope.and_then(|scope| self.find(name, scope)) {
             return self.refer(id, span);
         }
+        if self.closed_off(name, span, env) {
+            return Term::error();
+        }
         if expected.is_error() || env.scope.is_some_and(|scope| self.is_open(scope)) {
             return Term::error();
         }
@@ -131,6 +134,31 @@ impl Checker<'_> {
                 .help("rename the value, so that nobody has to guess"),
             );
         }
+    }
+
+    /// A name that stands outside of the component in which it is used; a finding if it is one.
+    fn closed_off(&mut self, name: &str, span: Span, env: Env<'_>) -> bool {
+        let mut around = self.running.last().copied();
+        while let Some(id) = around {
+            if let Form::Instance(component) = self.nodes[id].form {
+                let file = self.components[component].file;
+                let (body, scope) = (self.nodes[id].body, env.scope);
+                let is_inside = scope.is_some_and(|scope| self.is_within(scope, body));
+                let outer = self.scopes[file].names.get(name).copied();
+                if let Some(outer) = outer.filter(|_| is_inside) {
+                    let text = format!("`{name}` is outside of the component");
+                    self.report(
+                        Diagnostic::error(code::OUTSIDE_COMPONENT, span, text)
+                            .also(self.nodes[outer].name.span, "this one")
+                            .help("a component is closed, so that it means the same in every spec")
+                            .help(format!("give it in: `param {name}: type` in the component")),
+                    );
+                    return true;
+                }
+            }
+            around = self.nodes[id].parent;
+        }
+        false
     }
 
     fn unknown_name(
@@ -464,10 +492,15 @@ impl Checker<'_> {
         env: Env<'_>,
     ) -> Term {
         let decided = self.condition(condition, env);
-        let (first, second) = (
-            self.eval(then, expected, env),
-            self.eval(otherwise, expected, env),
-        );
+        // What is not chosen is checked all the same, as far as that does not depend on values.
+        let mode = self.enter(self.is_supposed || decided == Some(false), self.is_copy);
+        let assumed = self.assume(condition, env);
+        let first = self.eval(then, expected, env);
+        self.forget_assumed(assumed);
+        self.leave(mode);
+        let mode = self.enter(self.is_supposed || decided == Some(true), self.is_copy);
+        let second = self.eval(otherwise, expected, env);
+        self.leave(mode);
         if first.term_type.is_error() || second.term_type.is_error() {
             return Term::error();
         }

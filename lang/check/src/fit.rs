@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use crate::check::Checker;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::presence::is_reference;
 use crate::quantity;
 use crate::suggest::nearest;
 use crate::types::{Term, Type, a};
@@ -45,6 +46,11 @@ pub(crate) fn fit(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit
         (Type::Nothing, Type::Optional(_)) => Ok(Value::None),
         (Type::Optional(from), Type::Optional(to)) => match value {
             Value::None => Ok(Value::None),
+            value => fit(value, from, to),
+        },
+        // What is absent drops out of a list of references.
+        (Type::Optional(from), Type::List(_)) if is_reference(from) => match value {
+            Value::None => Ok(Value::List(Vec::new())),
             value => fit(value, from, to),
         },
         (Type::Optional(_) | Type::Nothing, _) => Err(Misfit::Absent),

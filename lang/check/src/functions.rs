@@ -35,7 +35,10 @@ const BODIES: &[(&str, Body)] = &[
     ("is_inside", |values| {
         Some(Value::Bool(is_inside(values.first()?.as_text()?)))
     }),
-    ("count", |values| whole(values.first()?.as_list()?.len())),
+    ("count", |values| match values.first()? {
+        Value::Record(entries) => whole(entries.len()),
+        list => whole(list.as_list()?.len()),
+    }),
     ("join", join),
 ];
 

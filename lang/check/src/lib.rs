@@ -14,12 +14,14 @@ mod check;
 pub mod code;
 mod collection;
 mod columns;
+mod component;
 mod condition;
 mod cycle;
 mod decided;
 mod declare;
 pub mod diagnostic;
 mod eval;
+mod expand;
 mod facts;
 mod figure;
 mod fit;
@@ -40,6 +42,7 @@ mod operate;
 mod order;
 mod parameter;
 mod policy;
+mod presence;
 pub mod program;
 mod quantity;
 mod residency;
@@ -143,12 +146,17 @@ fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
     checker.unreadable = checker.unreadable_lines();
     collect(&mut checker, &sources);
     checker.prepare();
+    checker.expand();
+    checker.expand_samples();
     let is_other = |checker: &Checker<'_>, id: usize| {
         let node = &checker.nodes[id];
         let another = test.is_some_and(|name| node.name.text != name);
         matches!(node.form, Form::Test) && another
     };
-    for id in checker.evaluation_order() {
+    // Where too much would have been made, that is all there is to say.
+    let is_whole = checker.copies <= component::COPIES_MAX;
+    let order = is_whole.then(|| checker.evaluation_order());
+    for id in order.into_iter().flatten() {
         // The other tests are about other parameters.
         if is_other(&checker, id) {
             continue;
@@ -156,6 +164,7 @@ fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
         let span = checker.nodes[id].name.span;
         checker.evaluate(id, span);
     }
+    checker.drop_absent();
     check_parameters(&mut checker, &sources);
     check_once(&mut checker);
     checker.check_residency();
@@ -228,32 +237,72 @@ fn given(world: &dyn World, files: &mut Vec<SourceFile>) -> BTreeMap<String, Giv
 
 /// Collects the names of every file, then what each file uses of the others.
 fn collect<'t>(checker: &mut Checker<'t>, sources: &'t Sources) {
-    for parsed in &sources.parsed {
+    let count = sources.parsed.len();
+    for (file, parsed) in sources.parsed.iter().enumerate() {
         checker.scopes.push(Scope {
+            parent: Some(count + file),
             open: parsed.missing,
             ..Scope::default()
         });
     }
+    // What a file uses is around it: a component of the file sees that, and not the file.
+    checker.scopes.resize_with(2 * count, Scope::default);
+    let place = |file: usize| Place {
+        file,
+        scope: file,
+        parent: None,
+        instance: None,
+        file_broken: sources.parsed[file].broken,
+    };
     for (file, parsed) in sources.parsed.iter().enumerate() {
-        let place = Place {
-            scope: file,
-            parent: None,
-            file_broken: parsed.broken,
-        };
-        checker.collect(&parsed.items, &place);
+        checker.collect_components(&parsed.items, &place(file));
     }
+    for_each_use(sources, |file, used, target| {
+        import_words(checker, count + file, used, target)
+    });
+    checker.measure_components();
+    for (file, parsed) in sources.parsed.iter().enumerate() {
+        checker.collect(&parsed.items, &place(file));
+    }
+    for_each_use(sources, |file, used, target| {
+        import(checker, file, used, target)
+    });
+}
+
+/// Calls `visit` for every `use`, with the file it stands in and the one it names.
+fn for_each_use<'t>(
+    sources: &'t Sources,
+    mut visit: impl FnMut(usize, &'t tree::Use, Option<usize>),
+) {
     for (file, parsed) in sources.parsed.iter().enumerate() {
         for (place, item) in parsed.items.iter().enumerate() {
             if let Some(used) = as_use(item) {
-                import(checker, file, used, parsed.uses.get(&place).copied());
+                visit(file, used, parsed.uses.get(&place).copied());
             }
         }
     }
 }
 
+/// Makes known to a file the components and the names of files that it uses.
+fn import_words(checker: &mut Checker<'_>, scope: usize, used: &tree::Use, target: Option<usize>) {
+    let Some(target) = target else { return };
+    if let Some(alias) = &used.alias {
+        let modules = &mut checker.scopes[scope].modules;
+        modules.insert(alias.text.clone(), target);
+    }
+    for name in &used.names {
+        if let Some(component) = checker.scopes[target].components.get(&name.text).copied() {
+            let components = &mut checker.scopes[scope].components;
+            components.insert(name.text.clone(), component);
+        }
+    }
+}
+
 fn import(checker: &mut Checker<'_>, file: usize, used: &tree::Use, target: Option<usize>) {
+    // A file's scope stands in that of what it uses.
+    let uses = checker.scopes[file].parent.unwrap_or(file);
     let Some(target) = target else {
-        checker.scopes[file].open = true;
+        checker.scopes[uses].open = true;
         if let tree::UseTarget::Library(path) = &used.target {
             let text = format!("the standard library has no folder `{}`", path.text());
             checker.report(
@@ -264,26 +313,23 @@ fn import(checker: &mut Checker<'_>, file: usize, used: &tree::Use, target: Opti
         }
         return;
     };
-    if let Some(alias) = &used.alias {
-        checker.scopes[file]
-            .modules
-            .insert(alias.text.clone(), target);
-    }
     for name in &used.names {
         match checker.scopes[target].names.get(&name.text).copied() {
-            Some(id) => {
-                let taken = checker.scopes[file].names.insert(name.text.clone(), id);
-                if let Some(first) = taken.filter(|first| *first != id) {
-                    checker.scopes[file].names.insert(name.text.clone(), first);
-                    checker.name_twice(name, first);
+            Some(id) => match checker.find(&name.text, file).filter(|first| *first != id) {
+                Some(first) => checker.name_twice(name, first),
+                None => {
+                    let names = &mut checker.scopes[uses].names;
+                    names.insert(name.text.clone(), id);
                 }
-            }
+            },
+            None if checker.scopes[target].components.contains_key(&name.text) => {}
             None => {
-                checker.scopes[file].open = true;
+                checker.scopes[uses].open = true;
                 if checker.scopes[target].open {
                     continue;
                 }
-                let known = checker.names_like(&name.text, target);
+                let mut known = checker.names_like(&name.text, target);
+                known.extend(checker.scopes[target].components.keys().cloned());
                 let meant = suggest::nearest(&name.text, known.iter().map(String::as_str));
                 let text = format!("that file has no `{}`", name.text);
                 checker.report(
@@ -305,13 +351,8 @@ fn check_parameters(checker: &mut Checker<'_>, sources: &Sources) {
     {
         return;
     }
-    let is_parameter = |node: &&scope::Declared<'_>| matches!(node.form, Form::Parameter);
-    let known: Vec<String> = checker
-        .nodes
-        .iter()
-        .filter(is_parameter)
-        .map(|node| node.name.text.clone())
-        .collect();
+    let mut known: Vec<String> = checker.parameters.keys().cloned().collect();
+    known.sort_unstable();
     checker.check_given(&known);
 }
 
@@ -319,7 +360,10 @@ fn check_parameters(checker: &mut Checker<'_>, sources: &Sources) {
 fn check_once(checker: &mut Checker<'_>) {
     let mut first: BTreeMap<String, Span> = BTreeMap::new();
     let mut findings = Vec::new();
-    for node in &checker.nodes {
+    for (id, node) in checker.nodes.iter().enumerate() {
+        if checker.is_absent(id) {
+            continue;
+        }
         let Form::Block(kind) = &node.form else {
             continue;
         };
@@ -350,9 +394,9 @@ fn check_once(checker: &mut Checker<'_>) {
 /// The program, from all that was checked.
 fn assemble(checker: &Checker<'_>) -> Program {
     let mut program = Program::default();
-    program
-        .blocks
-        .extend(checker.blocks.iter().flatten().cloned());
+    let blocks = checker.as_written().into_iter();
+    let blocks = blocks.filter_map(|id| checker.blocks[id].clone());
+    program.blocks.extend(blocks);
     let outputs: Vec<(String, usize)> = match checker.scopes.first() {
         Some(root) => root
             .outputs
@@ -364,6 +408,7 @@ fn assemble(checker: &Checker<'_>) -> Program {
     for (name, id) in outputs {
         let node = &checker.nodes[id];
         if let Some(term) = checker.evaluated(id)
+            && !checker.is_absent(id)
             && !term.term_type.is_error()
         {
             let output = Output {

@@ -64,7 +64,8 @@ impl Checker<'_> {
                 Form::Block(kind) => kind.name == word,
                 Form::Parameter => word == "param",
                 Form::Let => word == "let",
-                Form::Output | Form::Test => false,
+                Form::Instance(_) | Form::Family(_) => self.nodes[*id].address.kind == word,
+                Form::Output | Form::Test | Form::Round => false,
                 Form::Stray => true,
             });
         Some(match found {
@@ -232,10 +233,11 @@ impl Checker<'_> {
             }
             return Term::error();
         };
-        let Form::Block(kind) = &self.nodes[id].form else {
-            return Term::error();
+        let kind = match &self.nodes[id].form {
+            Form::Block(kind) => Arc::clone(kind),
+            Form::Instance(_) => return self.output_of(id, name),
+            _ => return Term::error(),
         };
-        let kind = Arc::clone(kind);
         // In a policy, what was found out goes before a block of that name: a policy of a pack is
         // written without knowing the spec.
         let fact = kind.facts.get(&name.text);
@@ -266,6 +268,50 @@ impl Checker<'_> {
         let known = self.members(id, &kind);
         self.unknown_member(name, known.iter().map(String::as_str));
         Term::error()
+    }
+
+    /// An output of an instance: all that is seen of one.
+    fn output_of(&mut self, id: NodeId, name: &Name) -> Term {
+        self.unfold(id);
+        let body = self.nodes[id].body;
+        if let Some(output) = self.scopes[body].outputs.get(&name.text).copied() {
+            return self.refer(output, name.span);
+        }
+        if name.text == "name" {
+            let own = self.nodes[id].name.text.clone();
+            return Term::new(Type::String, Value::String(own));
+        }
+        if self.nodes[id].broken || self.scopes[body].open {
+            return Term::error();
+        }
+        let inner = self.scopes[body].names.get(&name.text).copied();
+        let Some(inner) = inner else {
+            let known: Vec<String> = self.scopes[body].outputs.keys().cloned().collect();
+            self.unknown_member(name, known.iter().map(String::as_str));
+            return Term::error();
+        };
+        let text = format!("`{}` is inside of the component, and no output", name.text);
+        self.report(
+            Diagnostic::error(code::MEMBER_UNKNOWN, name.span, text)
+                .also(self.nodes[inner].name.span, "this one")
+                .help("a component is closed, so that what is inside can change")
+                .help(format!(
+                    "add `output {0} = {0}` to the component",
+                    name.text
+                )),
+        );
+        Term::error()
+    }
+
+    /// What stands behind a point of this, without evaluating anything.
+    pub(crate) fn inside(&self, id: NodeId, name: &str) -> Option<NodeId> {
+        match self.nodes[id].form {
+            Form::Instance(_) => {
+                let outputs = &self.scopes[self.nodes[id].body].outputs;
+                outputs.get(name).copied()
+            }
+            _ => self.nested(id, name),
+        }
     }
 
     /// The block of this name inside another.
@@ -405,6 +451,9 @@ impl Checker<'_> {
     }
 
     pub(crate) fn eval_index(&mut self, object: &Expr, index: &Expr, env: Env<'_>) -> Term {
+        if let Some(family) = self.family_named(object, env) {
+            return self.element_at(family, index, env);
+        }
         let of = self.eval(object, &Type::Any, env);
         let wanted = match of.term_type.bare() {
             Type::List(_) => Type::Int,

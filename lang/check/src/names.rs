@@ -28,6 +28,18 @@ impl Checker<'_> {
         None
     }
 
+    /// Whether a scope is this one, or inside of it.
+    pub(crate) fn is_within(&self, scope: ScopeId, outer: ScopeId) -> bool {
+        let mut current = Some(scope);
+        while let Some(scope) = current {
+            if scope == outer {
+                return true;
+            }
+            current = self.scopes[scope].parent;
+        }
+        false
+    }
+
     /// Whether a name may be missing from this scope outwards because of a finding.
     pub(crate) fn is_open(&self, scope: ScopeId) -> bool {
         let mut current = Some(scope);
@@ -118,14 +130,17 @@ impl Checker<'_> {
     pub(crate) fn address_of(&self, form: &Form, name: &Name, place: &Place) -> Address {
         let kind = match form {
             Form::Block(kind) => kind.name.as_str(),
+            Form::Instance(component) => self.components[*component].name.text.as_str(),
+            Form::Family(element) => return self.address_of(element, name, place),
+            Form::Round => "for",
             Form::Let => "let",
             Form::Parameter => "param",
             Form::Output => "output",
             Form::Test => "test",
             Form::Stray => "stray",
         };
-        match &place.parent {
-            Some((parent, _)) => self.nodes[*parent].address.child(kind, &name.text),
+        match place.around() {
+            Some(around) => self.nodes[around].address.child(kind, &name.text),
             None => Address::new(kind, &name.text),
         }
     }
@@ -146,10 +161,12 @@ impl Checker<'_> {
 
     /// A nested name may hide neither a name around it nor a field of its parent.
     pub(crate) fn check_shadow(&mut self, name: &Name, place: &Place) {
-        let Some((_, kind)) = &place.parent else {
+        if place.around().is_none() {
             return;
-        };
-        if kind.fields.contains_key(&name.text) {
+        }
+        if let Some((_, kind)) = &place.parent
+            && kind.fields.contains_key(&name.text)
+        {
             let text = format!("`{}` is a field of every `{}`", name.text, kind.name);
             self.report(
                 Diagnostic::error(code::NAME_IS_FIELD, name.span, text)
@@ -157,23 +174,21 @@ impl Checker<'_> {
                     .help("rename this block"),
             );
         }
-        let mut scope = self.scopes[place.scope].parent;
-        while let Some(current) = scope {
-            if let Some(outer) = self.scopes[current].names.get(&name.text).copied() {
-                let outer = self.nodes[outer].name.span;
-                self.report(
-                    Diagnostic::error(
-                        code::NAME_SHADOWS,
-                        name.span,
-                        format!("`{}` hides another block of this name", name.text),
-                    )
-                    .also(outer, "this one")
-                    .help("whoever reads a reference to it must guess which is meant")
-                    .help("rename one of the two"),
-                );
-                return;
-            }
-            scope = self.scopes[current].parent;
+        let outer = self.scopes[place.scope].parent;
+        if let Some(outer) = outer.and_then(|outer| self.find(&name.text, outer)) {
+            self.name_hides(name, outer);
         }
+    }
+
+    /// Reports a name that hides another one of the user's.
+    pub(crate) fn name_hides(&mut self, name: &Name, outer: NodeId) {
+        let outer = self.nodes[outer].name.span;
+        let text = format!("`{}` hides another one of this name", name.text);
+        self.report(
+            Diagnostic::error(code::NAME_SHADOWS, name.span, text)
+                .also(outer, "this one")
+                .help("whoever reads a reference to it must guess which is meant")
+                .help("rename one of the two"),
+        );
     }
 }

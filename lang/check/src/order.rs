@@ -1,29 +1,37 @@
 //! The order in which declarations are evaluated: what a declaration names comes before it.
 
+use std::collections::HashSet;
+
 use crate::check::Checker;
-use crate::scope::NodeId;
+use crate::scope::{Form, NodeId};
 use crate::tree::{BlockItem, Expr, ExprKind, Node};
 
 impl Checker<'_> {
     /// Every declaration, each after those that it names as far as that can be told from its text.
     /// Evaluation asks for what it needs by itself; this order only keeps it from going deep.
-    pub(crate) fn evaluation_order(&self) -> Vec<NodeId> {
-        let mut order = Vec::with_capacity(self.nodes.len());
-        let mut seen = vec![false; self.nodes.len()];
-        for first in 0..self.nodes.len() {
-            if seen[first] {
+    pub(crate) fn evaluation_order(&mut self) -> Vec<NodeId> {
+        let all = (0..self.nodes.len()).collect();
+        self.order_of(all)
+    }
+
+    /// These declarations and those that they need, each after those that it names, without what
+    /// is evaluated already.
+    pub(crate) fn order_of(&mut self, all: Vec<NodeId>) -> Vec<NodeId> {
+        let mut order = Vec::new();
+        let mut seen: HashSet<NodeId> = HashSet::with_capacity(all.len());
+        for first in all {
+            if self.evaluated(first).is_some() || !seen.insert(first) {
                 continue;
             }
-            seen[first] = true;
             let mut path: Vec<(NodeId, Vec<NodeId>)> = vec![(first, self.named_by(first))];
             while let Some((id, named)) = path.last_mut() {
                 match named.pop() {
-                    Some(next) if !seen[next] => {
-                        seen[next] = true;
-                        let named = self.named_by(next);
-                        path.push((next, named));
+                    Some(next) => {
+                        if self.evaluated(next).is_none() && seen.insert(next) {
+                            let named = self.named_by(next);
+                            path.push((next, named));
+                        }
                     }
-                    Some(_) => {}
                     None => {
                         order.push(*id);
                         path.pop();
@@ -35,14 +43,41 @@ impl Checker<'_> {
     }
 
     /// The declarations that this one names, the first one last.
-    fn named_by(&self, id: NodeId) -> Vec<NodeId> {
+    fn named_by(&mut self, id: NodeId) -> Vec<NodeId> {
+        self.unfold(id);
         let mut found = Vec::new();
-        if let Some(block) = self.nodes[id].block {
+        let node = &self.nodes[id];
+        match node.form {
+            Form::Instance(_) => found.extend(self.scopes[node.body].outputs.values()),
+            Form::Family(_) => found.extend(self.elements_by_key(id)),
+            Form::Parameter => {
+                let around = node.parent;
+                let given = around.and_then(|around| self.given_by(around, &node.name.text));
+                if let (Some(around), Some(value)) = (around, given) {
+                    self.names_in(value, self.nodes[around].scope, &mut found);
+                }
+            }
+            _ => {}
+        }
+        if let Some(block) = node.block {
             for expr in expressions(block) {
-                self.names_in(expr, self.nodes[id].body, &mut found);
+                self.names_in(expr, node.body, &mut found);
             }
         }
         found.reverse();
+        found
+    }
+
+    /// The declarations that decide whether, and how often, this one is there.
+    pub(crate) fn named_by_head(&self, id: NodeId) -> Vec<NodeId> {
+        let node = &self.nodes[id];
+        let mut found = Vec::new();
+        if let Some(block) = node.block {
+            let source = block.repeat.iter().map(|repeat| &*repeat.source);
+            for expr in source.chain(&block.when) {
+                self.names_in(expr, node.scope, &mut found);
+            }
+        }
         found
     }
 
@@ -53,11 +88,7 @@ impl Checker<'_> {
                 let before = found.len();
                 self.names_in(object, scope, found);
                 match found.get(before).copied() {
-                    Some(id) if self.nodes[id].body != self.nodes[id].scope => {
-                        let nested = self.scopes[self.nodes[id].body].names.get(&name.text);
-                        found.extend(nested.copied());
-                    }
-                    Some(_) => {}
+                    Some(id) => found.extend(self.inside(id, &name.text)),
                     None => found.extend(self.find(&name.text, scope)),
                 }
             }

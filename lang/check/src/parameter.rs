@@ -7,7 +7,7 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::scope::NodeId;
 use crate::suggest::nearest;
-use crate::tree::{BlockItem, Node};
+use crate::tree::{BlockItem, Node, TypeExpr};
 use crate::types::{Term, Type};
 
 impl Checker<'_> {
@@ -20,7 +20,7 @@ impl Checker<'_> {
         let (env, name, broken) = (Env::of(node.scope), node.name.clone(), node.broken);
         self.refuse_head(block, &["value", "type"]);
         let expected = match &block.result {
-            Some(written) => self.written_type(written),
+            Some(written) => self.table_or(written),
             None => {
                 if !broken {
                     self.report(
@@ -36,15 +36,22 @@ impl Checker<'_> {
             .value
             .as_ref()
             .map(|value| (self.value(value, &expected, env), value.span));
-        let term = match self.given_value(&name.text, &expected) {
-            Some(given) => Some(given),
-            None => default,
+        let instance = self.nodes[id].parent;
+        if instance.is_some_and(|instance| self.is_sample(instance)) {
+            let word = expected.to_string();
+            return Term::new(expected, Value::Unknown(word));
+        }
+        let given = match instance {
+            Some(instance) => self.value_given_by(instance, &name.text, &expected),
+            None => self.given_value(&name.text, &expected),
         };
-        let Some((term, span)) = term else {
+        let Some((term, span)) = given.or(default) else {
             if expected.may_be_absent() {
                 return Term::new(expected, Value::None);
             }
-            if !broken {
+            if let Some(instance) = instance {
+                self.not_given_by(instance, &name.text, &expected);
+            } else if !broken {
                 let text = format!("`{}` has no default and was not given", name.text);
                 self.report(
                     Diagnostic::error(code::PARAMETER_MISSING, name.span, text)
@@ -57,14 +64,40 @@ impl Checker<'_> {
         if term.term_type.is_error() {
             return Term::error();
         }
-        // A value that was given is of the declared type now, whatever it was written as.
-        let term = Term::new(expected, term.value);
+        // A value that was given is of the declared type now, whatever it was written as; a table
+        // keeps its columns.
+        let term = match expected {
+            Type::AnyTable => term,
+            expected => Term::new(expected, term.value),
+        };
+        if instance.is_some() {
+            return self.conditions(
+                block,
+                &name.text,
+                (&term, span),
+                env,
+                "give another value here",
+            );
+        }
         let in_test = (self.given.get(&name.text)).is_some_and(|given| given.of_spec);
         let advice = match in_test {
             true => "give another value here".to_owned(),
             false => format!("give another value: `--param {}=…`", name.text),
         };
         self.conditions(block, &name.text, (&term, span), env, &advice)
+    }
+
+    /// A parameter's type. A reference to a block that is a table is a table of its columns.
+    fn table_or(&mut self, written: &TypeExpr) -> Type {
+        let declared = self.written_type(written);
+        let is_table = match &declared {
+            Type::Block(kind) => {
+                let kind = self.library.kinds.get(&**kind);
+                kind.is_some_and(|kind| kind.table.is_some())
+            }
+            _ => false,
+        };
+        if is_table { Type::AnyTable } else { declared }
     }
 
     /// Judges the conditions in a parameter's body.
@@ -104,6 +137,30 @@ impl Checker<'_> {
             }
         }
         term.clone()
+    }
+
+    /// What an instance gives for a parameter of its component.
+    fn value_given_by(
+        &mut self,
+        instance: NodeId,
+        name: &str,
+        expected: &Type,
+    ) -> Option<(Term, Span)> {
+        let written = self.given_by(instance, name)?;
+        let env = Env::of(self.nodes[instance].scope);
+        Some((self.value(written, expected, env), written.span))
+    }
+
+    fn not_given_by(&mut self, instance: NodeId, name: &str, expected: &Type) {
+        let node = &self.nodes[instance];
+        if node.broken {
+            return;
+        }
+        let text = format!("`{name}` is missing");
+        let finding = Diagnostic::error(code::FIELD_MISSING, node.name.span, text)
+            .help("the component gives it no default, so each instance says what it is")
+            .help(format!("write `{name} = …`: {}", expected.said()));
+        self.report(finding);
     }
 
     /// What the user gave for a parameter, as a value of its type.

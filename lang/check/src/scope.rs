@@ -7,6 +7,7 @@ use mlinfra_api::Address;
 
 use crate::check::Checker;
 use crate::code;
+use crate::component::{COMPONENT, ComponentId};
 use crate::declare::FORMS;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::schema::{Kind, KindValue};
@@ -20,13 +21,15 @@ pub(crate) type NodeId = usize;
 pub(crate) type ScopeId = usize;
 
 /// The forms of the language that this version does not check.
-const FORMS_UNSUPPORTED: [&str; 5] = ["component", "moved", "removed", "import", "environment"];
+const FORMS_UNSUPPORTED: [&str; 4] = ["moved", "removed", "import", "environment"];
 
 /// A scope: a file, or the body of a block.
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
     pub(crate) parent: Option<ScopeId>,
     pub(crate) names: HashMap<String, NodeId>,
+    /// Components: words, so they hide no value.
+    pub(crate) components: HashMap<String, ComponentId>,
     /// Files used under a name of their own.
     pub(crate) modules: HashMap<String, ScopeId>,
     /// Outputs, which nothing in the file refers to.
@@ -39,6 +42,12 @@ pub(crate) struct Scope {
 #[derive(Clone, Debug)]
 pub(crate) enum Form {
     Block(Arc<Kind>),
+    /// The blocks of a component, under a name.
+    Instance(ComponentId),
+    /// A block with `for`, and what each element of it is.
+    Family(Arc<Form>),
+    /// What a `for` names so in one element.
+    Round,
     Let,
     Parameter,
     Output,
@@ -68,11 +77,28 @@ pub(crate) struct Declared<'t> {
 /// Where entries are collected.
 #[derive(Clone)]
 pub(crate) struct Place {
+    /// The file's own scope: a component's body sees the words of the file that it stands in.
+    pub(crate) file: ScopeId,
     pub(crate) scope: ScopeId,
-    /// The block around, with its kind; none for a file.
+    /// The block around, with its kind; none for a file and for a component.
     pub(crate) parent: Option<(NodeId, Arc<Kind>)>,
+    /// The instance whose component this is the body of.
+    pub(crate) instance: Option<NodeId>,
     /// Whether the file has a syntax error: entries may have fallen out of their block.
     pub(crate) file_broken: bool,
+}
+
+impl Place {
+    /// Whether this is the top of a file.
+    fn is_file(&self) -> bool {
+        self.parent.is_none() && self.instance.is_none()
+    }
+
+    /// What is around: a block, or an instance of a component.
+    pub(crate) fn around(&self) -> Option<NodeId> {
+        let block = self.parent.as_ref().map(|(id, _)| *id);
+        block.or(self.instance)
+    }
 }
 
 impl<'t> Checker<'t> {
@@ -80,7 +106,7 @@ impl<'t> Checker<'t> {
     pub(crate) fn collect(&mut self, items: &'t [Item], place: &Place) {
         for item in items {
             match &item.node {
-                Node::Use(_) if place.parent.is_none() => {}
+                Node::Use(_) if place.is_file() => {}
                 Node::Bad => self.scopes[place.scope].open = true,
                 Node::Block(block) => self.collect_block(item, block, place),
                 Node::Field { path, .. } | Node::Requirement { path, .. } => {
@@ -157,7 +183,10 @@ impl<'t> Checker<'t> {
             Some((_, kind)) => kind.nested.get(&word).cloned(),
         };
         match found {
-            None => self.unknown_kind(item, block, &word, place),
+            None => match self.component_named(&block.path, place) {
+                Some(component) => self.collect_instance(item, block, component, place),
+                None => self.unknown_kind(item, block, &word, place),
+            },
             Some(kind) if kind.section => self.collect_section(block, place, &kind),
             Some(kind) => self.collect_kind(item, block, kind, place),
         }
@@ -176,6 +205,13 @@ impl<'t> Checker<'t> {
             "let" => Form::Let,
             "param" => Form::Parameter,
             "output" => Form::Output,
+            COMPONENT | TEST | "policy" if !place.is_file() => {
+                let text = format!("a `{word}` stands at the top of a file");
+                self.out_of_place_at(block.path.span, place, &text);
+                return true;
+            }
+            // They were collected before everything else.
+            COMPONENT => return true,
             TEST => Form::Test,
             "policy" => {
                 self.collect_policy(item, block, place.scope);
@@ -217,7 +253,11 @@ impl<'t> Checker<'t> {
         }
         match &block.name {
             Some(name) => {
-                self.declare(form, name, item, Some(block), place);
+                let is_output = matches!(form, Form::Output);
+                let id = self.declare(form, name, item, Some(block), place);
+                if is_output && block.when.is_some() {
+                    self.put_off(id);
+                }
             }
             None => self.nameless(item, block, place),
         }
@@ -234,7 +274,7 @@ impl<'t> Checker<'t> {
         }
     }
 
-    fn nameless(&mut self, item: &Item, block: &BlockItem, place: &Place) {
+    pub(crate) fn nameless(&mut self, item: &Item, block: &BlockItem, place: &Place) {
         self.scopes[place.scope].open = true;
         if item.broken {
             return;
@@ -261,7 +301,8 @@ impl<'t> Checker<'t> {
             if kind.fields.contains_key(word) && self.field_as_block(block, word) {
                 return;
             }
-            if self.library.kinds.contains_key(word) {
+            let is_component = self.component_word(&block.path, place.file).is_some();
+            if is_component || self.library.kinds.contains_key(word) {
                 let text = format!("a `{word}` stands at the top of a file, not in a block");
                 let finding = Diagnostic::error(code::KIND_ELSEWHERE, span, text)
                     .help("the place of a block is part of its address")
@@ -288,13 +329,15 @@ impl<'t> Checker<'t> {
             );
             return;
         }
+        let components = self.component_names(place.file);
         let known: Vec<&str> = match &place.parent {
             None => self
                 .library
                 .kinds
                 .keys()
                 .map(String::as_str)
-                .chain(["let", "param"])
+                .chain(["let", "param", COMPONENT])
+                .chain(components.iter().map(String::as_str))
                 .collect(),
             Some((_, kind)) => kind.nested.keys().map(String::as_str).collect(),
         };
@@ -381,18 +424,28 @@ impl<'t> Checker<'t> {
             self.nameless(item, block, place);
             return;
         };
-        let id = self.declare(
-            Form::Block(Arc::clone(&kind)),
-            name,
-            item,
-            Some(block),
-            place,
-        );
-        self.nodes[id].broken |= place.file_broken && block.body.is_none();
-        if block.body.is_none() {
+        let form = Form::Block(Arc::clone(&kind));
+        if block.repeat.is_some() {
+            self.collect_family(item, block, name, form, place);
             return;
         }
-        if matches!(kind.value, KindValue::Operation) {
+        let id = self.declare(form, name, item, Some(block), place);
+        if block.when.is_some() {
+            self.put_off(id);
+        }
+        self.collect_body(id, block, kind, place);
+    }
+
+    /// Collects what is declared in a block's body.
+    pub(crate) fn collect_body(
+        &mut self,
+        id: NodeId,
+        block: &'t BlockItem,
+        kind: Arc<Kind>,
+        place: &Place,
+    ) {
+        self.nodes[id].broken |= place.file_broken && block.body.is_none();
+        if block.body.is_none() || matches!(kind.value, KindValue::Operation) {
             return;
         }
         let mut scope = place.scope;
@@ -408,7 +461,7 @@ impl<'t> Checker<'t> {
         let inside = Place {
             scope,
             parent: Some((id, kind)),
-            file_broken: place.file_broken,
+            ..*place
         };
         if scope == place.scope {
             self.collect_leaf(block, &inside);
@@ -443,7 +496,7 @@ impl<'t> Checker<'t> {
     }
 
     /// Declares a name; a second one of the same is a finding.
-    fn declare(
+    pub(crate) fn declare(
         &mut self,
         form: Form,
         name: &Name,
@@ -458,7 +511,7 @@ impl<'t> Checker<'t> {
             name: name.clone(),
             item,
             block,
-            parent: place.parent.as_ref().map(|(id, _)| *id),
+            parent: place.around(),
             scope: place.scope,
             body: place.scope,
             address: address.clone(),
@@ -502,7 +555,7 @@ impl<'t> Checker<'t> {
     }
 }
 
-fn has_bad(items: &[Item]) -> bool {
+pub(crate) fn has_bad(items: &[Item]) -> bool {
     items.iter().any(|item| matches!(item.node, Node::Bad))
 }
 

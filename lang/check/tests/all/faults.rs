@@ -259,12 +259,12 @@ fn what_would_have_no_effect_is_refused() {
             "E0220",
             "keep",
         ),
-        ("component c on d {}\n", "E0106", "component"),
+        ("component c on d {}\n", "E0201", "d"),
         ("policy p { }\n", "E0511", "p"),
         ("kind lake on here {}\n", "E0107", "kind"),
         (
-            "target here = local()\nkey a on here when true\n",
-            "E0106",
+            "target here = local()\nlet a when true = 1\n",
+            "E0224",
             "true",
         ),
     ] {

@@ -12,6 +12,7 @@ mod newcomers;
 mod pages;
 mod policies;
 mod proofs;
+mod reuse;
 mod rows;
 mod tested;
 mod tokens;

@@ -1,0 +1,565 @@
+//! What is written once and made several times: the elements of a `for`, the blocks of an
+//! instance, and blocks that are there only under a condition.
+//!
+//! Names are collected first. Then everything that was put off is done in the order written: an
+//! instance has its component's entries collected, a `for` has its source evaluated and its block
+//! collected once for each element, a `when` is decided. Each asks for what it needs by itself, so
+//! a `for` may go over the outputs of an instance. What comes out are declarations like all others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mlinfra_api::{Address, Segment, Value};
+
+use crate::check::{Checker, Env};
+use crate::code;
+use crate::component::{COMPONENT, COPIES_MAX};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::fit::unify;
+use crate::scope::{Declared, Form, NodeId, Place, Scope, ScopeId, has_bad};
+use crate::tree::{BlockItem, Expr, ExprKind, Item, Loop, Name};
+use crate::types::{Term, Type};
+
+/// How long a key may be, in bytes: it is a part of file names.
+const KEY_BYTES_MAX: usize = 64;
+
+/// A block with `for`.
+pub(crate) struct Family {
+    /// Where it is collected.
+    place: Place,
+    /// What its keys are.
+    key_type: Type,
+    /// Its elements by key, once its source was looked at.
+    elements: BTreeMap<String, NodeId>,
+}
+
+/// One element to make: its key and what the names of the loop stand for.
+struct Element {
+    key: String,
+    first: Term,
+    second: Option<Term>,
+}
+
+impl<'t> Checker<'t> {
+    /// Keeps something for when all names are collected.
+    pub(crate) fn put_off(&mut self, id: NodeId) {
+        self.put_off.push(id);
+    }
+
+    /// Declares a block with `for`.
+    pub(crate) fn collect_family(
+        &mut self,
+        item: &'t Item,
+        block: &'t BlockItem,
+        name: &'t Name,
+        element: Form,
+        place: &Place,
+    ) {
+        let mut rounds = block.repeat.iter().flat_map(|repeat| &repeat.names);
+        let hides = rounds.find_map(|round| Some((round, self.find(&round.text, place.scope)?)));
+        if let Some((round, outer)) = hides {
+            self.name_hides(round, outer);
+            self.declare(Form::Stray, name, item, None, place);
+            return;
+        }
+        let form = Form::Family(Arc::new(element));
+        let id = self.declare(form, name, item, Some(block), place);
+        let family = Family {
+            place: place.clone(),
+            key_type: Type::Error,
+            elements: BTreeMap::new(),
+        };
+        self.families.insert(id, family);
+        self.put_off(id);
+    }
+
+    /// Does everything that was put off, and what that puts off.
+    pub(crate) fn expand(&mut self) {
+        self.expanded = false;
+        // Behind the limit, nothing more is made.
+        while self.copies <= COPIES_MAX
+            && let Some(id) = self.put_off.get(self.done_of_put_off).copied()
+        {
+            self.done_of_put_off += 1;
+            self.unfold(id);
+            let heads = self.named_by_head(id);
+            for first in self.order_of(heads) {
+                let span = self.nodes[first].name.span;
+                self.evaluate(first, span);
+            }
+            let span = self.nodes[id].name.span;
+            match &self.nodes[id].form {
+                Form::Family(_) => self.expand_family(id, span),
+                _ if self.has_condition(id) => {
+                    self.is_present(id, span);
+                }
+                _ => {}
+            }
+        }
+        self.expanded = true;
+    }
+
+    /// Checks components that nothing is made of, each by a sample whose parameters are unknown.
+    pub(crate) fn expand_samples(&mut self) {
+        for id in 0..self.components.len() {
+            let component = &self.components[id];
+            if component.used || component.size.is_none() {
+                continue;
+            }
+            let name = component.name;
+            // No block has an empty key.
+            let leaf = Segment {
+                name: name.text.clone(),
+                key: Some(String::new()),
+            };
+            let sample = self.nodes.len();
+            self.nodes.push(Declared {
+                form: Form::Instance(id),
+                name: name.clone(),
+                item: component.item,
+                block: None,
+                parent: None,
+                scope: component.file,
+                body: component.file,
+                address: Address {
+                    leaf,
+                    ..Address::new(COMPONENT, &name.text)
+                },
+                broken: component.item.broken,
+            });
+            self.prepare();
+            self.absent.insert(sample);
+            self.put_off(sample);
+            self.expand();
+        }
+    }
+
+    /// Every declaration in the order written: what a `for` or an instance makes stands where it
+    /// is written.
+    pub(crate) fn as_written(&self) -> Vec<NodeId> {
+        let all = 0..self.nodes.len();
+        if self.copies == 0 {
+            return all.collect();
+        }
+        let mut inside: BTreeMap<Option<NodeId>, Vec<NodeId>> = BTreeMap::new();
+        let mut is_element = vec![false; self.nodes.len()];
+        for family in self.families.keys() {
+            for element in self.elements_by_key(*family) {
+                is_element[element] = true;
+                inside.entry(Some(*family)).or_default().push(element);
+            }
+        }
+        inside
+            .values_mut()
+            .for_each(|elements| elements.sort_unstable());
+        for id in all.filter(|id| !is_element[*id]) {
+            inside.entry(self.nodes[id].parent).or_default().push(id);
+        }
+        let mut order = Vec::with_capacity(self.nodes.len());
+        let mut open = inside.remove(&None).unwrap_or_default();
+        open.reverse();
+        while let Some(id) = open.pop() {
+            order.push(id);
+            let inner = inside.remove(&Some(id)).unwrap_or_default();
+            open.extend(inner.into_iter().rev());
+        }
+        order
+    }
+
+    /// Collects the blocks of an instance, once.
+    pub(crate) fn unfold(&mut self, id: NodeId) {
+        let node = &self.nodes[id];
+        let Form::Instance(component) = node.form else {
+            return;
+        };
+        if node.body != node.scope {
+            return;
+        }
+        let is_sample = self.is_sample(id);
+        let component = &self.components[component];
+        let (block, size) = (component.block, component.size.unwrap_or(0));
+        let broken = component.item.broken;
+        let inside = Place {
+            file: component.file,
+            scope: self.scopes.len(),
+            parent: None,
+            instance: Some(id),
+            file_broken: component.file_broken,
+        };
+        self.scopes.push(Scope {
+            parent: self.scopes[inside.file].parent,
+            open: broken && has_bad(block.items()),
+            ..Scope::default()
+        });
+        self.nodes[id].body = inside.scope;
+        if !is_sample && !self.pay_copies(size, id) {
+            self.scopes[inside.scope].open = true;
+            return;
+        }
+        let before = std::mem::replace(&mut self.is_copy, !is_sample);
+        self.collect(block.items(), &inside);
+        self.is_copy = before;
+        self.prepare();
+    }
+
+    /// Pays for declarations that are made again; false, with a finding, once they are too many.
+    fn pay_copies(&mut self, count: u64, id: NodeId) -> bool {
+        self.copies = self.copies.saturating_add(count);
+        if self.copies <= COPIES_MAX {
+            return true;
+        }
+        let span = self.nodes[id].name.span;
+        self.limit(
+            span,
+            &format!("more than {COPIES_MAX} declarations in all instances and elements of `for`"),
+        );
+        false
+    }
+
+    /// Makes sure that the elements of a `for` are there.
+    pub(crate) fn expand_family(&mut self, id: NodeId, span: Span) {
+        if self.evaluated(id).is_none() {
+            self.evaluate(id, span);
+        }
+    }
+
+    /// Makes the elements of a `for`. The term is the map of them; that of blocks with a content
+    /// of their own is found out when it is asked for.
+    pub(crate) fn check_family(&mut self, id: NodeId, of: &Arc<Form>) -> Term {
+        let node = &self.nodes[id];
+        let (Some(block), scope) = (node.block, node.scope) else {
+            return Term::error();
+        };
+        let Some(repeat) = &block.repeat else {
+            return Term::error();
+        };
+        // Nothing is made in what is not there itself.
+        if self.is_absent(id) {
+            return Term::error();
+        }
+        let Some((elements, key_type)) = self.elements_of(repeat, Env::of(scope)) else {
+            return Term::error();
+        };
+        if let Some(family) = self.families.get_mut(&id) {
+            family.key_type = key_type;
+        }
+        let size = match &**of {
+            Form::Instance(component) => self.components[*component].size.unwrap_or(0),
+            _ => 1,
+        };
+        let count = (elements.len() as u64).saturating_mul(size.max(1));
+        // The instances among them pay for themselves.
+        let own = match &**of {
+            Form::Instance(_) => elements.len() as u64,
+            _ => count,
+        };
+        if self.copies.saturating_add(count) > COPIES_MAX || !self.pay_copies(own, id) {
+            self.pay_copies(count, id);
+            return Term::error();
+        }
+        for element in elements {
+            self.make_element(id, of, repeat, element);
+        }
+        match &**of {
+            Form::Block(kind) if kind.has_content() => Term::new(Type::Any, Value::None),
+            _ => self.family_map(id, Type::Block(self.nodes[id].address.kind.as_str().into())),
+        }
+    }
+
+    /// What a `for` on a block goes over, with a key for each, and the type of the keys.
+    fn elements_of(&mut self, repeat: &Loop, env: Env<'_>) -> Option<(Vec<Element>, Type)> {
+        let source = self.eval(&repeat.source, &Type::Any, env);
+        let span = repeat.source.span;
+        if source.term_type.is_secret() {
+            self.secret_in_the_open(span);
+            return None;
+        }
+        if let (Value::Range(low, high), Type::Range(_)) = (&source.value, source.term_type.bare())
+            && let (Some(low), Some(high)) = (low.as_int(), high.as_int())
+            && high.saturating_sub(low) as u64 >= COPIES_MAX
+        {
+            self.limit(span, &format!("more than {COPIES_MAX} elements of a `for`"));
+            return None;
+        }
+        let keys: Option<Vec<String>> = match (&source.value, source.term_type.bare()) {
+            (Value::Record(entries), Type::Map(_)) => Some(entries.keys().cloned().collect()),
+            _ => None,
+        };
+        let rounds = self.rounds(&source, repeat)?;
+        let mut elements: Vec<Element> = Vec::new();
+        let mut first_of: BTreeMap<String, usize> = BTreeMap::new();
+        let mut key_type = Type::String;
+        for (place, (first, second)) in rounds.into_iter().enumerate() {
+            let at = element_span(&repeat.source, place);
+            let key = match keys.as_ref().and_then(|keys| keys.get(place)) {
+                Some(key) => key.clone(),
+                None => {
+                    key_type = first.term_type.bare().clone();
+                    self.key_of(&first, at)?
+                }
+            };
+            if key.len() > KEY_BYTES_MAX || key.chars().any(char::is_control) {
+                self.key_refused(
+                    at,
+                    &format!("a key has at most {KEY_BYTES_MAX} bytes, all of them printable"),
+                );
+                return None;
+            }
+            if first_of.insert(key.clone(), place).is_some() {
+                self.key_twice(&key, at);
+                return None;
+            }
+            elements.push(Element { key, first, second });
+        }
+        Some((elements, key_type))
+    }
+
+    /// The key of an element of a list or a range.
+    fn key_of(&mut self, term: &Term, span: Span) -> Option<String> {
+        if !self.must_be_known(term, span, "a key") {
+            return None;
+        }
+        let key = key_text(&term.value);
+        if key.is_none() {
+            let text = format!("{} is no key", term.term_type.said());
+            self.key_refused(span, &text);
+        }
+        key
+    }
+
+    fn key_refused(&mut self, span: Span, text: &str) {
+        self.report(
+            Diagnostic::error(code::KEY_REFUSED, span, text)
+                .help("the key is a part of the address, and must never change by itself")
+                .help("go over texts, cases without arguments, whole numbers or a map"),
+        );
+    }
+
+    fn key_twice(&mut self, key: &str, span: Span) {
+        self.report(
+            Diagnostic::error(code::FOR_KEY_TWICE, span, format!("`{key}` comes twice"))
+                .help("both elements would have the same address")
+                .help("take one of them out"),
+        );
+    }
+
+    fn make_element(&mut self, family: NodeId, of: &Arc<Form>, repeat: &'t Loop, element: Element) {
+        let Some(place) = self
+            .families
+            .get(&family)
+            .map(|family| family.place.clone())
+        else {
+            return;
+        };
+        let node = &self.nodes[family];
+        let (name, item, block, broken) = (node.name.clone(), node.item, node.block, node.broken);
+        let address = Address {
+            leaf: Segment {
+                name: node.address.leaf.name.clone(),
+                key: Some(element.key.clone()),
+            },
+            ..node.address.clone()
+        };
+        let scope = self.scopes.len();
+        self.scopes.push(Scope {
+            parent: Some(place.scope),
+            ..Scope::default()
+        });
+        let named = repeat
+            .names
+            .iter()
+            .zip([Some(element.first), element.second]);
+        for (name, term) in named {
+            self.declare_round(name, term.unwrap_or_else(Term::error), item, scope);
+        }
+        let id = self.nodes.len();
+        self.nodes.push(Declared {
+            form: (**of).clone(),
+            name,
+            item,
+            block,
+            parent: place.around(),
+            scope,
+            body: scope,
+            address: address.clone(),
+            broken,
+        });
+        self.prepare();
+        if let Some(when) = block.and_then(|block| block.when.as_ref()) {
+            let before = std::mem::replace(&mut self.is_copy, true);
+            let holds = self.condition(when, Env::of(scope));
+            self.is_copy = before;
+            if holds != Some(true) {
+                self.absent.insert(id);
+                return;
+            }
+        }
+        self.addresses.entry(address).or_insert(id);
+        if let Some(family) = self.families.get_mut(&family) {
+            family.elements.insert(element.key, id);
+        }
+        let before = std::mem::replace(&mut self.is_copy, true);
+        match (&**of, block) {
+            (Form::Block(kind), Some(block)) => {
+                let inside = Place { scope, ..place };
+                self.collect_body(id, block, Arc::clone(kind), &inside);
+                self.prepare();
+            }
+            _ => self.unfold(id),
+        }
+        self.is_copy = before;
+    }
+
+    /// What a name of the loop stands for in one element.
+    fn declare_round(&mut self, name: &Name, term: Term, item: &'t Item, scope: ScopeId) {
+        let id = self.nodes.len();
+        self.nodes.push(Declared {
+            form: Form::Round,
+            name: name.clone(),
+            item,
+            block: None,
+            parent: None,
+            scope,
+            body: scope,
+            address: Address::new("for", &name.text),
+            broken: false,
+        });
+        self.scopes[scope].names.insert(name.text.clone(), id);
+        self.prepare();
+        self.done(id, term);
+    }
+
+    /// The elements of a `for`, by key.
+    pub(crate) fn elements_by_key(&self, family: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let family = self.families.get(&family);
+        family
+            .into_iter()
+            .flat_map(|family| family.elements.values().copied())
+    }
+
+    fn family_map(&self, id: NodeId, element: Type) -> Term {
+        let elements = self.families.get(&id).map(|family| &family.elements);
+        let entries = elements.into_iter().flatten();
+        let entries = entries.map(|(key, id)| (key.clone(), self.reference_to(*id)));
+        Term::new(
+            Type::Map(Arc::new(element)),
+            Value::Record(entries.collect()),
+        )
+    }
+
+    /// What a reference to all elements of a `for` amounts to.
+    pub(crate) fn refer_to_family(&mut self, id: NodeId, of: &Arc<Form>, span: Span) -> Term {
+        let term = self.evaluate(id, span);
+        let with_content = matches!(&**of, Form::Block(kind) if kind.has_content());
+        if !with_content || term.term_type.is_error() {
+            return term;
+        }
+        let elements: Vec<NodeId> = self.elements_by_key(id).collect();
+        let mut common = Type::Any;
+        for element in elements {
+            let term = self.refer(element, span);
+            match unify(&common, &term.term_type) {
+                Some(unified) => common = unified,
+                // Tables of different columns: each is known by its key alone.
+                None => return self.family_map(id, Type::Any),
+            }
+        }
+        self.family_map(id, common)
+    }
+
+    /// An element of a map of blocks that have no type in common, as what it is.
+    pub(crate) fn as_declared(&mut self, term: Term) -> Term {
+        let id = match (&term.term_type, &term.value) {
+            (Type::Any, Value::Reference(reference)) if reference.path.is_empty() => {
+                self.addresses.get(&reference.address).copied()
+            }
+            _ => None,
+        };
+        match id {
+            Some(id) => self.refer(id, self.nodes[id].name.span),
+            None => term,
+        }
+    }
+
+    /// The block with `for` that an expression names.
+    pub(crate) fn family_named(&mut self, expr: &Expr, env: Env<'_>) -> Option<NodeId> {
+        if self.families.is_empty() {
+            return None;
+        }
+        let id = self.node_named(expr, env)?;
+        matches!(self.nodes[id].form, Form::Family(_)).then_some(id)
+    }
+
+    /// The declaration that an expression names, as far as that can be told without evaluating it.
+    fn node_named(&self, expr: &Expr, env: Env<'_>) -> Option<NodeId> {
+        match &expr.kind {
+            ExprKind::Name(name) if env.local(name).is_none() => self.find(name, env.scope?),
+            ExprKind::Member { object, name } => match self.node_named(object, env) {
+                Some(around) => self.inside(around, &name.text),
+                None => {
+                    let word = object.as_name()?;
+                    let found = self.find(&name.text, env.scope?)?;
+                    let of = &self.nodes[found].address.kind;
+                    (env.local(word).is_none() && of == word).then_some(found)
+                }
+            },
+            _ => None,
+        }
+    }
+
+    /// `workers["eu"]`: one element of a `for`.
+    pub(crate) fn element_at(&mut self, family: NodeId, index: &Expr, env: Env<'_>) -> Term {
+        self.expand_family(family, index.span);
+        let failed = self
+            .evaluated(family)
+            .is_none_or(|term| term.term_type.is_error());
+        let known = self.families.get(&family).filter(|_| !failed);
+        let Some(key_type) = known.map(|family| family.key_type.clone()) else {
+            self.eval(index, &Type::Error, env);
+            return Term::error();
+        };
+        let at = self.value(index, &key_type, env);
+        if at.term_type.is_error() || !self.must_be_known(&at, index.span, "a key") {
+            return Term::error();
+        }
+        let key = key_text(&at.value).unwrap_or_default();
+        let elements = self.families.get(&family).map(|family| &family.elements);
+        if let Some(element) = elements.and_then(|elements| elements.get(&key)).copied() {
+            return self.refer(element, index.span);
+        }
+        let keys: Vec<&str> = elements
+            .into_iter()
+            .flat_map(|all| all.keys().map(String::as_str))
+            .collect();
+        let finding = Diagnostic::error(
+            code::INDEX_WRONG,
+            index.span,
+            format!("`{}` has no element `{key}`", self.nodes[family].name.text),
+        )
+        .help("what is made from it would have nothing to be made from");
+        let finding = match keys.as_slice() {
+            [] => finding.help("it has no elements at all"),
+            keys => finding.help(format!("its keys are {}", crate::scope::list_some(keys))),
+        };
+        self.report(finding);
+        Term::error()
+    }
+}
+
+/// A key as it stands in an address.
+fn key_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Int(number) => Some(number.to_string()),
+        Value::Case { name, arguments } if arguments.is_empty() => Some(name.clone()),
+        _ => None,
+    }
+}
+
+/// The element of a list as written; the whole if the list is not written out.
+fn element_span(source: &Expr, place: usize) -> Span {
+    match &source.kind {
+        ExprKind::List(elements) => elements.get(place).map_or(source.span, |e| e.span),
+        _ => source.span,
+    }
+}
