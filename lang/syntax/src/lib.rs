@@ -3,59 +3,7 @@
 //! Text becomes tokens in nom; tokens become a tree by hand, because a tree must come out of every
 //! text. Parsing never fails: [`parse`] returns a tree and what is wrong with it.
 //!
-//! # The grammar
-//!
-//! `NEWLINE` separates entries; two tokens of lookahead decide where `2` is noted.
-//!
-//! ```text
-//! file        = entries .
-//! body        = "{" entries "}" .                  a record is a body without a kind
-//! entries     = { sep } [ entry { sep { sep } entry } { sep } ] .
-//! sep         = NEWLINE | "," .
-//! entry       = { attr [ NEWLINE ] } item { attr } .
-//! item        = use | require | field | requirement | column | block .
-//! use         = "use" ( path | STRING )
-//!               [ "." "{" name { "," name } [ "," ] "}" ] [ "as" name ] .           2
-//! require     = "require" expr [ "else" expr ] .                                     2
-//! field       = ( path | STRING ) "=" expr .
-//! requirement = path ( "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" ) expr .
-//! column      = name ":" type [ "=" expr ] .
-//! block       = path [ name | STRING ] [ params ] [ ":" type ] [ "on" place ] [ loop ]
-//!               [ "when" head ] [ "=" expr ] [ body ] .
-//! params      = "(" [ param { "," param } [ "," ] ] ")" .
-//! param       = name ":" type [ "=" expr ] { attr } .
-//! loop        = "for" name [ "," name ] "in" head .
-//! attr        = "@" path [ args ] .
-//! place       = postfix .                          no brace outside ( ) or [ ]
-//! head        = expr .                             no brace outside ( ) or [ ]
-//! type        = typeatom { "|" typeatom } .
-//! typeatom    = path [ "(" [ targ { "," targ } ] ")" ] [ "?" ] .
-//! targ        = type | NUMBER | STRING .
-//!
-//! expr        = "if" expr "then" expr "else" expr | or .
-//! or          = and { "or" and } .
-//! and         = not { "and" not } .
-//! not         = { "not" } compare .
-//! compare     = range [ ( "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "not" "in" ) range ] .
-//! range       = default [ ".." default ] .
-//! default     = sum { "??" sum } .
-//! sum         = product { ( "+" | "-" ) product } .
-//! product     = unary { ( "*" | "/" ) unary } .
-//! unary       = [ "-" ] postfix .
-//! postfix     = primary { "." name | args | "[" expr "]" } .
-//! args        = "(" [ arg { "," arg } [ "," ] ] ")" .
-//! arg         = [ name "=" ] expr .                                                  2
-//! primary     = quantity | DATE | IP | STRING | TEXT | "true" | "false" | "none" | name
-//!             | "(" expr ")" | list | body | match .
-//! quantity    = NUMBER [ "%" | unit ] .
-//! unit        = name { PER name } | PER name { PER name } .
-//! list        = "[" [ expr ( loop [ "when" expr ] | { "," expr } [ "," ] ) ] "]" .
-//! match       = "match" head "{" arm { sep { sep } arm } [ sep ] "}" .
-//! arm         = pattern { "|" pattern } "=>" expr .
-//! pattern     = name | NUMBER [ unit ] | STRING | DATE .
-//! path        = name { "." name } .
-//! name        = WORD | BACKQUOTED .
-//! ```
+//! The grammar stands in `lang/grammar.md`, which a test holds against the parser.
 //!
 //! A line is an entry. A line break is free inside `( )` and `[ ]`, before an infix operator, `.`,
 //! `then` and `else`, and in a head before `on`, `for`, `when`, `=` and `{`: no entry begins with

@@ -127,9 +127,15 @@ pub(super) fn use_item(p: &mut Parser) {
     if p.at(Kind::Dot) && p.ahead(1).kind == Kind::LeftBrace {
         let mark = p.open();
         p.bump();
-        list(p, Kind::RightBrace, |p| {
+        let opener = p.range_here();
+        let count = list(p, Kind::RightBrace, |p| {
             name(p, "the name of what is used is missing here");
         });
+        if count == 0 {
+            let message = "nothing is named between these braces";
+            let finding = SyntaxError::new("E0011", opener, message);
+            p.report(finding.help("write which blocks are used: `use \"file\".{a, b}`"));
+        }
         p.close(mark, Kind::UseNames);
     }
     if p.at_word("as") && !p.current().first {

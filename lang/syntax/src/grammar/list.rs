@@ -38,22 +38,38 @@ pub(super) fn argument(p: &mut Parser) {
 /// `[a, b]`, `[a for b in c when d]`
 pub(super) fn list_expression(p: &mut Parser) -> Done {
     let mark = p.open();
-    list(p, Kind::RightBracket, element);
+    let mut looped = None;
+    let count = list(p, Kind::RightBracket, |p| {
+        let at = p.range_here();
+        if element(p) {
+            looped.get_or_insert(at);
+        }
+    });
+    if let Some(at) = looped
+        && count > 1
+    {
+        let message = "a list made by `for` has one expression, and nothing beside it";
+        let finding = SyntaxError::new("E0032", at, message);
+        p.report(finding.help("put each part between brackets of its own"));
+    }
     p.close(mark, Kind::ListExpression)
 }
 
-fn element(p: &mut Parser) {
+/// Says whether a loop stands behind the value.
+fn element(p: &mut Parser) -> bool {
     expression(p);
-    if p.at(Kind::For) {
+    let looped = p.at(Kind::For);
+    if looped {
         loop_(p);
         if p.at(Kind::When) {
             guard(p);
         }
     }
+    looped
 }
 
 /// From the opener, which stands here, to the closer. Says how many elements there are.
-pub(super) fn list(p: &mut Parser, close: Kind, element: fn(&mut Parser)) -> usize {
+pub(super) fn list(p: &mut Parser, close: Kind, mut element: impl FnMut(&mut Parser)) -> usize {
     let opener = p.current();
     let position = p.position();
     let sign = p.text_here();
@@ -65,7 +81,7 @@ pub(super) fn list(p: &mut Parser, close: Kind, element: fn(&mut Parser)) -> usi
     };
     let outer = std::mem::replace(&mut p.around, inner);
     p.brackets.push(close);
-    let (count, closed) = elements(p, close, element);
+    let (count, closed) = elements(p, close, &mut element);
     if !closed {
         p.unclosed(opener, position, sign);
     }
@@ -75,7 +91,7 @@ pub(super) fn list(p: &mut Parser, close: Kind, element: fn(&mut Parser)) -> usi
 }
 
 /// Each turn takes a lexeme or ends the list, so this ends.
-fn elements(p: &mut Parser, close: Kind, element: fn(&mut Parser)) -> (usize, bool) {
+fn elements(p: &mut Parser, close: Kind, element: &mut impl FnMut(&mut Parser)) -> (usize, bool) {
     let mut count = 0;
     // Just behind the opener or a comma, more may stand on the next line.
     let mut due = false;
