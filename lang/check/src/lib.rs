@@ -40,6 +40,7 @@ mod model;
 mod names;
 mod operate;
 mod order;
+mod parallel;
 mod parameter;
 mod policy;
 mod presence;

@@ -1,16 +1,20 @@
 //! The files of a program: the root, and every file that is used from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::code;
 use crate::diagnostic::{Diagnostic, FileId, Severity, Span};
 use crate::foreign;
 use crate::lower::lower;
+use crate::parallel;
 use crate::tree::{Item, Node, Use, UseTarget};
 use crate::world::World;
 
 /// How many files one program may have.
 const FILES_MAX: usize = 10_000;
+
+/// How many bytes of files are parsed on several cores; fewer are done before a thread has begun.
+const PARALLEL_BYTES_MIN: usize = 64 << 10;
 
 /// One text that findings point into.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,52 +43,85 @@ pub(crate) struct Sources {
     pub(crate) findings: Vec<Diagnostic>,
 }
 
-/// Reads the root and all that is used from it, each file once.
+/// A file that is to be read: its path, and who asks for it.
+struct Wanted {
+    name: String,
+    span: Span,
+}
+
+/// Reads the root and all that is used from it, each file once. Files that are found together are
+/// parsed together, each on any core.
 pub(crate) fn load(world: &dyn World, root: &str) -> Sources {
     let mut sources = Sources {
         files: Vec::new(),
         parsed: Vec::new(),
         findings: Vec::new(),
     };
-    let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
     let start = Span {
         file: FileId(0),
         start: 0,
         end: 0,
     };
-    add(&mut sources, &mut by_name, world, root, start);
-    let mut next = 0;
-    while next < sources.parsed.len() {
-        let wanted: Vec<(usize, String, Span)> = (sources.parsed[next].items.iter().enumerate())
-            .filter_map(|(place, item)| {
-                let used = as_use(item)?;
-                match &used.target {
-                    UseTarget::File(path) => Some((place, path.clone(), used.target_span)),
-                    _ => None,
-                }
-            })
+    let mut by_name: HashMap<String, usize> = HashMap::from([(root.to_owned(), 0)]);
+    let mut wanted = vec![Wanted {
+        name: root.to_owned(),
+        span: start,
+    }];
+    while !wanted.is_empty() {
+        let first = sources.parsed.len();
+        let texts = (wanted.drain(..).enumerate())
+            .map(|(place, wanted)| read(world, wanted, first + place))
             .collect();
-        for (place, path, span) in wanted {
-            let name = join(&sources.files[next].name, &path);
-            let file = match by_name.get(&name) {
-                Some(file) => *file,
-                None if sources.files.len() >= FILES_MAX => {
-                    let text = format!("more than {FILES_MAX} files");
-                    let finding = Diagnostic::error(code::LIMIT, span, text)
-                        .help("every limit is there so that checking always ends, and soon")
-                        .help("put several of them into one");
-                    sources.findings.push(finding);
-                    continue;
-                }
-                None => add(&mut sources, &mut by_name, world, &name, span),
-            };
-            sources.parsed[next].uses.insert(place, file);
+        let cost = |text: &Text| text.text.len();
+        for (file, parsed, findings) in parallel::map(texts, cost, PARALLEL_BYTES_MIN, parse) {
+            sources.files.push(file);
+            sources.parsed.push(parsed);
+            sources.findings.extend(findings);
         }
-        next += 1;
+        for file in first..sources.parsed.len() {
+            follow(&mut sources, &mut by_name, &mut wanted, file);
+        }
     }
     let cycles = use_cycles(&sources);
     sources.findings.extend(cycles);
     sources
+}
+
+/// Finds the files that one uses: those that are there, and those that are still to be read.
+fn follow(
+    sources: &mut Sources,
+    by_name: &mut HashMap<String, usize>,
+    wanted: &mut Vec<Wanted>,
+    from: usize,
+) {
+    let mut uses = BTreeMap::new();
+    for (place, item) in sources.parsed[from].items.iter().enumerate() {
+        let Some(used) = as_use(item) else { continue };
+        let UseTarget::File(path) = &used.target else {
+            continue;
+        };
+        let name = join(&sources.files[from].name, path);
+        let span = used.target_span;
+        let file = match by_name.get(&name) {
+            Some(file) => *file,
+            None if by_name.len() >= FILES_MAX => {
+                let text = format!("more than {FILES_MAX} files");
+                let finding = Diagnostic::error(code::LIMIT, span, text)
+                    .help("every limit is there so that checking always ends, and soon")
+                    .help("put several of them into one");
+                sources.findings.push(finding);
+                continue;
+            }
+            None => {
+                let file = by_name.len();
+                by_name.insert(name.clone(), file);
+                wanted.push(Wanted { name, span });
+                file
+            }
+        };
+        uses.insert(place, file);
+    }
+    sources.parsed[from].uses = uses;
 }
 
 /// The `use` that an entry is.
@@ -95,74 +132,82 @@ pub(crate) fn as_use(item: &Item) -> Option<&Use> {
     }
 }
 
-fn add(
-    sources: &mut Sources,
-    by_name: &mut BTreeMap<String, usize>,
-    world: &dyn World,
-    name: &str,
-    span: Span,
-) -> usize {
-    let place = sources.files.len();
-    by_name.insert(name.to_owned(), place);
-    let file = FileId(u32::try_from(place).expect("FILES_MAX is below 2^32"));
+/// A file as it was read, before it is parsed.
+struct Text {
+    id: FileId,
+    name: String,
+    text: String,
+    missing: bool,
+    findings: Vec<Diagnostic>,
+}
+
+fn read(world: &dyn World, wanted: Wanted, place: usize) -> Text {
+    let Wanted { name, span } = wanted;
+    let id = FileId(u32::try_from(place).expect("FILES_MAX is below 2^32"));
+    let (text, fault) = match world.read(&name) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => (text, None),
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let bytes = error.into_bytes();
+                let finding = not_utf8(&bytes, valid, id);
+                (String::from_utf8_lossy(&bytes).into_owned(), Some(finding))
+            }
+        },
+        Err(reason) => {
+            let text = format!("`{name}` can't be read: {reason}");
+            let finding = Diagnostic::error(code::FILE_UNREADABLE, span, text)
+                .help("nothing can be said of a spec that can't be read")
+                .help("check the path and who may read it");
+            (String::new(), Some(finding))
+        }
+    };
+    Text {
+        id,
+        name,
+        text,
+        missing: fault.is_some(),
+        findings: fault.into_iter().collect(),
+    }
+}
+
+fn parse(read: Text) -> (SourceFile, Parsed, Vec<Diagnostic>) {
+    let Text {
+        id: file,
+        name,
+        text,
+        missing,
+        mut findings,
+    } = read;
     let mut parsed = Parsed {
         items: Vec::new(),
         broken: false,
         uses: BTreeMap::new(),
-        missing: false,
-    };
-    let text = match world.read(name) {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                let valid = error.utf8_error().valid_up_to();
-                parsed.missing = true;
-                let bytes = error.into_bytes();
-                sources.findings.push(not_utf8(&bytes, valid, file));
-                String::from_utf8_lossy(&bytes).into_owned()
-            }
-        },
-        Err(reason) => {
-            parsed.missing = true;
-            let text = format!("`{name}` can't be read: {reason}");
-            sources.findings.push(
-                Diagnostic::error(code::FILE_UNREADABLE, span, text)
-                    .help("nothing can be said of a spec that can't be read")
-                    .help("check the path and who may read it"),
-            );
-            String::new()
-        }
+        missing,
     };
     let foreign = foreign::finding(&text, file).filter(|_| !parsed.missing);
     parsed.missing |= foreign.is_some();
-    sources.findings.extend(foreign);
+    findings.extend(foreign);
     if !parsed.missing {
         let lowered = lower(&text, file);
-        parsed.broken = lowered
-            .findings
-            .iter()
-            .any(|f| f.severity == Severity::Error);
+        let is_error = |finding: &Diagnostic| finding.severity == Severity::Error;
+        parsed.broken = lowered.findings.iter().any(is_error);
         if lowered.items.is_empty() && !parsed.broken {
             let at = Span {
                 file,
                 start: 0,
                 end: 0,
             };
-            sources.findings.push(
+            findings.push(
                 Diagnostic::error(code::FILE_EMPTY, at, "there is no entry in this file")
                     .help("an empty spec would mean: remove everything")
                     .help("`mlinfra init` writes one to begin with"),
             );
         }
-        sources.findings.extend(lowered.findings);
+        findings.extend(lowered.findings);
         parsed.items = lowered.items;
     }
-    sources.files.push(SourceFile {
-        name: name.to_owned(),
-        text,
-    });
-    sources.parsed.push(parsed);
-    place
+    (SourceFile { name, text }, parsed, findings)
 }
 
 fn not_utf8(bytes: &[u8], valid: usize, file: FileId) -> Diagnostic {
