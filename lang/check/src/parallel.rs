@@ -51,7 +51,11 @@ pub(crate) fn map<T: Send, R: Send>(
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
         let mut all = run();
         for other in others {
-            all.extend(other.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault)));
+            all.extend(
+                other
+                    .join()
+                    .unwrap_or_else(|fault| std::panic::resume_unwind(fault)),
+            );
         }
         for (place, results) in all {
             by_place[place] = results;
