@@ -59,6 +59,14 @@ pub fn entry_cases(operation: &str) -> Vec<&'static str> {
     names
 }
 
+/// The bytes of memory that a case of a type has: of `h100` among accelerators.
+pub fn memory_of(enumeration: &str, case: &str) -> Option<u64> {
+    match Library::standard().types.get(enumeration) {
+        Some(Type::Enum(known)) => known.case(case)?.memory,
+        _ => None,
+    }
+}
+
 /// The kinds of blocks with their fields, sorted; nested kinds as `outer/inner`. A provider lowers
 /// or refuses each, and reads every field.
 pub fn kinds() -> Vec<(String, Vec<&'static str>)> {

@@ -1,6 +1,6 @@
 //! What the desired graph costs a month, as an interval, and whether that stays in the budgets.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use mlinfra_api::{Address, Condition, Dimension, Lower, Price, Quantity, Resource, Value};
 use mlinfra_check::{Block, Gate, Program};
@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
+use crate::catalog;
 use crate::desired;
 use crate::finding;
 use crate::gate::JudgedGate;
@@ -52,6 +53,9 @@ pub struct CostPart {
     pub high: Option<Decimal>,
     /// Why.
     pub reason: String,
+    /// What else could have been chosen, each with the reason why it was not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<String>,
 }
 
 /// How a budget stands.
@@ -63,11 +67,25 @@ pub struct BudgetStanding {
     pub currency: String,
     /// The limit, a month; the largest number there is for one that is larger still.
     pub limit: Decimal,
+    /// Whether the limit is for one run from its start to its end, and not for a month.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub run: bool,
+    /// What counts against it; everything if nothing is here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers: Option<Vec<Address>>,
     /// How it stands.
     pub standing: Standing,
     /// What is not counted against it, as its price in this currency is not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Address>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out a reference"
+)]
+fn is_not(flag: &bool) -> bool {
+    !flag
 }
 
 /// Whether a budget reaches.
@@ -130,11 +148,22 @@ impl CostPart {
         let currency = self.currency.as_deref()?;
         Some(interval(self.low, self.high, currency))
     }
+
+    /// What it costs, or why that is not known.
+    fn said(&self) -> String {
+        match self.amount() {
+            Some(amount) => format!("`{}` costs {amount}", self.address),
+            None => format!("`{}`: {}", self.address, self.reason),
+        }
+    }
 }
 
 impl BudgetStanding {
-    /// The limit as people write it: `50 USD/month`.
+    /// The limit as people write it: `50 USD/month`, `400 USD` for a run.
     pub fn limit_text(&self) -> String {
+        if self.run {
+            return format!("{} {}", money(self.limit), self.currency);
+        }
         interval(self.limit, Some(self.limit), &self.currency)
     }
 }
@@ -197,7 +226,9 @@ pub fn cost(program: &Program, lowerings: &[&dyn Lower], answers: &Answers) -> P
         return Priced::Ask(questions);
     }
     let (cost, mut found) = of(program, lowerings, &desired.resources);
-    let errors = desired.findings.into_iter().filter(|finding| finding.error);
+    // What no provider of this build makes has a price all the same.
+    let keeps = |finding: &PlanFinding| finding.error && finding.code != finding::NO_PROVIDER;
+    let errors = desired.findings.into_iter().filter(keeps);
     found.splice(0..0, errors);
     Priced::Known(Box::new(cost), found)
 }
@@ -220,17 +251,14 @@ pub(crate) fn of(
             part(resource, price)
         })
         .collect();
-    let limits: Vec<(&Block, String, Option<Decimal>)> = program
-        .with_role("budget")
-        .filter_map(|block| {
-            let (currency, limit) = rate_of(&block.fields.get("limit")?.value)?;
-            Some((block, currency, limit))
-        })
-        .collect();
+    let (in_catalog, mut findings) = catalog::parts(program, lowerings);
+    let mut parts = parts;
+    parts.extend(in_catalog);
+    let limits: Vec<Limit<'_>> = program.with_role("budget").filter_map(Limit::of).collect();
     let priced = parts.iter().find_map(|part| part.currency.clone());
-    let first = limits.first().map(|(_, currency, _)| currency.clone());
+    let first = limits.first().map(|limit| limit.currency.clone());
     let currency = first.or(priced).unwrap_or_else(|| CURRENCY.to_owned());
-    let total = Total::of(&parts, &currency);
+    let total = Total::of(parts.iter(), &currency);
     let mut cost = Cost {
         currency,
         low: total.low,
@@ -238,20 +266,92 @@ pub(crate) fn of(
         parts,
         budgets: Vec::new(),
     };
-    let mut findings = Vec::new();
-    for (block, currency, limit) in limits {
-        let total = Total::of(&cost.parts, &currency);
-        let standing = BudgetStanding {
-            address: block.address.clone(),
-            standing: limit.map_or(Standing::Open, |limit| total.against(limit)),
-            unknown: total.unknown.iter().cloned().collect(),
-            currency,
-            limit: limit.unwrap_or(Decimal::MAX),
+    for limit in limits {
+        let counted = || {
+            cost.parts
+                .iter()
+                .filter(|part| limit.counts(program, &part.address))
         };
-        findings.extend(found(block, &standing, &total, &cost.parts));
+        let total = match limit.run {
+            false => Total::of(counted(), &limit.currency),
+            true => {
+                let counted: Vec<&CostPart> = counted().collect();
+                Total::of_run(catalog::runtime_cost(program, &counted, &limit.currency))
+            }
+        };
+        let standing = BudgetStanding {
+            address: limit.block.address.clone(),
+            standing: (limit.amount).map_or(Standing::Open, |amount| total.against(amount)),
+            unknown: total.unknown.keys().cloned().collect(),
+            currency: limit.currency.clone(),
+            limit: limit.amount.unwrap_or(Decimal::MAX),
+            run: limit.run,
+            covers: limit.covers.clone(),
+        };
+        findings.extend(found(limit.block, &standing, &total));
         cost.budgets.push(standing);
     }
     (cost, findings)
+}
+
+/// Whether something stands where no provider is built in, so that only the catalog can price it.
+pub(crate) fn has_catalog_parts(program: &Program, lowerings: &[&dyn Lower]) -> bool {
+    !catalog::parts(program, lowerings).0.is_empty()
+}
+
+/// What a budget allows.
+struct Limit<'p> {
+    block: &'p Block,
+    currency: String,
+    /// None if it is too large to reckon with.
+    amount: Option<Decimal>,
+    /// Whether it is for one run, and not for a month.
+    run: bool,
+    covers: Option<Vec<Address>>,
+}
+
+impl<'p> Limit<'p> {
+    fn of(block: &'p Block) -> Option<Self> {
+        let limit = &block.fields.get("limit")?.value;
+        let (currency, amount, run) = match (rate_of(limit), catalog::sum_of(limit)) {
+            (Some((currency, amount)), _) => (currency, amount, false),
+            (None, Some((currency, amount))) => (currency, Some(amount), true),
+            (None, None) => return None,
+        };
+        let covers = block.fields.get("covers").map(|field| &field.value);
+        let covers = covers.filter(|value| **value != Value::None).map(|value| {
+            let mut all = Vec::new();
+            value.for_each_reference(&mut |reference| all.push(reference.address.clone()));
+            all
+        });
+        Some(Limit {
+            block,
+            currency,
+            amount,
+            run,
+            covers,
+        })
+    }
+
+    /// Whether the block at this address counts: it is covered, or stands in or on what is.
+    fn counts(&self, program: &Program, address: &Address) -> bool {
+        let Some(covers) = &self.covers else {
+            return true;
+        };
+        let mut at = Some(address);
+        // A place is never a circle: the checker has refused that. The bound is for its bugs.
+        for _ in 0..=program.blocks.len() {
+            let Some(here) = at else {
+                return false;
+            };
+            if covers.contains(here) {
+                return true;
+            }
+            let block = program.block(here);
+            at = block.and_then(|block| block.parent.as_ref().or(block.place.as_ref()));
+        }
+        false
+    }
 }
 
 fn part(resource: &Resource, price: Price) -> CostPart {
@@ -261,6 +361,7 @@ fn part(resource: &Resource, price: Price) -> CostPart {
         low,
         high,
         reason,
+        passed_over: Vec::new(),
     };
     let zero = Decimal::ZERO;
     match price {
@@ -292,7 +393,7 @@ fn monthly(rate: &Value) -> Option<(String, Decimal)> {
 
 /// The currency of a rate and its amount a month, if that is not too large; none for any other
 /// value.
-fn rate_of(rate: &Value) -> Option<(String, Option<Decimal>)> {
+pub(crate) fn rate_of(rate: &Value) -> Option<(String, Option<Decimal>)> {
     let Value::Quantity(Quantity { amount, dimension }) = rate else {
         return None;
     };
@@ -311,27 +412,43 @@ fn settled(amount: Decimal) -> Decimal {
 struct Total {
     low: Decimal,
     known_high: Decimal,
-    unknown: BTreeSet<Address>,
+    /// What has no price that counts, and why.
+    unknown: BTreeMap<Address, String>,
+    run: bool,
 }
 
 impl Total {
-    fn of(parts: &[CostPart], currency: &str) -> Self {
+    fn of<'p>(parts: impl Iterator<Item = &'p CostPart>, currency: &str) -> Self {
         let mut total = Total {
             low: Decimal::ZERO,
             known_high: Decimal::ZERO,
-            unknown: BTreeSet::new(),
+            unknown: BTreeMap::new(),
+            run: false,
         };
         for part in parts {
             let is_other = part.currency.as_deref().is_some_and(|one| one != currency);
+            let low = if is_other { Decimal::ZERO } else { part.low };
+            total.low = total.low.saturating_add(low);
             match part.high.filter(|_| !is_other) {
-                Some(high) => {
-                    total.low = total.low.saturating_add(part.low);
-                    total.known_high = total.known_high.saturating_add(high);
-                }
-                None => drop(total.unknown.insert(part.address.clone())),
+                Some(high) => total.known_high = total.known_high.saturating_add(high),
+                None => drop(total.unknown.insert(part.address.clone(), part.said())),
             }
         }
         total
+    }
+
+    /// A run may end at once, and costs nothing then.
+    fn of_run(run: catalog::RunCost) -> Self {
+        Total {
+            low: Decimal::ZERO,
+            known_high: run.high.unwrap_or(Decimal::ZERO),
+            unknown: run
+                .open
+                .into_iter()
+                .map(|(address, why)| (address.clone(), format!("`{address}`: {why}")))
+                .collect(),
+            run: true,
+        }
     }
 
     fn high(&self) -> Option<Decimal> {
@@ -345,19 +462,22 @@ impl Total {
             _ => Standing::Open,
         }
     }
+
+    /// The interval as people write it.
+    fn text(&self, high: Option<Decimal>, currency: &str) -> String {
+        match (self.run, high) {
+            (false, high) => interval(self.low, high, currency),
+            (true, Some(high)) => format!("up to {} {currency} a run", money(high)),
+            (true, None) => format!("some {currency} a run"),
+        }
+    }
 }
 
-fn found(
-    block: &Block,
-    budget: &BudgetStanding,
-    total: &Total,
-    parts: &[CostPart],
-) -> Option<PlanFinding> {
+fn found(block: &Block, budget: &BudgetStanding, total: &Total) -> Option<PlanFinding> {
     let limit = budget.limit_text();
-    let text = |low, high| interval(low, high, &budget.currency);
     match budget.standing {
         Standing::Violated => {
-            let cost = text(total.low, total.high());
+            let cost = total.text(total.high(), &budget.currency);
             Some(finding::over_budget(budget, &cost, &limit))
         }
         Standing::Open if budget.limit == Decimal::MAX => {
@@ -365,19 +485,13 @@ fn found(
             Some(finding::open_budget(budget, why))
         }
         Standing::Open if total.unknown.is_empty() => {
-            let cost = text(total.low, Some(total.known_high));
-            let why = format!("all of it costs {cost}; the limit is {limit}");
+            let cost = total.text(Some(total.known_high), &budget.currency);
+            let what = finding::counted(budget);
+            let why = format!("{what} costs {cost}; the limit is {limit}");
             Some(finding::open_budget(budget, why))
         }
         Standing::Open => {
-            let unknown = parts
-                .iter()
-                .filter(|part| total.unknown.contains(&part.address));
-            let said = |part: &CostPart| match part.amount() {
-                Some(amount) => format!("`{}` costs {amount}", part.address),
-                None => format!("`{}`: {}", part.address, part.reason),
-            };
-            let unknown: Vec<String> = unknown.map(said).collect();
+            let unknown: Vec<&str> = total.unknown.values().map(String::as_str).collect();
             let why = format!(
                 "no price in {} is known: {}",
                 budget.currency,
@@ -385,19 +499,25 @@ fn found(
             );
             Some(finding::open_budget(budget, why))
         }
-        Standing::Proven => {
-            let share = block.fields.get("warn_at").map(|field| &field.value);
-            let share = match share {
-                Some(Value::Decimal(share)) => *share,
-                Some(Value::Int(share)) => Decimal::from(*share),
-                _ => WARN_AT,
-            };
-            let bound = budget.limit.checked_mul(share)?;
-            (total.known_high > Decimal::ZERO && total.known_high >= bound).then(|| {
-                let percent = format!("{}%", (share * Decimal::ONE_HUNDRED).normalize());
-                let cost = text(total.known_high, Some(total.known_high));
-                finding::near_budget(budget, &cost, &limit, &percent)
-            })
-        }
+        Standing::Proven => near(block, budget, total, &limit),
     }
+}
+
+/// A warning where a budget that reaches is nearly used.
+fn near(block: &Block, budget: &BudgetStanding, total: &Total, limit: &str) -> Option<PlanFinding> {
+    let share = block.fields.get("warn_at").map(|field| &field.value);
+    let share = match share {
+        Some(Value::Decimal(share)) => *share,
+        Some(Value::Int(share)) => Decimal::from(*share),
+        _ => WARN_AT,
+    };
+    let bound = budget.limit.checked_mul(share)?;
+    (total.known_high > Decimal::ZERO && total.known_high >= bound).then(|| {
+        let percent = format!("{}%", (share * Decimal::ONE_HUNDRED).normalize());
+        let cost = match total.run {
+            true => total.text(Some(total.known_high), &budget.currency),
+            false => interval(total.known_high, Some(total.known_high), &budget.currency),
+        };
+        finding::near_budget(budget, &cost, limit, &percent)
+    })
 }

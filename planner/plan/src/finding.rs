@@ -3,6 +3,7 @@
 use mlinfra_api::{Address, Refusal, Verdict};
 
 use crate::Goal;
+use crate::catalog::Missing;
 use crate::cost::BudgetStanding;
 use crate::gate::JudgedGate;
 use crate::order::Early;
@@ -41,10 +42,13 @@ pub fn refused(address: &Address, refusal: Refusal) -> PlanFinding {
     )
 }
 
+/// The code of [`no_provider`].
+pub(crate) const NO_PROVIDER: &str = "E0901";
+
 /// The target's provider is not part of this build.
 pub fn no_provider(address: &Address, provider: &str) -> PlanFinding {
     error(
-        "E0901",
+        NO_PROVIDER,
         "no provider for this target is built in",
         format!("`{address}` goes to a target of the provider `{provider}`"),
         "place it on a target of a provider that is built in: `local`",
@@ -229,12 +233,53 @@ pub(crate) fn goes_early(early: &Early) -> PlanFinding {
     }
 }
 
+/// What counts against a budget, in words.
+pub(crate) fn counted(budget: &BudgetStanding) -> String {
+    let names = budget.covers.as_ref().map(|covers| {
+        let names: Vec<String> = covers.iter().map(|one| format!("`{one}`")).collect();
+        names.join(" and ")
+    });
+    match names {
+        Some(names) if !names.is_empty() => names,
+        Some(_) => "nothing".to_owned(),
+        None => "all of it".to_owned(),
+    }
+}
+
+/// The catalog has no machine for a block; none where it simply knows no prices there.
+pub(crate) fn not_in_catalog(
+    address: &Address,
+    target: &Address,
+    missing: Missing,
+) -> Option<PlanFinding> {
+    match missing {
+        Missing::NotListed(_) => None,
+        Missing::NoRegion(text) => Some(error(
+            "E0961",
+            "the region is another provider's",
+            text,
+            "every provider names its regions in its own way: `us-west-2` is one of AWS, `us-west2` \
+             one of Google",
+            target,
+            None,
+        )),
+        Missing::None { what, instead } => Some(error(
+            "E0960",
+            "no machine has all that is asked for",
+            what,
+            &instead,
+            address,
+            None,
+        )),
+    }
+}
+
 /// The desired graph costs more than a budget allows, whatever the open prices come to.
 pub fn over_budget(budget: &BudgetStanding, cost: &str, limit: &str) -> PlanFinding {
     error(
         "E0942",
         "the budget does not reach",
-        format!("all of it costs {cost}; the limit is {limit}"),
+        format!("{} costs {cost}; the limit is {limit}", counted(budget)),
         "make something smaller or take it out, or raise the limit",
         &budget.address,
         Some("limit"),
@@ -246,7 +291,10 @@ pub fn near_budget(budget: &BudgetStanding, cost: &str, limit: &str, share: &str
     let warned = error(
         "E0943",
         "the budget is nearly used",
-        format!("all of it costs up to {cost} of {limit}; a warning is asked for from {share} on"),
+        format!(
+            "{} costs up to {cost} of {limit}; a warning is asked for from {share} on",
+            counted(budget)
+        ),
         "nothing has to be done; the next thing may not fit",
         &budget.address,
         Some("warn_at"),

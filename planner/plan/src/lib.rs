@@ -1,6 +1,7 @@
 //! Program + snapshot + answers → plan. Pure: same input, same bytes.
 
 pub mod answers;
+pub mod catalog;
 pub mod cost;
 mod decide;
 mod desired;
@@ -88,6 +89,12 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     let mut plan = empty_plan(&inputs);
     plan.findings = desired.findings;
     if plan.is_blocked() {
+        // What stands where no provider is built in is not planned; what it would cost is known.
+        if inputs.goal == Goal::Apply && cost::has_catalog_parts(inputs.program, inputs.lowerings) {
+            let (cost, found) = cost::of(inputs.program, inputs.lowerings, &desired.resources);
+            plan.cost = Some(cost);
+            plan.findings.extend(found);
+        }
         return Outcome::Planned(Box::new(plan));
     }
     let mut decided = decide::decide(inputs.snapshot, &desired.resources, inputs.answers);

@@ -15,7 +15,7 @@ use crate::support::{Fake, credit, program};
 
 const MONTH: i64 = 2_628_000;
 
-fn a_month(amount: &str, currency: &str) -> Quantity {
+pub(crate) fn a_month(amount: &str, currency: &str) -> Quantity {
     let amount: Decimal = amount.parse().expect("a number");
     Quantity {
         amount: amount / Decimal::from(MONTH),
@@ -70,7 +70,7 @@ impl Lower for Biller {
     }
 }
 
-fn block(kind: &str, name: &str, fields: &[(&str, Value)]) -> Block {
+pub(crate) fn block(kind: &str, name: &str, fields: &[(&str, Value)]) -> Block {
     let span = Span {
         file: FileId(0),
         start: 0,

@@ -1,5 +1,6 @@
 //! Plans of the credit spec against snapshots and worlds made in memory.
 
+mod catalog;
 mod changes;
 mod cost;
 mod gates;

@@ -1,0 +1,458 @@
+//! What is chosen from the catalog for a block, what it costs, and whether budgets reach.
+
+use std::collections::BTreeMap;
+
+use mlinfra_api::{Address, Dimension, Quantity, Reference, Value, Wish};
+use mlinfra_check::{Block, FileId, Program, Span};
+use mlinfra_local::LocalLower;
+use mlinfra_plan::catalog::{Missing, Wanted, select};
+use mlinfra_plan::{Answers, Cost, CostPart, PlanFinding, Priced, Standing, cost};
+use rust_decimal::Decimal;
+
+use crate::cost::{a_month, block};
+
+const GIB: u64 = 1 << 30;
+
+fn case(name: &str, arguments: &[(&str, Value)]) -> Value {
+    let arguments = arguments
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()));
+    Value::Case {
+        name: name.to_owned(),
+        arguments: arguments.collect(),
+    }
+}
+
+fn hourly(amount: &str) -> Value {
+    let amount: Decimal = amount.parse().expect("a number");
+    Value::Quantity(a_month(&(amount * Decimal::from(730)).to_string(), "USD"))
+}
+
+fn seconds(count: i64) -> Value {
+    Value::Quantity(Quantity::seconds(count.try_into().expect("a time")))
+}
+
+fn gbps(count: i64) -> Value {
+    Value::Quantity(Quantity {
+        amount: Decimal::from(count) * Decimal::from(125_000_000),
+        dimension: Dimension::base("byte").times(&Dimension::base("second").inverse()),
+    })
+}
+
+fn range(least: i64, most: i64) -> Value {
+    Value::Range(Box::new(Value::Int(least)), Box::new(Value::Int(most)))
+}
+
+fn target(name: &str, provider: &str, arguments: &[(&str, Value)]) -> Block {
+    Block {
+        value: Some(case(provider, arguments)),
+        ..block("target", name, &[])
+    }
+}
+
+fn aws(region: &str) -> Block {
+    target("cloud", "aws", &[("region", Value::text(region))])
+}
+
+fn on(place: &str, role: &str, block: Block) -> Block {
+    Block {
+        place: Some(Address::new("target", place)),
+        role: Some(role.to_owned()),
+        ..block
+    }
+}
+
+fn wish(field: &str, operator: &str, value: Value) -> (Wish, Span) {
+    let span = Span {
+        file: FileId(0),
+        start: 0,
+        end: 0,
+    };
+    let wish = Wish {
+        field: field.to_owned(),
+        operator: operator.to_owned(),
+        value,
+    };
+    (wish, span)
+}
+
+fn pool(place: &str, name: &str, fields: &[(&str, Value)], wishes: &[(&str, Value)]) -> Block {
+    let at_least = |(field, value): &(&str, Value)| wish(field, ">=", value.clone());
+    let pool = Block {
+        wishes: wishes.iter().map(at_least).collect(),
+        ..block("pool", name, fields)
+    };
+    on(place, "machines", pool)
+}
+
+/// The pool for training of a spec that rents A100s.
+fn trainers() -> Block {
+    let spot = case("spot", &[("max_price", hourly("13.50"))]);
+    pool(
+        "cloud",
+        "trainers",
+        &[
+            ("accelerator", case("a100_80gb", &[])),
+            ("accelerator_count", Value::Int(8)),
+            ("nodes", range(0, 4)),
+            ("purchase", spot),
+        ],
+        &[("interconnect", gbps(400))],
+    )
+}
+
+fn program(blocks: Vec<Block>) -> Program {
+    Program {
+        blocks,
+        ..Program::default()
+    }
+}
+
+fn priced(blocks: Vec<Block>) -> (Cost, Vec<PlanFinding>) {
+    match cost(&program(blocks), &[&LocalLower], &Answers::default()) {
+        Priced::Known(cost, found) => (*cost, found),
+        Priced::Ask(questions) => panic!("asks {questions:?}"),
+    }
+}
+
+fn part<'c>(cost: &'c Cost, name: &str) -> &'c CostPart {
+    let mut parts = cost.parts.iter();
+    parts
+        .find(|part| part.address.name() == name)
+        .expect("it has a cost")
+}
+
+fn dollars(amount: &str) -> Decimal {
+    amount.parse().expect("a number")
+}
+
+fn budget(limit: Value, covers: &[&str]) -> Block {
+    let of = |name: &&str| {
+        Value::Reference(Reference {
+            address: Address::new("pool", *name),
+            path: Vec::new(),
+        })
+    };
+    let covers = Value::List(covers.iter().map(of).collect());
+    block("budget", "limit", &[("limit", limit), ("covers", covers)])
+}
+
+#[test]
+fn the_cheapest_machine_that_has_all_is_chosen() {
+    let wanted = Wanted::of(&trainers(), "aws", "eu-central-1");
+    let chosen = select(&wanted).expect("there is one");
+    assert_eq!(chosen.machine.name, "p4de.24xlarge");
+    let listed = chosen.machine.listed.expect("its price is known");
+    assert_eq!(listed.on_demand, dollars("34.29122"));
+    assert!(listed.source.contains("skypilot") && listed.source.contains("2026-07"));
+}
+
+#[test]
+fn what_was_passed_over_is_told_with_the_reason() {
+    let wanted = pool(
+        "cloud",
+        "serving",
+        &[],
+        &[
+            ("cpus", Value::Int(4)),
+            ("memory", Value::Quantity(Quantity::bytes(8 * GIB))),
+        ],
+    );
+    let chosen = select(&Wanted::of(&wanted, "aws", "us-east-1")).expect("there is one");
+    let price = chosen.machine.listed.expect("its price is known").on_demand;
+    assert!(chosen.passed_over.len() >= 3, "{:?}", chosen.passed_over);
+    for other in &chosen.passed_over {
+        let other = other.split_whitespace().rev().nth(1).expect("a price");
+        assert!(dollars(other) >= price, "{other} {price}");
+    }
+    // Cheaper ones have a price that rises with their use, or processors of another kind.
+    assert!(!chosen.machine.name.starts_with("t3") && !chosen.machine.name.contains("7g."));
+}
+
+#[test]
+fn spot_is_bounded_by_its_limit_or_by_what_takes_its_place() {
+    let (cost, found) = priced(vec![aws("eu-central-1"), trainers()]);
+    assert_eq!(found, Vec::new());
+    let bounded = part(&cost, "trainers");
+    assert_eq!(
+        (bounded.low, bounded.high),
+        (Decimal::ZERO, Some(dollars("39420")))
+    );
+
+    let with = |purchase: Value| {
+        let mut pool = trainers();
+        pool.fields
+            .get_mut("purchase")
+            .expect("it is written")
+            .value = purchase;
+        priced(vec![aws("eu-central-1"), pool]).0
+    };
+    let fallback = with(case("spot", &[("fallback", case("on_demand", &[]))]));
+    let on_demand = dollars("34.29122") * Decimal::from(4 * 730);
+    assert_eq!(part(&fallback, "trainers").high, Some(on_demand));
+    let unbounded = with(case("spot", &[]));
+    assert_eq!(part(&unbounded, "trainers").high, None);
+    assert!(part(&unbounded, "trainers").reason.contains("max_price"));
+    let reserved = with(case("reserved", &[("term", seconds(365 * 86_400))]));
+    assert_eq!(part(&reserved, "trainers").high, Some(on_demand));
+    assert_eq!(part(&reserved, "trainers").low, Decimal::ZERO);
+}
+
+#[test]
+fn a_commitment_that_is_listed_is_what_it_costs_at_least() {
+    let blocks = vec![
+        target("cloud", "gcp", &[("region", Value::text("us-central1"))]),
+        pool(
+            "cloud",
+            "trainers",
+            &[
+                ("accelerator", case("a100_40gb", &[])),
+                ("accelerator_count", Value::Int(1)),
+                (
+                    "purchase",
+                    case("reserved", &[("term", seconds(365 * 86_400))]),
+                ),
+            ],
+            &[],
+        ),
+    ];
+    let (cost, _) = priced(blocks);
+    let part = part(&cost, "trainers");
+    assert_eq!(part.low, dollars("2.314207") * Decimal::from(730));
+    assert_eq!(part.high, Some(dollars("3.673385") * Decimal::from(730)));
+}
+
+#[test]
+fn chips_are_rented_by_the_slice() {
+    let chips = |count: i64, region: &str| {
+        let fields = [
+            ("accelerator", case("tpu_v5e", &[])),
+            ("accelerator_count", Value::Int(count)),
+        ];
+        select(&Wanted::of(
+            &pool("cloud", "chips", &fields, &[]),
+            "gcp",
+            region,
+        ))
+    };
+    let slice = chips(16, "us-west4").expect("there is one");
+    let listed = slice.machine.listed.expect("its price is known");
+    assert_eq!(listed.on_demand, dollars("19.2"));
+    let Err(Missing::None { instead, .. }) = chips(12, "us-west4") else {
+        panic!("no slice has 12 chips");
+    };
+    assert!(instead.contains("16"), "{instead}");
+    let Err(Missing::None { instead, .. }) = chips(16, "us-west2") else {
+        panic!("there are none there");
+    };
+    assert!(instead.contains("us-west4"), "{instead}");
+}
+
+#[test]
+fn where_there_is_none_it_says_what_there_is() {
+    let (cost, found) = priced(vec![aws("eu-west-1"), trainers()]);
+    let [finding] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!((finding.code.as_str(), finding.error), ("E0960", true));
+    assert!(
+        finding.message.contains("8 × a100_80gb"),
+        "{}",
+        finding.message
+    );
+    assert!(
+        finding.help[0].contains("eu-central-1"),
+        "{:?}",
+        finding.help
+    );
+    assert_eq!(part(&cost, "trainers").high, None);
+    let mut six = trainers();
+    six.fields
+        .get_mut("accelerator_count")
+        .expect("it is written")
+        .value = Value::Int(6);
+    let (_, found) = priced(vec![aws("eu-central-1"), six]);
+    assert!(
+        found[0].help[0].contains("it has 8 × a100_80gb"),
+        "{:?}",
+        found[0].help
+    );
+}
+
+#[test]
+fn a_region_of_another_provider_is_told() {
+    let (_, found) = priced(vec![aws("us-west2"), trainers()]);
+    let codes: Vec<&str> = found.iter().map(|finding| finding.code.as_str()).collect();
+    assert_eq!(codes, ["E0961"]);
+}
+
+#[test]
+fn what_nobody_knows_stays_open() {
+    // It can only be had in blocks that are auctioned: no list has a price.
+    let h200 = pool("cloud", "large", &[("accelerator", case("h200", &[]))], &[]);
+    let gone = pool("cloud", "south", &[], &[("cpus", Value::Int(4))]);
+    for (region, pool) in [("us-east-2", h200), ("af-south-1", gone)] {
+        let wanted = select(&Wanted::of(&pool, "aws", region));
+        let is_priced = matches!(&wanted, Ok(chosen) if chosen.machine.listed.is_some());
+        if is_priced {
+            continue;
+        }
+        let (cost, found) = priced(vec![aws(region), pool.clone(), budget(hourly("1"), &[])]);
+        assert_eq!(cost.high, None, "{region}");
+        assert!(
+            !found.iter().any(|finding| finding.error),
+            "{region} {found:?}"
+        );
+    }
+    let network = on("cloud", "", block("network", "core", &[]));
+    let (cost, _) = priced(vec![aws("us-east-1"), network]);
+    assert!(
+        part(&cost, "core")
+            .reason
+            .contains("no price for a network")
+    );
+    assert_eq!(cost.high, None);
+}
+
+#[test]
+fn a_budget_counts_what_it_covers() {
+    let month = |amount: &str| Value::Quantity(a_month(amount, "USD"));
+    let network = || on("cloud", "", block("network", "core", &[]));
+    let standing = |limit: &str| {
+        let covered = budget(month(limit), &["trainers"]);
+        let (cost, _) = priced(vec![aws("eu-central-1"), trainers(), network(), covered]);
+        cost.budgets[0].standing
+    };
+    assert_eq!(standing("42000"), Standing::Proven);
+    assert_eq!(standing("39000"), Standing::Open);
+    let all = block("budget", "limit", &[("limit", month("42000"))]);
+    let (cost, found) = priced(vec![aws("eu-central-1"), trainers(), network(), all]);
+    assert_eq!(cost.budgets[0].standing, Standing::Open);
+    assert!(
+        found[0].message.contains("network.core"),
+        "{}",
+        found[0].message
+    );
+    let always = Block {
+        fields: BTreeMap::from([
+            (
+                "accelerator".to_owned(),
+                trainers().fields["accelerator"].clone(),
+            ),
+            (
+                "accelerator_count".to_owned(),
+                trainers().fields["accelerator_count"].clone(),
+            ),
+        ]),
+        ..trainers()
+    };
+    let covered = budget(month("20000"), &["trainers"]);
+    let (cost, found) = priced(vec![aws("eu-central-1"), always, covered]);
+    assert_eq!(cost.budgets[0].standing, Standing::Violated);
+    assert!(
+        found[0]
+            .message
+            .starts_with("`pool.trainers` costs 25032.59 USD/month"),
+        "{found:?}"
+    );
+}
+
+/// A step on the pool, which may take so long.
+fn step(name: &str, timeout: Option<i64>, retry: i64) -> Block {
+    let mut fields = vec![("retry", Value::Int(retry))];
+    fields.extend(timeout.map(|hours| ("timeout", seconds(hours * 3_600))));
+    Block {
+        place: Some(Address::new("pool", "trainers")),
+        ..block("step", name, &fields)
+    }
+}
+
+#[test]
+fn a_budget_for_a_run_counts_the_time_that_steps_may_take() {
+    let dollars_of = |amount: &str| {
+        Value::Quantity(Quantity {
+            amount: dollars(amount),
+            dimension: Dimension::base("USD"),
+        })
+    };
+    let with = |steps: Vec<Block>| {
+        let mut blocks = vec![
+            aws("eu-central-1"),
+            trainers(),
+            budget(dollars_of("400"), &["trainers"]),
+        ];
+        blocks.extend(steps);
+        priced(blocks)
+    };
+    // 4 machines at 13.50 USD for two steps of 3 and 4 hours: 378 USD.
+    let (cost, _) = with(vec![step("a", Some(3), 0), step("b", Some(4), 0)]);
+    assert_eq!(cost.budgets[0].standing, Standing::Proven);
+    assert_eq!(cost.budgets[0].limit_text(), "400 USD");
+    // Tried twice, each time for as long.
+    let (cost, found) = with(vec![step("a", Some(3), 1), step("b", Some(4), 0)]);
+    assert_eq!(cost.budgets[0].standing, Standing::Open);
+    assert!(
+        found[0].message.contains("540 USD a run"),
+        "{}",
+        found[0].message
+    );
+    let (cost, found) = with(vec![step("a", None, 0)]);
+    assert_eq!(cost.budgets[0].standing, Standing::Open);
+    assert!(found[0].message.contains("timeout"), "{}", found[0].message);
+    let (_, found) = with(Vec::new());
+    assert!(
+        found[0].message.contains("no step runs on it"),
+        "{}",
+        found[0].message
+    );
+}
+
+#[test]
+fn machines_of_ones_own_cost_the_declared_rate() {
+    let lab = |arguments: &[(&str, Value)]| {
+        let nodes = pool("lab", "nodes", &[("nodes", Value::Int(2))], &[]);
+        priced(vec![target("lab", "slurm", arguments), nodes]).0
+    };
+    let rated = lab(&[("rate", hourly("1.10"))]);
+    assert_eq!(part(&rated, "nodes").high, Some(dollars("1606")));
+    let open = lab(&[]);
+    assert_eq!(part(&open, "nodes").high, None);
+    assert!(part(&open, "nodes").reason.contains("`rate`"));
+}
+
+#[test]
+fn a_store_costs_by_its_size() {
+    let store = |class: &str, capacity: Option<u64>| {
+        let mut fields = vec![("class", case(class, &[]))];
+        fields.extend(
+            capacity.map(|size| ("capacity", Value::Quantity(Quantity::bytes(size * GIB)))),
+        );
+        let store = on("cloud", "store", block("storage", "data", &fields));
+        let cost = priced(vec![aws("us-east-1"), store]).0;
+        let part = part(&cost, "data");
+        (part.low, part.high)
+    };
+    assert_eq!(store("ssd", Some(100)), (dollars("8"), Some(dollars("8"))));
+    assert_eq!(
+        store("object", Some(100)),
+        (Decimal::ZERO, Some(dollars("2.3")))
+    );
+    assert_eq!(store("object", None), (Decimal::ZERO, None));
+    assert_eq!(store("file", Some(1)), (Decimal::ZERO, None));
+}
+
+#[test]
+fn accelerators_of_the_tables_are_words_of_the_language() {
+    let known = |word: &str| mlinfra_check::stdlib::memory_of("accelerator", word).is_some();
+    for (name, table) in mlinfra_plan::catalog::tables() {
+        let column = match name {
+            "aws.csv" | "gcp.csv" => 4,
+            "tpu.csv" => 0,
+            _ => continue,
+        };
+        for line in table.lines().skip(1) {
+            let word = line.split(',').nth(column).unwrap_or_default();
+            assert!(word.is_empty() || known(word), "{name}: {word}");
+        }
+    }
+}
