@@ -1,28 +1,37 @@
-//! `mlinfra explain`: the page of a code.
+//! `mlinfra explain`: the page of a code, or why something costs what it does.
 
 use clap::Args;
 
+use mlinfra_plan::Goal;
+
+use crate::arguments::{Global, SpecOption};
 use crate::problem::{Exit, Problem, Stop};
-use crate::view::Screen;
-use crate::view::ending;
+use crate::session::{self, Session, Wanted};
+use crate::view::layout::wrapped;
 use crate::view::page::page;
+use crate::view::{Screen, ending};
+use crate::workspace::Workspace;
 
 const EXAMPLES: &str = "\
 Examples:
   mlinfra explain E0203
   mlinfra explain 203              the same
-  mlinfra explain                  every code with its title";
+  mlinfra explain                  every code with its title
+  mlinfra explain pool.trainers    which machine was chosen, at what price, and
+                                   what was passed over";
 
 /// The words of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// A code as findings show it; all codes if left out
+    /// A code as findings show it, or an address such as `pool.trainers`; all codes if left out
     code: Option<String>,
+    #[command(flatten)]
+    spec: SpecOption,
 }
 
-/// Prints the page of a code, or the list of codes.
-pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> {
+/// Prints the page of a code, or the list of codes, or what something costs and why.
+pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     let pages = mlinfra_check::codes();
     let Some(asked) = &arguments.code else {
         for page in pages {
@@ -30,6 +39,9 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
         }
         return Ok(Exit::Done);
     };
+    if asked.contains('.') {
+        return choice(asked, arguments, global, screen);
+    }
     let wanted = asked.trim().to_uppercase();
     let digits = wanted.trim_start_matches('E');
     let wanted = format!("E{digits:0>4}");
@@ -42,4 +54,46 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
             .help(format!("`{} explain` lists all codes", ending::program()))
             .into()),
     }
+}
+
+/// What was chosen for a block, at what price, and what else could have been.
+fn choice(
+    asked: &str,
+    arguments: &Arguments,
+    global: &Global,
+    screen: &Screen,
+) -> Result<Exit, Stop> {
+    let (spec, _) = arguments.spec.or(None);
+    let workspace = Workspace::find(&spec, &global.param)?;
+    let sound = workspace.sound("explain", screen)?;
+    let session = Session::open(&workspace)?;
+    let wanted = Wanted {
+        goal: Goal::Apply,
+        data_may_go: false,
+    };
+    let plan = session::plan(&workspace, &sound, session.as_ref(), wanted);
+    let parts = plan.cost.iter().flat_map(|cost| &cost.parts);
+    let found = parts.into_iter().find(|part| part.address.to_string() == asked);
+    let Some(part) = found else {
+        let problem = Problem::usage(format!("nothing is known of what `{asked}` costs"));
+        let option = workspace.option();
+        return Err(problem
+            .help(format!("`{} plan{option}` lists what has a price", ending::program()))
+            .into());
+    };
+    let amount = match (part.amount(), part.high) {
+        (Some(amount), _) => amount,
+        (None, Some(_)) => "nothing".to_owned(),
+        (None, None) => "a price that is not known".to_owned(),
+    };
+    let mut out = format!("{asked}   {amount}\n");
+    out += &wrapped(&part.reason, screen.width, "  ", "  ");
+    if !part.passed_over.is_empty() {
+        out += "  passed over\n";
+    }
+    for other in &part.passed_over {
+        out += &wrapped(other, screen.width, "    ", "      ");
+    }
+    screen.print(&out);
+    Ok(Exit::Done)
 }

@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Stop> {
         Command::Log(arguments) => log::run(arguments, screen),
         Command::Lsp(arguments) => lsp::run(arguments, global, screen),
         Command::Destroy(arguments) => destroy::run(arguments, global, screen),
-        Command::Explain(arguments) => explain::run(arguments, screen),
+        Command::Explain(arguments) => explain::run(arguments, global, screen),
         Command::State(arguments) => state::run(arguments, screen),
         Command::Test(arguments) => test::run(arguments, global, screen),
         Command::Completions(arguments) => completions::run(arguments, screen),
