@@ -73,12 +73,17 @@ fn choice(
     };
     let plan = session::plan(&workspace, &sound, session.as_ref(), wanted);
     let parts = plan.cost.iter().flat_map(|cost| &cost.parts);
-    let found = parts.into_iter().find(|part| part.address.to_string() == asked);
+    let found = parts
+        .into_iter()
+        .find(|part| part.address.to_string() == asked);
     let Some(part) = found else {
         let problem = Problem::usage(format!("nothing is known of what `{asked}` costs"));
         let option = workspace.option();
         return Err(problem
-            .help(format!("`{} plan{option}` lists what has a price", ending::program()))
+            .help(format!(
+                "`{} plan{option}` lists what has a price",
+                ending::program()
+            ))
             .into());
     };
     let amount = match (part.amount(), part.high) {

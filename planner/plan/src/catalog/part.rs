@@ -18,6 +18,9 @@ const MACHINES: &str = "machines";
 /// Blocks that keep data.
 const STORE: &str = "store";
 
+/// Where a rate is for a machine, whatever is in it.
+const BY_MACHINE: &str = "onprem";
+
 const HOURS_PER_MONTH: Decimal = Decimal::from_parts(730, 0, 0, false, 0);
 const SECONDS_PER_HOUR: Decimal = Decimal::from_parts(3_600, 0, 0, false, 0);
 const CURRENCY: &str = "USD";
@@ -100,7 +103,7 @@ fn machines(
         );
     };
     let Some(region) = argument(target, "region").and_then(Value::as_text) else {
-        return owned(block, target, nodes);
+        return owned(block, target, provider, nodes);
     };
     let selection = match select(&Wanted::of(block, provider, region)) {
         Ok(selection) => selection,
@@ -221,8 +224,9 @@ fn hourly(rate: &Value) -> Option<Decimal> {
     (currency == CURRENCY).then(|| price.normalize())
 }
 
-/// Machines of one's own cost what the target says that one of them does.
-fn owned(block: &Block, target: &Block, (least, most): (i64, i64)) -> CostPart {
+/// Machines of one's own cost what the target says that one of them does; in a cluster, what one of
+/// their accelerators does where they have some.
+fn owned(block: &Block, target: &Block, provider: &str, (least, most): (i64, i64)) -> CostPart {
     let rate = argument(target, "rate").and_then(rate_of);
     let Some((currency, Some(month))) = rate else {
         let reason = format!(
@@ -231,14 +235,24 @@ fn owned(block: &Block, target: &Block, (least, most): (i64, i64)) -> CostPart {
         );
         return unknown(block, reason);
     };
-    let times = |count: i64| month.checked_mul(Decimal::from(count));
+    let by_accelerator = provider != BY_MACHINE && written(block, "accelerator").is_some();
+    let each = match written(block, "accelerator_count").and_then(Value::as_int) {
+        Some(count) if by_accelerator => count,
+        _ => 1,
+    };
+    let times = |count: i64| month.checked_mul(Decimal::from(count.saturating_mul(each)));
     let hour = month
         .checked_div(HOURS_PER_MONTH)
         .unwrap_or(month)
         .normalize();
+    let what = if each == 1 {
+        most.to_string()
+    } else {
+        format!("{most} × {each}")
+    };
     CostPart {
         reason: format!(
-            "{most} × {hour} {currency}/h, the rate of `{}`",
+            "{what} × {hour} {currency}/h, the rate of `{}`",
             target.address
         ),
         currency: Some(currency),

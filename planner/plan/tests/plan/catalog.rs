@@ -409,13 +409,26 @@ fn a_budget_for_a_run_counts_the_time_that_steps_may_take() {
 
 #[test]
 fn machines_of_ones_own_cost_the_declared_rate() {
-    let lab = |arguments: &[(&str, Value)]| {
-        let nodes = pool("lab", "nodes", &[("nodes", Value::Int(2))], &[]);
-        priced(vec![target("lab", "slurm", arguments), nodes]).0
+    let lab = |provider: &str, arguments: &[(&str, Value)]| {
+        let fields = [
+            ("nodes", Value::Int(2)),
+            ("accelerator", case("a100_80gb", &[])),
+            ("accelerator_count", Value::Int(4)),
+        ];
+        let nodes = pool("lab", "nodes", &fields, &[]);
+        priced(vec![target("lab", provider, arguments), nodes]).0
     };
-    let rated = lab(&[("rate", hourly("1.10"))]);
-    assert_eq!(part(&rated, "nodes").high, Some(dollars("1606")));
-    let open = lab(&[]);
+    let rate = || [("rate", hourly("1.10"))];
+    // 2 × 1.10 USD × 730 h, and in a cluster for each of the 4 accelerators.
+    assert_eq!(
+        part(&lab("onprem", &rate()), "nodes").high,
+        Some(dollars("1606"))
+    );
+    assert_eq!(
+        part(&lab("slurm", &rate()), "nodes").high,
+        Some(dollars("6424"))
+    );
+    let open = lab("slurm", &[]);
     assert_eq!(part(&open, "nodes").high, None);
     assert!(part(&open, "nodes").reason.contains("`rate`"));
 }
