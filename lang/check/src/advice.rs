@@ -112,6 +112,12 @@ impl Checker<'_> {
             other if other.column_table().is_some() => {
                 "name columns of the table, without quotes".to_owned()
             }
+            Type::Union(members) if members.contains(&Type::AnyRelease) => {
+                self.wanted(&Type::AnyRelease)
+            }
+            Type::Union(members) if members.first().is_some_and(is_number) => members
+                .first()
+                .map_or(String::new(), |first| self.wanted(first)),
             Type::List(inner) if matches!(**inner, Type::Opaque(_) | Type::Block(_)) => {
                 self.wanted(inner)
             }
@@ -301,4 +307,9 @@ fn without_quotes(text: &str, expected: &Type) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether plain numbers or amounts are of this type.
+fn is_number(of: &Type) -> bool {
+    matches!(of.bare(), Type::Int | Type::Decimal | Type::Quantity(_))
 }

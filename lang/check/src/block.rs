@@ -29,6 +29,9 @@ impl<'t> Checker<'t> {
             _ => &["value", "for", "when"],
         };
         self.refuse_head(block, head);
+        if let Some(instead) = &kind.deprecated {
+            self.warn_deprecated(&kind.name, instead, block.path.span);
+        }
         let attributes = self.attributes(&item.attributes);
         let mut checked = self.empty_block(id, kind, item, attributes);
         let term = if matches!(kind.value, KindValue::Operation) {
@@ -169,6 +172,9 @@ impl<'t> Checker<'t> {
             let mut values = BTreeMap::new();
             for (parameter, argument) in parameters.iter().zip(bound) {
                 let value = match argument {
+                    Some(argument) if parameter.parameter_type == Type::Word => {
+                        self.word_value(argument)
+                    }
                     Some(argument) => {
                         self.value(argument, &parameter.parameter_type, Env::library())
                             .value
@@ -177,9 +183,32 @@ impl<'t> Checker<'t> {
                 };
                 values.insert(parameter.name.clone(), value);
             }
+            if library.recorded.contains(&name) {
+                let text = format!("`@{name}` is recorded, and changes nothing in this version");
+                self.report(
+                    Diagnostic::warning(code::ATTRIBUTE_RECORDED, attribute.path.span, text)
+                        .help("everything is judged as if it did not stand here")
+                        .help("leave it for those who read the spec, or take it out"),
+                );
+            }
             all.insert(name, values);
         }
         all
+    }
+
+    /// A bare word as a value.
+    fn word_value(&mut self, argument: &Expr) -> Value {
+        match argument.as_name() {
+            Some(word) => Value::text(word),
+            None => {
+                self.report(
+                    Diagnostic::error(code::TYPE_WRONG, argument.span, "a name belongs here")
+                        .help("what is meant is said by its name alone")
+                        .help("write the name without quotes"),
+                );
+                Value::None
+            }
+        }
     }
 
     /// Reports attributes of an entry that takes none: a field, a `let`, an `output`.
@@ -448,6 +477,9 @@ impl<'t> Checker<'t> {
     ) -> Option<&'k FieldDeclaration> {
         let name = path.text();
         if let Some(declared) = kind.fields.get(&name) {
+            if let Some(instead) = &declared.deprecated {
+                self.warn_deprecated(&name, instead, path.span);
+            }
             return Some(declared);
         }
         if kind.nested.contains_key(&name) && item.broken {
@@ -520,8 +552,10 @@ impl<'t> Checker<'t> {
             _ => declared.field_type.clone(),
         };
         let term = self.value(value, &expected, env);
-        if term.term_type.is_error() || !self.must_be_known(&term, value.span, "what is chosen by")
-        {
+        // What a block answers may be open until its files are there; the plan says so.
+        let open = matches!(term.value, Value::Unknown(_));
+        let known = open || self.must_be_known(&term, value.span, "what is chosen by");
+        if term.term_type.is_error() || !known {
             return None;
         }
         Some(Wish {

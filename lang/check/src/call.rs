@@ -15,6 +15,30 @@ use crate::suggest::nearest;
 use crate::tree::{Argument, Expr, ExprKind, Require};
 use crate::types::{Default, EnumType, Parameter, Term, Type};
 
+/// `case(a, b)` where the case takes one list alone: the list of both.
+fn as_one_list(parameters: &[Parameter], arguments: &[Argument], span: Span) -> Option<Argument> {
+    let [
+        Parameter {
+            parameter_type: Type::List(_),
+            ..
+        },
+    ] = parameters
+    else {
+        return None;
+    };
+    if arguments.len() < 2 || arguments.iter().any(|argument| argument.name.is_some()) {
+        return None;
+    }
+    let elements = arguments.iter().map(|argument| argument.value.clone());
+    Some(Argument {
+        name: None,
+        value: Expr {
+            kind: ExprKind::List(elements.collect()),
+            span,
+        },
+    })
+}
+
 impl Checker<'_> {
     pub(crate) fn eval_call(
         &mut self,
@@ -29,6 +53,11 @@ impl Checker<'_> {
             && let Some(Type::Enum(enumeration)) = self.library.types.get(word)
         {
             return self.call_case(enumeration, &name.text, arguments, name.span, env);
+        }
+        if let ExprKind::Member { object, name } = &callee.kind
+            && let Some(term) = self.ask(object, name, arguments, env)
+        {
+            return term;
         }
         let Some(word) = callee.as_name() else {
             if !matches!(callee.kind, ExprKind::Bad) {
@@ -121,6 +150,11 @@ impl Checker<'_> {
             );
             return Term::error();
         };
+        if let Some(instead) = case.deprecated.clone() {
+            self.warn_deprecated(name, &instead, span);
+        }
+        let listed = as_one_list(&case.parameters, arguments, span);
+        let arguments = listed.as_ref().map_or(arguments, std::slice::from_ref);
         let Some(bound) = self.bind(&case.parameters, arguments, name, span) else {
             arguments.iter().for_each(|argument| {
                 self.eval(&argument.value, &Type::Error, env);

@@ -311,6 +311,7 @@ impl<'t> Checker<'t> {
 
     /// What a reference to this declaration is.
     pub(crate) fn refer(&mut self, id: NodeId, span: Span) -> Term {
+        self.refer_to_old(id, span);
         let term = self.refer_to(id, span);
         match self.has_condition(id) {
             true => self.refer_to_conditional(id, term, span),
@@ -532,7 +533,11 @@ fn is_for_people(written: &Type) -> bool {
         Type::Optional(inner) | Type::List(inner) | Type::Map(inner) | Type::Range(inner) => {
             is_for_people(inner)
         }
-        Type::Union(members) => members.iter().all(is_for_people),
+        // Where blocks of a kind stand, what else stands there is for people too.
+        Type::Union(members) => {
+            let is_block = |member: &Type| matches!(member, Type::Block(_));
+            members.iter().any(is_block) || members.iter().all(is_for_people)
+        }
         Type::AnyTable
         | Type::AnyWeights
         | Type::AnyRelease
@@ -544,6 +549,8 @@ fn is_for_people(written: &Type) -> bool {
         | Type::FeatureOf(_)
         | Type::TrainingOf(_)
         | Type::KindWord
+        | Type::Word
+        | Type::Made(_)
         | Type::BlocksOf(_)
         | Type::Cells
         | Type::Float

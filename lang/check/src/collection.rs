@@ -202,6 +202,10 @@ impl Checker<'_> {
         expected: &Type,
         env: Env<'_>,
     ) -> Term {
+        if let Type::Fields(fields) = expected.present().bare() {
+            let fields = Arc::clone(fields);
+            return self.eval_fields(body, span, &fields, env);
+        }
         let inner = match expected.present().bare() {
             Type::Map(inner) => (**inner).clone(),
             _ => Type::Any,
@@ -212,15 +216,7 @@ impl Checker<'_> {
         for item in &body.items {
             let Node::Field { path, value } = &item.node else {
                 if !item.broken && !matches!(item.node, Node::Bad) {
-                    self.report(
-                        Diagnostic::error(
-                            code::ENTRY_OUT_OF_PLACE,
-                            item.span,
-                            "this is no entry of a record",
-                        )
-                        .help("a record holds `name = value` alone")
-                        .help("write it so, or take it out"),
-                    );
+                    self.no_entry(item.span);
                 }
                 failed = true;
                 continue;
@@ -236,15 +232,7 @@ impl Checker<'_> {
                 }
             }
             if entries.insert(key.clone(), term.value).is_some() {
-                self.report(
-                    Diagnostic::error(
-                        code::KEY_TWICE,
-                        path.span,
-                        format!("`{key}` stands here twice"),
-                    )
-                    .help("only one of the two could hold")
-                    .help("take one of them out"),
-                );
+                self.key_twice(&key, path.span);
                 failed = true;
             }
         }
@@ -252,6 +240,26 @@ impl Checker<'_> {
             return Term::error();
         }
         Term::new(Type::Map(Arc::new(common)), Value::Record(entries))
+    }
+
+    /// Reports what is no entry of a record.
+    pub(crate) fn no_entry(&mut self, span: Span) {
+        let text = "this is no entry of a record";
+        self.report(
+            Diagnostic::error(code::ENTRY_OUT_OF_PLACE, span, text)
+                .help("a record holds `name = value` alone")
+                .help("write it so, or take it out"),
+        );
+    }
+
+    /// Reports an entry that stands twice.
+    pub(crate) fn key_twice(&mut self, key: &str, span: Span) {
+        let text = format!("`{key}` stands here twice");
+        self.report(
+            Diagnostic::error(code::KEY_TWICE, span, text)
+                .help("only one of the two could hold")
+                .help("take one of them out"),
+        );
     }
 
     pub(crate) fn eval_match(

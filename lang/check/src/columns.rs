@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_api::ColumnType;
+use mlinfra_api::{Address, ColumnBase, ColumnType};
 
 use crate::check::Checker;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::habit;
-use crate::resolve::{column_type, type_name};
+use crate::resolve::{column_type, type_name, type_words};
 use crate::schema::{COLUMN_WORDS, Kind};
 use crate::scope::NodeId;
 use crate::suggest::nearest;
-use crate::table::{Table, TableColumn};
+use crate::table::{Cells, Table, TableColumn};
 use crate::tree::{Attribute, BlockItem, Item, Node, TypeExpr, TypeKind};
 
 impl Checker<'_> {
@@ -42,6 +42,16 @@ impl Checker<'_> {
             }
             return Table::new(address, Vec::new(), true);
         };
+        self.columns_of(address, item, nested)
+    }
+
+    /// The table that the entries of this section declare.
+    pub(crate) fn columns_of(
+        &mut self,
+        address: Address,
+        item: &Item,
+        nested: &BlockItem,
+    ) -> Table {
         let mut columns: Vec<TableColumn> = Vec::new();
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let mut open = item.broken || nested.body.is_none();
@@ -92,9 +102,12 @@ impl Checker<'_> {
             return None;
         }
         seen.insert(name.text.clone(), name.span);
-        let column_type = match column_type(written) {
-            Some((base, nullable)) => Some(ColumnType { base, nullable }),
-            None => self.unknown_column_type(written),
+        let (column_type, cells) = match column_type(written) {
+            Some((base, nullable)) => (Some(ColumnType { base, nullable }), Cells::Plain),
+            None => match self.amounts(written) {
+                Some((known, cells)) => (known, cells),
+                None => (self.unknown_column_type(written), Cells::Plain),
+            },
         };
         let written = entry.attributes.iter();
         let spans = written.map(|a| (a.path.text(), a.path.span)).collect();
@@ -102,9 +115,59 @@ impl Checker<'_> {
         Some(TableColumn {
             name: name.text.clone(),
             column_type,
+            cells,
             classes: self.classes(&entry.attributes),
             span: entry.span,
         })
+    }
+
+    /// `money(EUR)`: plain numbers to a provider, amounts of one unit to whoever computes with them.
+    /// None if it is no such type; without a type, after a finding, if its unit is none.
+    fn amounts(&mut self, written: &TypeExpr) -> Option<(Option<ColumnType>, Cells)> {
+        let TypeKind::Named {
+            path,
+            arguments,
+            optional,
+        } = &written.kind
+        else {
+            return None;
+        };
+        let family = self.library.families.get(&path.text())?;
+        let words = type_words(written);
+        let unit = match words.as_slice() {
+            [unit] if arguments.len() == 1 && family.contains(unit) => unit.clone(),
+            words => {
+                let of = path.text();
+                let known: Vec<&str> = family.iter().map(String::as_str).collect();
+                let example = known.first().copied().unwrap_or_default();
+                let word = words.first().map_or("", String::as_str);
+                let meant =
+                    nearest(word, known.iter().copied()).map(|unit| format!("{of}({unit})"));
+                let finding = Diagnostic::error(
+                    code::COLUMN_UNIT,
+                    written.span,
+                    format!("a column of `{of}` holds amounts in one of its units"),
+                )
+                .help("amounts in different units can't be added or compared")
+                .help(format!(
+                    "write one of {}: `{of}({example})`",
+                    crate::scope::list(&known)
+                ));
+                self.report(match meant {
+                    Some(meant) => {
+                        finding.fix(format!("write `{meant}`"), written.span, meant.clone())
+                    }
+                    None => finding,
+                });
+                return Some((None, Cells::Plain));
+            }
+        };
+        let column_type = ColumnType {
+            base: ColumnBase::Float,
+            nullable: *optional,
+        };
+        let dimension = self.library.unit(&unit)?.dimension.clone();
+        Some((Some(column_type), Cells::Amount(dimension, unit)))
     }
 
     fn no_column(&mut self, entry: &Item) {

@@ -15,7 +15,7 @@ use crate::schema::{
     Operation, Place, column_base,
 };
 use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, TypeExpr};
-use crate::types::{Case, CaseResult, CheckedType, Default, EnumType, Parameter, Type};
+use crate::types::{Case, CaseResult, CheckedType, Default, EnumType, FieldsType, Parameter, Type};
 use crate::{lower, tree};
 
 /// The words that begin a declaration.
@@ -58,6 +58,11 @@ pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
         .iter()
         .for_each(|(item, block, name)| class(&mut library, item, block, name));
     let kinds = kind_names(of("kind"));
+    let released = of("kind").iter().filter(|(_, block, _)| {
+        let result = block.result.as_ref();
+        result.and_then(word) == Some("release")
+    });
+    library.released = released.map(|(_, _, name)| (*name).to_owned()).collect();
     of("type").iter().for_each(|(_, block, name)| {
         let declared = type_head(&mut library, block, name, &kinds);
         library.types.insert((*name).to_owned(), declared);
@@ -76,16 +81,22 @@ pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
         all.insert((*name).to_owned(), kind);
     }
     for (item, block, name) in of("op") {
-        let operation = operation(&mut library, item, block, name, &kinds);
-        library
-            .operations
-            .insert((*name).to_owned(), Arc::new(operation));
+        let operation = Arc::new(operation(&mut library, item, block, name, &kinds));
+        if has(item, "variant") {
+            let variants = library.variants.entry((*name).to_owned()).or_default();
+            variants.push(operation);
+        } else {
+            library.operations.insert((*name).to_owned(), operation);
+        }
     }
     for (item, block, name) in of("function") {
         let declared = function(&mut library, item, block, name, &kinds);
         library.functions.insert((*name).to_owned(), declared);
     }
-    for (_, block, name) in of("attribute") {
+    for (item, block, name) in of("attribute") {
+        if has(item, "recorded") {
+            library.recorded.insert((*name).to_owned());
+        }
         let declared = parameters(&mut library, block, &kinds);
         library.attributes.insert((*name).to_owned(), declared);
     }
@@ -176,6 +187,19 @@ fn words(item: &Item, name: &str) -> Vec<String> {
     arguments
         .filter_map(|a| a.value.as_name().map(str::to_owned))
         .collect()
+}
+
+/// The text in the parentheses of this attribute.
+fn text(item: &Item, name: &str) -> Option<String> {
+    let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
+    let attribute = item.attributes.iter().find(same)?;
+    match &attribute.arguments.first()?.value.kind {
+        ExprKind::Text(parts) => match parts.as_slice() {
+            [tree::TextPart::Literal(text)] => Some(text.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The number in the parentheses of this attribute.
@@ -308,6 +332,16 @@ fn type_head(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str
         if block.body.is_none() {
             return Type::Opaque(name.into());
         }
+        let is_record = block
+            .items()
+            .iter()
+            .any(|entry| matches!(entry.node, Node::Column { .. }));
+        if is_record {
+            return Type::Fields(Arc::new(FieldsType {
+                name: name.to_owned(),
+                fields: OnceLock::new(),
+            }));
+        }
         let named = EnumType {
             name: Some(name.to_owned()),
             of_texts: false,
@@ -351,7 +385,33 @@ fn type_head(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str
     }))
 }
 
+/// The entries of a declared record.
+fn fields(library: &mut Library, record: &FieldsType, block: &BlockItem, kinds: &[&str]) {
+    let mut all = Vec::new();
+    for item in block.items() {
+        match &item.node {
+            Node::Column {
+                name, column_type, ..
+            } => {
+                let of = optional_type(library, Some(column_type), kinds);
+                all.push((name.text.clone(), of));
+            }
+            _ => {
+                let fault = format!("type {} holds something that is no entry", record.name);
+                library.faults.push(fault);
+            }
+        }
+    }
+    if record.fields.set(all).is_err() {
+        let fault = format!("type {} is declared twice", record.name);
+        library.faults.push(fault);
+    }
+}
+
 fn cases(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) {
+    if let Some(Type::Fields(record)) = library.types.get(name).cloned() {
+        return fields(library, &record, block, kinds);
+    }
     let Some(Type::Enum(enumeration)) = library.types.get(name).cloned() else {
         return;
     };
@@ -374,11 +434,19 @@ fn cases(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) {
                 }
             },
         };
+        let parameters = parameters(library, block, kinds);
+        if has(item, "joined")
+            && let Some(Type::Block(kind)) = parameters.first().map(|first| &first.parameter_type)
+        {
+            let made = (Arc::clone(&enumeration), name.to_owned());
+            library.joins.insert(kind.to_string(), made);
+        }
         all.push(Case {
             name: name.to_owned(),
             countries: words(item, "countries"),
             memory: bytes(library, item, "memory"),
-            parameters: parameters(library, block, kinds),
+            parameters,
+            deprecated: text(item, "deprecated"),
             takes: words(item, "takes")
                 .iter()
                 .filter_map(|word| column_base(word))
@@ -471,6 +539,7 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
         distinct: has(item, "distinct"),
         of_class: words(item, "of").pop(),
         here: has(item, "here"),
+        deprecated: text(item, "deprecated"),
         documentation: item.documentation.clone(),
     };
     Some((name.text.clone(), declared))
@@ -515,6 +584,7 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
         replaces: std::collections::BTreeSet::new(),
         computed: std::collections::BTreeSet::new(),
         figures: FigureDeclarations::default(),
+        deprecated: text(item, "deprecated"),
     };
     for entry in block.items() {
         if let Some(("kind", name, nested)) = named_block(entry) {

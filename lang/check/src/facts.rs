@@ -149,8 +149,24 @@ impl Checker<'_> {
     fn kept_in(&self, block: &Block) -> Option<Address> {
         let kind = self.library.kinds.get(&block.kind)?;
         let (name, _) = kind.fields.iter().find(|(_, field)| field.keeps)?;
-        let kept = block.fields.get(name)?.value.as_reference()?;
-        Some(kept.address.clone())
+        let kept = block
+            .fields
+            .get(name)
+            .and_then(|field| field.value.as_reference());
+        if let Some(kept) = kept {
+            return Some(kept.address.clone());
+        }
+        // Data that is read from a storage lies there, whoever works on it.
+        let mut fields = block.fields.values();
+        fields.find_map(|field| match &field.value {
+            Value::Case { name, arguments } => {
+                let joined = self.library.joins.values().any(|(_, case)| case == name);
+                let mut within = arguments.values().filter_map(Value::as_reference);
+                let within = within.next().filter(|_| joined)?;
+                Some(within.address.clone())
+            }
+            _ => None,
+        })
     }
 
     /// Which datasets are read where, and kept where.
@@ -170,6 +186,8 @@ impl Checker<'_> {
             if block.table.is_some()
                 && let Some(storage) = self.kept_in(block)
             {
+                let lies = Value::Reference(own(&storage));
+                facts.put("kept_in", "", &block.address, lies);
                 keeps
                     .entry(storage)
                     .or_default()
@@ -247,6 +265,9 @@ impl Checker<'_> {
         known: &BTreeMap<&Address, &'p Block>,
     ) -> Option<&'p Address> {
         let operation = self.library.operations.get(&step.operation)?;
+        if !matches!(operation.result, ResultRule::Opaque(_)) {
+            return None;
+        }
         let judges = (operation.parameters.iter()).find_map(|parameter| {
             match parameter.parameter_type.present() {
                 Type::FitsOf(model) => Some(&**model),

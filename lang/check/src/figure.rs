@@ -266,24 +266,37 @@ impl Checker<'_> {
             let Form::Block(kind) = &self.nodes[id].form else {
                 return None;
             };
-            let releases = (kind.fields.iter())
-                .filter(|(_, declared)| *declared.field_type.present() == Type::AnyRelease);
+            let releases =
+                (kind.fields.iter()).filter(|(_, declared)| takes_release(&declared.field_type));
             let names: Vec<String> = releases.map(|(name, _)| name.clone()).collect();
             for name in names {
                 let release = self.blocks[id].as_ref()?.fields.get(&name)?.value.clone();
                 let address = &release.as_reference()?.address;
                 let step = *self.addresses.get(address)?;
-                let Type::Release(fitted) = self.evaluate(step, span).term_type else {
-                    return None;
+                let name = self.nodes[id].name.text.clone();
+                let fitted = match self.evaluate(step, span).term_type {
+                    Type::Release(fitted) if fitted.model.is_some() => fitted,
+                    Type::Release(fitted) if !fitted.foreign => return None,
+                    Type::Release(_) | Type::Block(_) => {
+                        self.learned_elsewhere(&name, span);
+                        return None;
+                    }
+                    _ => return None,
                 };
-                fitted.model.as_ref()?;
-                models.push(Named {
-                    name: self.nodes[id].name.text.clone(),
-                    fitted,
-                });
+                models.push(Named { name, fitted });
             }
         }
         (!models.is_empty()).then_some(models)
+    }
+
+    /// Reports a comparison with what a model learned from that was not fitted here.
+    fn learned_elsewhere(&mut self, endpoint: &str, span: Span) {
+        let text = format!("nobody knows from which columns the model of `{endpoint}` learned");
+        self.report(
+            Diagnostic::error(code::NO_FEATURE, span, text)
+                .help("it was not fitted by a step that says so, so there is nothing to compare")
+                .help("watch another figure, such as `error_rate`"),
+        );
     }
 
     /// A column that every model learned from.
@@ -347,6 +360,15 @@ impl Checker<'_> {
         names.push(table.address.name());
         names.extend(table.part.as_deref());
         names.join(".")
+    }
+}
+
+/// Whether a release may stand in such a field.
+fn takes_release(of: &Type) -> bool {
+    match of.present() {
+        Type::AnyRelease => true,
+        Type::Union(members) => members.iter().any(takes_release),
+        _ => false,
     }
 }
 

@@ -158,6 +158,7 @@ fn fit_plain(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit> {
         | (Type::Table(_), Type::AnyTable)
         | (Type::Weights(_), Type::AnyWeights)
         | (Type::Release(_), Type::AnyRelease) => Ok(value.clone()),
+        (Type::Made(made), Type::Opaque(name)) if made.name == *name => Ok(value.clone()),
         (from, to) if from == to => Ok(value.clone()),
         _ => Err(Misfit::Type),
     }
@@ -224,6 +225,7 @@ fn is_pattern(expected: &Type) -> bool {
             | Type::AnyTable
             | Type::AnyWeights
             | Type::AnyRelease
+            | Type::Opaque(_)
             | Type::Float
     )
 }
@@ -433,6 +435,13 @@ impl Checker<'_> {
                 .all(|element| self.judge(inner, element, span)),
             (Type::Map(inner), Value::Record(entries)) => {
                 entries.values().all(|entry| self.judge(inner, entry, span))
+            }
+            (Type::Union(_), value) => {
+                let one = expected.of_value(value).clone();
+                one == *expected || self.judge(&one, value, span)
+            }
+            (Type::Range(inner), Value::Range(low, high)) => {
+                self.judge(inner, low, span) && (low == high || self.judge(inner, high, span))
             }
             (Type::Checked(checked), value) => {
                 let checked = Arc::clone(checked);

@@ -91,6 +91,11 @@ impl Flow<'_, '_> {
             if let Some(expression) = added.get(c.name.as_str()) {
                 return column(c, Way::made(columns_of(expression), &known));
             }
+            if let Change::Embed { from, added } = &origin.change
+                && *added == c.name
+            {
+                return column(c, Way::made(vec![from.clone()], &known));
+            }
             let masking = rewritten.get(c.name.as_str());
             let masking = masking.map(|value| self.written(&table.address, &c.name, value));
             let was = known.get(c.name.as_str()).copied();
@@ -195,6 +200,7 @@ fn column(column: &TableColumn, way: Way) -> Option<ColumnFlow> {
     Some(ColumnFlow {
         name: column.name.clone(),
         column_type: column.column_type?,
+        shown_type: column.shown_type()?,
         classes: column.classes.clone(),
         from: way.from,
         masking: way.masking,

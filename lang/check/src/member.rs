@@ -366,7 +366,7 @@ impl Checker<'_> {
             return Some(Term::error());
         }
         Some(match value {
-            Some(value) => Term::new(field_type, value),
+            Some(value) => Term::new(field_type.of_value(&value).clone(), value),
             None if field_type.may_be_absent() && !wished => Term::new(field_type, Value::None),
             None if chosen => {
                 let word = field_type.to_string();
@@ -391,8 +391,10 @@ impl Checker<'_> {
         let ExprKind::Call { callee, .. } = &block.value.as_ref()?.kind else {
             return None;
         };
-        let operation = self.library.operations.get(callee.as_name()?)?;
-        let field = operation.fields.get(name)?;
+        let word = callee.as_name()?;
+        let others = self.library.variants.get(word).into_iter().flatten();
+        let mut named = self.library.operations.get(word).into_iter().chain(others);
+        let field = named.find_map(|operation| operation.fields.get(name))?;
         Some((field.field_type.clone(), field.computed))
     }
 

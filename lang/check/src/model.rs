@@ -15,6 +15,8 @@ pub(crate) struct Fitted {
     pub(crate) model: Option<ModelType>,
     /// What it was fitted on.
     pub(crate) data: Arc<Table>,
+    /// Whether a program of the user's own fitted it, so that nobody knows its columns.
+    pub(crate) foreign: bool,
 }
 
 /// Whether a model can learn from a column of this type.
@@ -46,6 +48,11 @@ pub(crate) fn replay(data: &Arc<Table>, features: &[&TableColumn]) -> Replay {
         let mut entries: Vec<(String, Value)> = Vec::new();
         match &origin.change {
             Change::Rows => {}
+            Change::Embed { from, added } => {
+                if let Some(known) = needs.remove(added) {
+                    *needs.entry(from.clone()).or_insert(false) |= known;
+                }
+            }
             Change::Known(columns) => {
                 for (name, known) in &mut needs {
                     *known |= columns.contains(name);
@@ -120,6 +127,7 @@ mod tests {
                 base: ColumnBase::Int,
                 nullable,
             }),
+            cells: crate::table::Cells::Plain,
             classes: std::collections::BTreeSet::new(),
             span: Span {
                 file: FileId(0),

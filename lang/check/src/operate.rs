@@ -33,11 +33,14 @@ impl Checker<'_> {
             Binary::In | Binary::NotIn => self.eval_in(operator, left, right, env),
             comparison if comparison.compares() => self.eval_comparison(operator, left, right, env),
             _ => {
-                let (left, right) = (
+                let terms = (
                     self.eval(left, &Type::Any, env),
                     self.eval(right, &Type::Any, env),
                 );
-                self.eval_arithmetic(operator, &left, &right)
+                match self.joined(operator.0, &terms, right.span) {
+                    Some(joined) => joined,
+                    None => self.eval_arithmetic(operator, &terms.0, &terms.1),
+                }
             }
         }
     }

@@ -54,8 +54,10 @@ pub struct TableFlow {
 pub struct ColumnFlow {
     /// Its name.
     pub name: String,
-    /// Its type.
+    /// Its type, as a provider knows it.
     pub column_type: ColumnType,
+    /// Its type as a person writes it: `money(EUR)?`, where a provider knows a float.
+    pub shown_type: String,
     /// Its data classes here.
     pub classes: BTreeSet<String>,
     /// The columns of the table before that it is made from; empty in a dataset.

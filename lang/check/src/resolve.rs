@@ -90,6 +90,7 @@ pub(crate) fn word_type(library: &Library, word: &str, kinds: &[&str]) -> Option
         "category" => Type::Category,
         "any" => Type::Any,
         "kind" => Type::KindWord,
+        "word" => Type::Word,
         "type" => Type::Cells,
         "table" => Type::AnyTable,
         "weights" => Type::AnyWeights,
@@ -99,7 +100,11 @@ pub(crate) fn word_type(library: &Library, word: &str, kinds: &[&str]) -> Option
                 return Some(declared.clone());
             }
             if kinds.contains(&word) {
-                return Some(Type::Block(word.into()));
+                let block = Type::Block(word.into());
+                return Some(match library.released.contains(word) {
+                    true => Type::Union(Arc::new(vec![Type::AnyRelease, block])),
+                    false => block,
+                });
             }
             return library
                 .unit(word)

@@ -37,6 +37,9 @@ impl Checker<'_> {
             each_row: operation.each_row,
         };
         let value = self.reference_to(id);
+        if let Some(term) = self.made_result(id, operation, inputs, step) {
+            return term;
+        }
         let broken = self.nodes[id].broken;
         let table_of = |name: &str| inputs.table(name).cloned();
         let made = match &operation.result {
@@ -72,6 +75,14 @@ impl Checker<'_> {
             ResultRule::Opaque(name) => {
                 return Term::new(Type::Opaque(name.as_str().into()), value);
             }
+            ResultRule::Columns { section } => Some(self.declared_table(id, section)),
+            ResultRule::Embedded {
+                data,
+                column,
+                added,
+            } => table_of(data)
+                .and_then(|data| self.embedded(&data, &making, (column, added), inputs, step)),
+            ResultRule::Same { .. } | ResultRule::Made { .. } | ResultRule::Given { .. } => None,
         };
         let Some(mut made) = made.filter(|made| self.few_steps(made.steps, step)) else {
             return Term::error();

@@ -24,6 +24,22 @@ pub(crate) fn result_rule(library: &mut Library, block: &BlockItem, name: &str) 
             needs: rest.get(1).cloned(),
         },
         ("release", [_]) => ResultRule::Release { model: data },
+        ("same", [_]) => ResultRule::Same { model: data },
+        ("table", [_]) => ResultRule::Columns { section: data },
+        ("embedded", [_, column, added]) => ResultRule::Embedded {
+            data,
+            column: column.clone(),
+            added: added.clone(),
+        },
+        ("given", [_, data]) => ResultRule::Given {
+            setting: words[0].clone(),
+            data: data.clone(),
+        },
+        (word, [_, column]) if library.types.contains_key(word) => ResultRule::Made {
+            name: word.to_owned(),
+            data,
+            column: column.clone(),
+        },
         (word, []) if library.types.contains_key(word) => ResultRule::Opaque(word.to_owned()),
         (word, _) => {
             library

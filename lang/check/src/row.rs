@@ -9,7 +9,7 @@ use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::scope::Form;
-use crate::table::Table;
+use crate::table::{Cells, Table, TableColumn};
 use crate::tree::{Binary, Expr, ExprKind};
 use crate::types::{Term, Type};
 
@@ -17,6 +17,8 @@ use crate::types::{Term, Type};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RowTerm {
     pub(crate) column_type: ColumnType,
+    /// What its numbers are amounts of.
+    pub(crate) cells: Cells,
     /// The classes of everything that it read.
     pub(crate) classes: BTreeSet<String>,
     pub(crate) expression: RowExpression,
@@ -33,9 +35,16 @@ impl RowTerm {
     pub(crate) fn new(base: ColumnBase, nullable: bool, expression: RowExpression) -> Self {
         RowTerm {
             column_type: ColumnType { base, nullable },
+            cells: Cells::Plain,
             classes: BTreeSet::new(),
             expression,
         }
+    }
+
+    /// The same, as amounts of this.
+    pub(crate) fn of(mut self, cells: Cells) -> Self {
+        self.cells = cells;
+        self
     }
 
     pub(crate) fn with(mut self, others: &[&RowTerm]) -> Self {
@@ -108,7 +117,8 @@ impl Checker<'_> {
                     return None;
                 }
                 let expression = RowExpression::Negate(Box::new(term.expression.clone()));
-                Some(RowTerm::new(term.base(), term.nullable(), expression).with(&[&term]))
+                let negated = RowTerm::new(term.base(), term.nullable(), expression);
+                Some(negated.of(term.cells.clone()).with(&[&term]))
             }
             ExprKind::Binary {
                 operator,
@@ -179,12 +189,8 @@ impl Checker<'_> {
 
     fn row_name(&mut self, name: &str, expr: &Expr, at: RowEnv<'_>) -> Option<RowTerm> {
         if let Some(column) = at.table.column(name) {
-            let column_type = column.column_type?;
-            return Some(RowTerm {
-                column_type,
-                classes: column.classes.clone(),
-                expression: RowExpression::Column(name.to_owned()),
-            });
+            let column = column.clone();
+            return self.row_column(&column, expr.span);
         }
         if self.names_value(name, at) {
             return self.row_constant(expr, at);
@@ -202,11 +208,24 @@ impl Checker<'_> {
         let (Type::Column(..), Value::String(name)) = (&term.term_type, &term.value) else {
             return None;
         };
-        let column = at.table.column(name)?;
+        let column = at.table.column(name)?.clone();
+        self.row_column(&column, expr.span)
+    }
+
+    /// A column's cell.
+    fn row_column(&mut self, column: &TableColumn, span: Span) -> Option<RowTerm> {
+        let column_type = column.column_type?;
+        if column.cells == Cells::Vector {
+            let advice =
+                "a step whose operation takes vectors reads them; here, name another column";
+            self.not_in_a_row(span, "this column holds vectors", advice);
+            return None;
+        }
         Some(RowTerm {
-            column_type: column.column_type?,
+            column_type,
+            cells: column.cells.clone(),
             classes: column.classes.clone(),
-            expression: RowExpression::Column(name.clone()),
+            expression: RowExpression::Column(column.name.clone()),
         })
     }
 
@@ -220,6 +239,11 @@ impl Checker<'_> {
     }
 
     fn constant(&mut self, term: &Term, span: Span) -> Option<RowTerm> {
+        if let Value::Quantity(quantity) = &term.value
+            && let Some(constant) = self.constant_amount(quantity)
+        {
+            return Some(constant);
+        }
         let (base, scalar) = match &term.value {
             Value::Bool(flag) => (ColumnBase::Bool, Scalar::Bool(*flag)),
             Value::Int(number) => (ColumnBase::Int, Scalar::Int(*number)),
@@ -288,6 +312,7 @@ impl Checker<'_> {
         }
         let (first, second) = (self.row(left, at), self.row(right, at));
         let (first, second) = (first?, second?);
+        let cells = self.cells_of(operator, &first, &second)?;
         let (a, b) = (first.base(), second.base());
         let either = first.nullable() || second.nullable();
         let (wanted, result, nullable) = match operator.0 {
@@ -318,7 +343,7 @@ impl Checker<'_> {
             self.row_operands(operator.0.text(), a, Some(b), operator.1);
             return None;
         };
-        Some(binary(wanted, result, nullable, &first, &second))
+        Some(binary(wanted, result, nullable, &first, &second).of(cells))
     }
 
     /// `a ?? b`
@@ -333,6 +358,7 @@ impl Checker<'_> {
             self.default_never_used(left);
             return Some(first);
         }
+        self.cells_of((Binary::Default, operator), &first, &second)?;
         let Some(base) = common_base(&first, &second) else {
             self.row_operands("??", first.base(), Some(second.base()), operator);
             return None;
@@ -341,7 +367,8 @@ impl Checker<'_> {
             Box::new(first.expression.clone()),
             Box::new(second.expression.clone()),
         );
-        Some(RowTerm::new(base, second.nullable(), expression).with(&[&first, &second]))
+        let term = RowTerm::new(base, second.nullable(), expression);
+        Some(term.of(first.cells.clone()).with(&[&first, &second]))
     }
 
     fn row_in(
@@ -392,6 +419,7 @@ impl Checker<'_> {
         let mut set: Vec<Scalar> = Vec::new();
         for element in elements {
             let constant = self.constant(&Term::new(inner.clone(), element.clone()), span)?;
+            self.cells_of((Binary::Equal, span), operand, &constant)?;
             if !comparable(operand.base(), constant.base()) {
                 self.row_operands("in", operand.base(), Some(constant.base()), span);
                 return None;
@@ -419,6 +447,9 @@ impl Checker<'_> {
     ) -> Option<RowTerm> {
         let low = self.constant(&Term::new(Type::Any, low.clone()), span)?;
         let high = self.constant(&Term::new(Type::Any, high.clone()), span)?;
+        for bound in [&low, &high] {
+            self.cells_of((Binary::Less, span), operand, bound)?;
+        }
         if !ordered(operand.base(), low.base()) || !ordered(operand.base(), high.base()) {
             self.row_operands("in", operand.base(), Some(low.base()), span);
             return None;
@@ -473,6 +504,7 @@ impl Checker<'_> {
             return None;
         }
         let (first, second) = (first?, second?);
+        let cells = self.cells_of((Binary::Default, otherwise.span), &first, &second)?;
         let Some(base) = common_base(&first, &second) else {
             self.differ(
                 &column_word(first.base()),
@@ -487,7 +519,8 @@ impl Checker<'_> {
             otherwise: Box::new(second.expression.clone()),
         };
         let nullable = first.nullable() || second.nullable();
-        Some(RowTerm::new(base, nullable, expression).with(&[&decides, &first, &second]))
+        let term = RowTerm::new(base, nullable, expression).of(cells);
+        Some(term.with(&[&decides, &first, &second]))
     }
 }
 

@@ -46,7 +46,10 @@ impl Checker<'_> {
         for (parameter, argument) in function.parameters.iter().zip(bound) {
             let Some(argument) = argument else { continue };
             match self.row(argument, at) {
-                Some(term) if takes(&parameter.parameter_type, term.base()) => terms.push(term),
+                Some(term) if takes(&parameter.parameter_type, term.base()) => {
+                    failed |= !self.takes_amount(&function, &term, argument.span);
+                    terms.push(term);
+                }
                 Some(term) => {
                     self.row_operands(&function.name, term.base(), None, argument.span);
                     failed = true;
@@ -57,6 +60,7 @@ impl Checker<'_> {
         if failed {
             return None;
         }
+        let cells = self.cells_of_all(&terms, callee.span)?;
         let base = result(&function, &terms);
         let nullable = terms.iter().any(RowTerm::nullable);
         let expression = RowExpression::Call {
@@ -64,7 +68,8 @@ impl Checker<'_> {
             arguments: terms.iter().map(|term| term.expression.clone()).collect(),
         };
         let read: Vec<&RowTerm> = terms.iter().collect();
-        Some(RowTerm::new(base, nullable, expression).with(&read))
+        let term = RowTerm::new(base, nullable, expression).of(cells);
+        Some(term.with(&read))
     }
 }
 

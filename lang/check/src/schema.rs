@@ -9,7 +9,7 @@ use mlinfra_api::ColumnBase;
 use crate::declare;
 use crate::quantity::Unit;
 use crate::tree::Item;
-use crate::types::{Default, Parameter, Type};
+use crate::types::{Default, EnumType, Parameter, Type};
 
 /// The standard library's files, in the order in which they are read.
 pub(crate) const TEXTS: &[&str] = &[
@@ -18,6 +18,8 @@ pub(crate) const TEXTS: &[&str] = &[
     include_str!("../../../stdlib/types.mlinfra"),
     include_str!("../../../stdlib/catalog/accelerators.mlinfra"),
     include_str!("../../../stdlib/catalog/regions.mlinfra"),
+    include_str!("../../../stdlib/places.mlinfra"),
+    include_str!("../../../stdlib/serving.mlinfra"),
     include_str!("../../../stdlib/kinds.mlinfra"),
     include_str!("../../../stdlib/operations.mlinfra"),
     include_str!("../../../stdlib/functions.mlinfra"),
@@ -43,6 +45,14 @@ pub(crate) struct Library {
     pub(crate) functions: BTreeMap<String, Arc<Function>>,
     pub(crate) classes: BTreeMap<String, Class>,
     pub(crate) attributes: BTreeMap<String, Vec<Parameter>>,
+    /// Those of them that nothing acts upon yet.
+    pub(crate) recorded: BTreeSet<String>,
+    /// The kinds (`kind k: release`) where a release stands as well as a block of the kind.
+    pub(crate) released: BTreeSet<String>,
+    /// What `/` between a block of a kind and a text makes: the type, and its case.
+    pub(crate) joins: BTreeMap<String, (Arc<EnumType>, String)>,
+    /// Operations of a name that others have too, told apart by what flows in.
+    pub(crate) variants: BTreeMap<String, Vec<Arc<Operation>>>,
     /// What `all` lists beside blocks: the members of each element.
     pub(crate) views: BTreeMap<String, BTreeMap<String, FieldDeclaration>>,
     /// The policies of each pack.
@@ -73,8 +83,11 @@ pub(crate) struct Kind {
     pub(crate) holds_data: bool,
     pub(crate) replaces: BTreeSet<String>,
     pub(crate) computed: BTreeSet<String>,
-    /// What conditions in such a block may be about.
+    /// What conditions in such a block may be about; of a kind without a condition, what can be
+    /// asked of its blocks.
     pub(crate) figures: FigureDeclarations,
+    /// What to use in its place, if it is on its way out.
+    pub(crate) deprecated: Option<String>,
 }
 
 /// Figures by their names: a run, a plan or a running endpoint tells their values.
@@ -171,6 +184,8 @@ pub(crate) struct FieldDeclaration {
     pub(crate) of_class: Option<String>,
     /// Whether conditions in the same body may name it.
     pub(crate) here: bool,
+    /// What to use in its place, if it is on its way out.
+    pub(crate) deprecated: Option<String>,
     /// Its documentation, for editors.
     pub(crate) documentation: String,
 }
@@ -229,6 +244,24 @@ pub(crate) enum ResultRule {
         /// The setting that lists what the purpose can't do without, however personal.
         needs: Option<String>,
     },
+    /// The model that flows in, changed.
+    Same { model: String },
+    /// The table whose columns this section of the body declares.
+    Columns { section: String },
+    /// The table with a column of vectors added, made of the texts in one.
+    Embedded {
+        data: String,
+        column: String,
+        added: String,
+    },
+    /// A declared type, made from the texts of a table.
+    Made {
+        name: String,
+        data: String,
+        column: String,
+    },
+    /// What the case in this setting says.
+    Given { setting: String, data: String },
     /// A named model.
     Release { model: String },
     /// A declared type.
@@ -322,6 +355,7 @@ mod tests {
                     | ResultRule::Rewrite { .. }
                     | ResultRule::Parts { .. }
                     | ResultRule::Known { .. }
+                    | ResultRule::Embedded { .. }
             );
             let flags = u8::from(operation.each_row) + u8::from(operation.training_only);
             assert_eq!(flags, u8::from(on_tables), "{}", operation.name);

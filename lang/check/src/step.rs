@@ -9,14 +9,15 @@ use rust_decimal::Decimal;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::fit::fit;
 use crate::model::Fitted;
 use crate::program::{Argument, Block, Step};
 use crate::row::RowEnv;
-use crate::schema::{Operation, Place};
+use crate::schema::{Operation, Place, ResultRule};
 use crate::scope::NodeId;
 use crate::section::{instantiate, settled};
 use crate::suggest::nearest;
-use crate::table::{Table, TableColumn};
+use crate::table::{Cells, Table, TableColumn};
 use crate::tree::{self, BlockItem, Expr, ExprKind, Name, Node};
 use crate::types::{EnumType, Term, Type};
 
@@ -103,12 +104,58 @@ impl Checker<'_> {
         let before = self.errors();
         let mut step = empty_step(&operation, callee.span);
         let inputs = self.arguments(id, &operation, arguments, callee.span, &mut step);
+        let operation = self.variant_for(operation, &inputs, &mut step);
+        self.check_unseen_made(&inputs, &step);
         let entries = self.body(id, &operation, block, &inputs, &mut step);
         let tainted = broken || self.errors() > before;
         step.gates = self.step_gates(id, &operation, block, &inputs, &step);
         let term = self.result(id, &operation, &inputs, entries, tainted, &mut step);
         checked.step = Some(step);
         term
+    }
+
+    /// What flows into this parameter of the other operations of this name.
+    fn other_types(&self, operation: &str, parameter: &str) -> Vec<Type> {
+        let others = self.library.variants.get(operation).into_iter().flatten();
+        let parameters = others.flat_map(|other| &other.parameters);
+        parameters
+            .filter(|other| {
+                other.name == parameter && matches!(other.parameter_type, Type::Opaque(_))
+            })
+            .map(|other| other.parameter_type.clone())
+            .collect()
+    }
+
+    /// The operation of this name that what flowed in is for.
+    fn variant_for(
+        &self,
+        operation: Arc<Operation>,
+        inputs: &Inputs,
+        step: &mut Step,
+    ) -> Arc<Operation> {
+        let others = self
+            .library
+            .variants
+            .get(&operation.name)
+            .into_iter()
+            .flatten();
+        let is_for = |other: &&Arc<Operation>| {
+            other.parameters.iter().any(|parameter| {
+                let term = inputs.terms.get(&parameter.name);
+                matches!(parameter.parameter_type, Type::Opaque(_))
+                    && term.is_some_and(|term| {
+                        !term.term_type.is_error()
+                            && fit(&term.value, &term.term_type, &parameter.parameter_type).is_ok()
+                    })
+            })
+        };
+        match others.into_iter().find(is_for) {
+            Some(other) => {
+                step.version = other.version;
+                Arc::clone(other)
+            }
+            None => operation,
+        }
     }
 
     fn operation(&mut self, callee: &Expr) -> Option<Arc<Operation>> {
@@ -173,7 +220,9 @@ impl Checker<'_> {
             let term = match argument {
                 Some(argument) => {
                     step.spans.insert(parameter.name.clone(), argument.span);
-                    let term = self.argument(argument, &parameter.parameter_type, &expected, env);
+                    let others = self.other_types(&operation.name, &parameter.name);
+                    let types = (&parameter.parameter_type, &expected);
+                    let term = self.argument(argument, types, &others, env);
                     self.check_shape(&parameter.parameter_type, &term, &inputs, argument.span);
                     term
                 }
@@ -198,8 +247,8 @@ impl Checker<'_> {
     fn argument(
         &mut self,
         argument: &Expr,
-        declared: &Type,
-        expected: &Type,
+        (declared, expected): (&Type, &Type),
+        others: &[Type],
         env: Env<'_>,
     ) -> Term {
         let wants_table = matches!(
@@ -210,6 +259,12 @@ impl Checker<'_> {
             return self.value(argument, expected, env);
         }
         let term = self.eval(argument, expected, env);
+        if others
+            .iter()
+            .any(|other| fit(&term.value, &term.term_type, other).is_ok())
+        {
+            return term;
+        }
         if let Type::Parts(parts) = &term.term_type {
             let names: Vec<&str> = parts.parts.iter().map(|(name, _)| name.as_str()).collect();
             let text = "this is several tables, and one belongs here";
@@ -308,7 +363,8 @@ impl Checker<'_> {
                 Node::Require(_) => continue,
                 Node::Block(nested) if operation.sections.contains_key(&nested.path.text()) => {
                     let name = nested.path.text();
-                    if !self.field_twice(&name, nested.path.span, &mut seen) {
+                    let declares = matches!(&operation.result, ResultRule::Columns { section } if *section == name);
+                    if !self.field_twice(&name, nested.path.span, &mut seen) && !declares {
                         self.section(item, nested, operation, inputs, step, env);
                     }
                     continue;
@@ -433,7 +489,9 @@ impl Checker<'_> {
             }
         }
         for name in operation.sections.keys() {
-            if !seen.contains_key(name) {
+            let declares =
+                matches!(&operation.result, ResultRule::Columns { section } if section == name);
+            if !seen.contains_key(name) && !declares {
                 step.settings.insert(name.clone(), Value::None);
             }
         }
@@ -480,6 +538,7 @@ impl Checker<'_> {
         let wrong = |column_type| TableColumn {
             name: key.text.clone(),
             column_type,
+            cells: Cells::Plain,
             classes: BTreeSet::new(),
             span: key.span,
         };
@@ -501,6 +560,7 @@ impl Checker<'_> {
             Some(row) => {
                 let column = TableColumn {
                     classes: row.classes,
+                    cells: row.cells,
                     ..wrong(Some(row.column_type))
                 };
                 let value = Value::Row(row.expression.clone());

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mlinfra_api::{Address, Column, ColumnType, RowExpression, TableType, Value};
+use mlinfra_api::{
+    Address, Column, ColumnBase, ColumnType, Dimension, RowExpression, TableType, Value,
+};
 
 use crate::diagnostic::Span;
 use crate::types::{Case, CaseResult};
@@ -17,9 +19,23 @@ pub(crate) struct TableColumn {
     pub(crate) name: String,
     /// None if its type is in error.
     pub(crate) column_type: Option<ColumnType>,
+    /// What its cells are, as far as the type that a provider knows does not tell.
+    pub(crate) cells: Cells,
     pub(crate) classes: BTreeSet<String>,
     /// Where it is declared or made.
     pub(crate) span: Span,
+}
+
+/// What a column's cells are beyond the type that a provider knows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Cells {
+    /// Nothing but that type.
+    #[default]
+    Plain,
+    /// Amounts of this, held as plain numbers of the unit with this name: `money(EUR)`.
+    Amount(Dimension, String),
+    /// Vectors of such numbers: no provider holds them yet.
+    Vector,
 }
 
 /// A table at one place of the program.
@@ -57,6 +73,8 @@ pub(crate) enum Change {
     Extend(Vec<(String, RowExpression)>),
     /// Rewrote these, each by a case.
     Rewrite(Vec<(String, Value)>),
+    /// Added a column of vectors made from the texts in one.
+    Embed { from: String, added: String },
     /// Took the rows out in which one of these was missing.
     Known(BTreeSet<String>),
     /// Nothing: it chose rows.
@@ -124,8 +142,22 @@ impl Table {
 }
 
 impl TableColumn {
+    /// Its type as a person writes it; none if that is in error.
+    pub(crate) fn shown_type(&self) -> Option<String> {
+        let known = self.column_type?;
+        let mark = if known.nullable { "?" } else { "" };
+        Some(match &self.cells {
+            Cells::Plain => known.to_string(),
+            Cells::Amount(_, unit) => format!("money({unit}){mark}"),
+            Cells::Vector => format!("vector{mark}"),
+        })
+    }
+
     /// The column as a provider knows it, if its type is known.
     pub(crate) fn column(&self) -> Option<Column> {
+        if self.cells == Cells::Vector {
+            return None;
+        }
         Some(Column {
             name: self.name.clone(),
             column_type: self.column_type?,
@@ -204,6 +236,7 @@ pub(crate) fn rewrite(
             CaseResult::Nothing => continue,
             CaseResult::Same => {}
             CaseResult::Base(base) => {
+                column.cells = Cells::Plain;
                 let nullable = column.column_type.is_some_and(|known| known.nullable);
                 column.column_type = Some(ColumnType { base, nullable });
             }
@@ -224,6 +257,34 @@ pub(crate) fn rewrite(
         making.origin(data, Change::Rewrite(entries)),
         columns,
     )
+}
+
+/// The table with a column of vectors, made from the texts in one of its columns. An endpoint does
+/// not make it, so its replay ends here.
+pub(crate) fn embedded(
+    data: &Arc<Table>,
+    making: &Making<'_>,
+    from: &TableColumn,
+    added: &str,
+    span: Span,
+) -> Table {
+    let nullable = from.column_type.is_some_and(|known| known.nullable);
+    let mut columns = data.columns.clone();
+    columns.push(TableColumn {
+        name: added.to_owned(),
+        column_type: from.column_type.map(|_| ColumnType {
+            base: ColumnBase::Float,
+            nullable,
+        }),
+        cells: Cells::Vector,
+        classes: from.classes.clone(),
+        span,
+    });
+    let change = Change::Embed {
+        from: from.name.clone(),
+        added: added.to_owned(),
+    };
+    data.next(making.address, making.origin(data, change), columns)
 }
 
 /// The table without missing cells.

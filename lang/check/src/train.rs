@@ -42,6 +42,7 @@ impl Checker<'_> {
         let unknown = Fitted {
             model: None,
             data: Arc::clone(table),
+            foreign: false,
         };
         let Some(label) = call.label.filter(|_| !call.tainted && !table.tainted) else {
             return Term::new(Type::Weights(Arc::new(unknown)), value);
@@ -90,6 +91,7 @@ impl Checker<'_> {
         let fitted = Fitted {
             model: Some(model),
             data: Arc::clone(table),
+            foreign: false,
         };
         Term::new(Type::Weights(Arc::new(fitted)), value)
     }

@@ -33,6 +33,10 @@ pub(crate) enum Type {
     Block(Arc<str>),
     /// A result without members of its own kind of type: a report.
     Opaque(Arc<str>),
+    /// Such a result, with the table that it was made from.
+    Made(Arc<Made>),
+    /// A record with declared entries.
+    Fields(Arc<FieldsType>),
     Table(Arc<Table>),
     Parts(Arc<Parts>),
     Weights(Arc<Fitted>),
@@ -60,6 +64,8 @@ pub(crate) enum Type {
     TrainingOf(Arc<str>),
     /// A kind's word.
     KindWord,
+    /// A bare word that names nothing here.
+    Word,
     /// Every block of the kind in this parameter.
     BlocksOf(Arc<str>),
     /// Binary floating point: rows alone have it.
@@ -74,6 +80,46 @@ pub(crate) struct Parts {
     pub(crate) parts: Vec<(String, Arc<Table>)>,
     /// Whether a part may be missing here because of a finding.
     pub(crate) open: bool,
+}
+
+/// A result that is no table, and what was read for it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Made {
+    /// Its declared type: `tokens`.
+    pub(crate) name: Arc<str>,
+    pub(crate) data: Arc<Table>,
+}
+
+/// A declared record: its entries by name, each with its type. An optional one may be left out.
+pub(crate) struct FieldsType {
+    pub(crate) name: String,
+    /// Set once, when all types are known.
+    pub(crate) fields: OnceLock<Vec<(String, Type)>>,
+}
+
+impl FieldsType {
+    /// The entries, in the order declared.
+    pub(crate) fn fields(&self) -> &[(String, Type)] {
+        self.fields.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// The type of an entry.
+    pub(crate) fn field(&self, name: &str) -> Option<&Type> {
+        let mut fields = self.fields().iter();
+        fields.find_map(|(field, of)| (field == name).then_some(of))
+    }
+}
+
+impl PartialEq for FieldsType {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl fmt::Debug for FieldsType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
 }
 
 /// A declared type with cases.
@@ -128,6 +174,8 @@ pub(crate) struct Case {
     pub(crate) clears: Vec<String>,
     /// As a masking: the classes that it adds.
     pub(crate) adds: Vec<String>,
+    /// What to use in its place, if it is on its way out.
+    pub(crate) deprecated: Option<String>,
 }
 
 /// What a masking makes of a column.
@@ -211,6 +259,32 @@ impl Type {
         }
     }
 
+    /// Of several types the first that such a value is of; any other type as it is.
+    pub(crate) fn of_value(&self, value: &Value) -> &Type {
+        let Type::Union(members) = self else {
+            return self;
+        };
+        let mut fitting = members.iter().filter(|member| member.is_shape_of(value));
+        fitting.next().unwrap_or(self)
+    }
+
+    /// Whether a value of this type looks like this one.
+    fn is_shape_of(&self, value: &Value) -> bool {
+        match (self.present().bare(), value) {
+            (Type::Int, Value::Int(_))
+            | (Type::Decimal, Value::Decimal(_))
+            | (Type::String, Value::String(_))
+            | (Type::Range(_), Value::Range(..))
+            | (Type::List(_), Value::List(_))
+            | (Type::Map(_) | Type::Fields(_), Value::Record(_)) => true,
+            (Type::Quantity(wanted), Value::Quantity(quantity)) => {
+                crate::quantity::is_of(&quantity.dimension, wanted)
+            }
+            (Type::Enum(enumeration), Value::Case { name, .. }) => enumeration.case(name).is_some(),
+            _ => false,
+        }
+    }
+
     /// Whether a value of it may be absent.
     pub(crate) fn may_be_absent(&self) -> bool {
         matches!(self.bare(), Type::Optional(_) | Type::Nothing)
@@ -249,6 +323,7 @@ impl Type {
             result: CaseResult::Same,
             clears: Vec::new(),
             adds: Vec::new(),
+            deprecated: None,
         };
         Type::Enum(Arc::new(EnumType {
             name: None,
@@ -319,6 +394,8 @@ impl fmt::Display for Type {
             }
             Type::Block(kind) => f.write_str(kind),
             Type::Opaque(name) => f.write_str(name),
+            Type::Made(made) => f.write_str(&made.name),
+            Type::Fields(fields) => f.write_str(&fields.name),
             Type::Table(_) | Type::AnyTable | Type::LikeOf(_) | Type::FitsOf(_) => {
                 f.write_str("table")
             }
@@ -334,6 +411,7 @@ impl fmt::Display for Type {
             Type::ListedIn(_) | Type::FeatureOf(_) => f.write_str("column"),
             Type::TrainingOf(_) => f.write_str("table"),
             Type::KindWord => f.write_str("kind"),
+            Type::Word => f.write_str("word"),
             Type::BlocksOf(_) => f.write_str("list of blocks"),
             Type::Any => f.write_str("any value"),
         }
@@ -358,6 +436,7 @@ impl Type {
             Type::Parts(_) => "several tables".to_owned(),
             Type::Cells => "the type of a column".to_owned(),
             Type::Map(_) => "a record".to_owned(),
+            Type::Fields(fields) => format!("a record of {}", fields.name),
             Type::Range(inner) => format!("a range of {}", plural(&inner.said())),
             Type::List(inner) if inner.is_error() || **inner == Type::Any => "a list".to_owned(),
             Type::List(inner) => format!("a list of {}", plural(&inner.said())),

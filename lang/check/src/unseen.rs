@@ -10,7 +10,9 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::model::Fitted;
 use crate::program::Step;
+use crate::step::Inputs;
 use crate::table::Table;
+use crate::types::Type;
 
 /// A table as it is named: its block, and the part.
 type Named<'t> = (&'t Address, Option<&'t str>);
@@ -57,6 +59,41 @@ impl Checker<'_> {
                 "cut the table with `split` before training: learn from one part, judge on another",
             ),
         });
+    }
+
+    /// Warns if what judges a model of a program's own was made from the rows that the program had:
+    /// whether it held some back is not known.
+    pub(crate) fn check_unseen_made(&mut self, inputs: &Inputs, step: &Step) {
+        let models = inputs
+            .terms
+            .values()
+            .find_map(|term| match &term.term_type {
+                Type::Weights(fitted) if fitted.foreign => Some(fitted),
+                _ => None,
+            });
+        let judged = inputs
+            .terms
+            .iter()
+            .find_map(|(name, term)| match &term.term_type {
+                Type::Made(made) => Some((name, made)),
+                _ => None,
+            });
+        let (Some(fitted), Some((name, made))) = (models, judged) else {
+            return;
+        };
+        let tainted = fitted.data.tainted || made.data.tainted;
+        if tainted || !self.shares_rows(&fitted.data, &made.data) {
+            return;
+        }
+        let span = step.spans.get(name).copied().unwrap_or(step.operation_span);
+        let text = "the program that made the model had these too";
+        self.report(
+            Diagnostic::warning(code::MAY_HAVE_LEARNED, span, text)
+                .help("unless it held some back, the figures say nothing about what is new")
+                .help(
+                    "cut the table with `split` first: one part for the program, one to judge on",
+                ),
+        );
     }
 
     /// The other parts of the table that this is a part of.

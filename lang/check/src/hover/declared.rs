@@ -54,6 +54,16 @@ impl Member {
 }
 
 impl Declaration {
+    /// Adds what another operation of this name takes and gives.
+    fn add_variant(&mut self, other: Declaration) {
+        for (name, member) in other.members {
+            self.members.entry(name).or_insert(member);
+        }
+        for (name, nested) in other.nested {
+            self.nested.entry(name).or_insert(nested);
+        }
+    }
+
     /// Its declaration and what is written about it.
     pub(crate) fn card(&self) -> String {
         card(&self.head, Some(self.documentation.clone()))
@@ -70,7 +80,10 @@ impl Words {
                 for entry in mlinfra_syntax::parse(text).file().entries() {
                     if let Some(declared) = declaration(&entry) {
                         let key = (declared.form.clone(), declared.name.clone());
-                        words.all.insert(key, declared);
+                        match words.all.get_mut(&key) {
+                            Some(first) => first.add_variant(declared),
+                            None => drop(words.all.insert(key, declared)),
+                        }
                     }
                 }
             }

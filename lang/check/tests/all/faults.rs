@@ -347,7 +347,7 @@ const ADVICE: &[(&str, &str, &str, Option<&str>)] = &[
     (
         "= api_key",
         "= 3",
-        "write one of `api_key` and `open`",
+        "write one of `api_key`, `open` and `mtls`",
         None,
     ),
     (

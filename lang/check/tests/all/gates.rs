@@ -308,9 +308,9 @@ const ONE_FAULT: &[(&str, &str, &str, &str)] = &[
     ("limit   = 50 USD/month", "limit = 50", "E0305", "50"),
     (
         "limit   = 50 USD/month",
-        "limit = 50 USD",
+        "limit = 50 USD/GiB",
         "E0304",
-        "50 USD",
+        "50 USD/GiB",
     ),
     (
         "limit   = 50 USD/month",

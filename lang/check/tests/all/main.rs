@@ -17,4 +17,5 @@ mod rows;
 mod tested;
 mod tokens;
 mod values;
+mod vocabulary;
 mod world;

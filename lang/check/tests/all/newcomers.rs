@@ -48,7 +48,7 @@ const MISTAKES: &[(&str, &str, &str, &str, bool)] = &[
     (
         "model    = risk.release",
         "model    = risk.model",
-        "E0301 at \"risk.model\": this is a trained model, and a release belongs here",
+        "E0301 at \"risk.model\": this is a trained model, and a release or a model belongs here",
         "name a step that registers a model: `risk.release`",
         false,
     ),
@@ -62,7 +62,8 @@ const MISTAKES: &[(&str, &str, &str, &str, bool)] = &[
     (
         "replicas = replicas",
         "replicas = \"two\"",
-        "E0301 at \"\\\"two\\\"\": this is a string, and a whole number belongs here",
+        "E0301 at \"\\\"two\\\"\": this is a string, and a whole number or a range of whole numbers \
+         belongs here",
         "write a whole number",
         false,
     ),
