@@ -232,7 +232,7 @@ impl Checker<'_> {
                 }
             }
             if entries.insert(key.clone(), term.value).is_some() {
-                self.key_twice(&key, path.span);
+                self.entry_twice(&key, path.span);
                 failed = true;
             }
         }
@@ -253,7 +253,7 @@ impl Checker<'_> {
     }
 
     /// Reports an entry that stands twice.
-    pub(crate) fn key_twice(&mut self, key: &str, span: Span) {
+    pub(crate) fn entry_twice(&mut self, key: &str, span: Span) {
         let text = format!("`{key}` stands here twice");
         self.report(
             Diagnostic::error(code::KEY_TWICE, span, text)

@@ -55,7 +55,7 @@ impl Checker<'_> {
             let term = self.value(value, wanted, env);
             failed |= term.term_type.is_error();
             if entries.insert(key.clone(), term.value).is_some() {
-                self.key_twice(&key, path.span);
+                self.entry_twice(&key, path.span);
                 failed = true;
             }
         }
