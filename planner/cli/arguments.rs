@@ -196,6 +196,21 @@ pub(crate) enum Command {
     /// Changes blanks and line breaks alone, never what a spec means. Files with syntax errors stay
     /// as they are.
     Fmt(command::fmt::Arguments),
+    /// Say what an expression comes to: its value and its type
+    ///
+    /// Evaluates by the names of the spec, as if the expression stood in its root file; without a
+    /// spec, by what the language itself knows. Makes nothing.
+    Eval(command::eval::Arguments),
+    /// Evaluate expressions as you type them
+    ///
+    /// The same as `eval`, line by line, with names for values and completion. Works on a pipe
+    /// too: one answer a line.
+    Console(command::console::Arguments),
+    /// Draw what refers to what
+    ///
+    /// The blocks of a spec and their references, or what a plan would do and what that waits for:
+    /// as DOT, Mermaid, SVG or JSON. Makes nothing.
+    Graph(command::graph::Arguments),
     /// Say what would be done, and why
     ///
     /// Compares the spec with what exists and makes nothing. `+` makes, `▶` runs, `~` changes, `±`
@@ -235,10 +250,21 @@ pub(crate) enum Command {
     /// Plans, shows the plan, asks, and does it, by what the state knows: the spec may be gone by
     /// now. What holds data or keys stays unless `--data` says that it may go.
     Destroy(command::destroy::Arguments),
-    /// Explain a code such as E0203
+    /// Explain a code such as E0203, or a word such as `pool`
     ///
-    /// What the code means, why it matters and what to do, with a wrong and a right example.
+    /// What the code means, why it matters and what to do, with a wrong and a right example; or
+    /// what the word declares.
     Explain(command::explain::Arguments),
+    /// Print what the words of the language mean
+    ///
+    /// The reference of every kind, operation, type, function, unit and class, from their
+    /// declarations: one word here, or all as Markdown and as a page that opens from disk.
+    Docs(command::docs::Arguments),
+    /// Print the vocabulary or a checked spec as JSON, for other tools
+    ///
+    /// Two stated forms, each with its version and its JSON Schema: all words of the language, and
+    /// a spec with everything typed, evaluated and resolved.
+    Schema(command::schema::Arguments),
     /// Look after the state folder
     ///
     /// The state is `.mlinfra/` beside the spec. In daily work nobody needs this; after a copy, a
@@ -262,6 +288,11 @@ impl Command {
             Command::Init(_) => "init",
             Command::Check(_) => "check",
             Command::Fmt(_) => "fmt",
+            Command::Eval(_) => "eval",
+            Command::Console(_) => "console",
+            Command::Graph(_) => "graph",
+            Command::Docs(_) => "docs",
+            Command::Schema(_) => "schema",
             Command::Plan(_) => "plan",
             Command::Apply(_) => "apply",
             Command::Attach(_) => "attach",
@@ -282,6 +313,10 @@ impl Command {
     pub(crate) fn wants_json(&self) -> bool {
         match self {
             Command::Check(arguments) => arguments.format() == command::check::Format::Json,
+            Command::Eval(arguments) => arguments.json,
+            Command::Console(arguments) => arguments.json,
+            Command::Graph(arguments) => arguments.json,
+            Command::Schema(arguments) => arguments.json,
             Command::Plan(arguments) => arguments.json,
             Command::Apply(arguments) => arguments.json,
             Command::Destroy(arguments) => arguments.json,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mlinfra_check::{Checked, CheckedTest, FileId, Program};
+use mlinfra_check::{Answer, Checked, CheckedTest, FileId, Program, Question};
 
 use crate::problem::{Exit, Problem, Stop};
 use crate::view::diagnostic::{self, Finding, Sources};
@@ -104,16 +104,39 @@ impl Workspace {
         self.folder.join(".mlinfra")
     }
 
+    /// What the compiler may ask of this spec's outside.
+    pub(crate) fn world(&self) -> Disk {
+        Disk::new(&self.folder, self.parameters.clone())
+    }
+
+    /// Whether a file of this name is in the spec's folder.
+    pub(crate) fn owns(&self, name: &str) -> bool {
+        self.folder.join(name).is_file()
+    }
+
     /// Checks the spec.
     pub(crate) fn check(&self) -> Checked {
-        let world = Disk::new(&self.folder, self.parameters.clone());
-        mlinfra_check::check(&world, &self.root)
+        mlinfra_check::check(&self.world(), &self.root)
     }
 
     /// Checks the spec with the parameters of one of its tests.
     pub(crate) fn check_test(&self, name: &str) -> CheckedTest {
-        let world = Disk::new(&self.folder, self.parameters.clone());
-        mlinfra_check::check_test(&world, &self.root, name)
+        mlinfra_check::check_test(&self.world(), &self.root, name)
+    }
+
+    /// Evaluates an expression in the scope of the spec; the files of its findings come along.
+    pub(crate) fn ask(&self, question: &Question<'_>) -> (Answer, Sources) {
+        let mut answer = mlinfra_check::evaluate(&self.world(), &self.root, question);
+        let files = Checked {
+            files: std::mem::take(&mut answer.files),
+            ..Checked::default()
+        };
+        (answer, self.sources(&files))
+    }
+
+    /// What an expression in the scope of the spec may begin with.
+    pub(crate) fn names(&self) -> Vec<String> {
+        mlinfra_check::names(&self.world(), &self.root)
     }
 
     /// The files of a checked spec, named so that they can be opened from where the user is.
@@ -135,7 +158,7 @@ impl Workspace {
     /// Whether a file is the user's, not one of the standard library.
     pub(crate) fn is_ours(&self, checked: &Checked, file: FileId) -> bool {
         let file = checked.files.get(file.0 as usize);
-        file.is_some_and(|file| self.folder.join(&file.name).is_file())
+        file.is_some_and(|file| self.owns(&file.name))
     }
 
     /// A path in the spec's folder as the user would type it.

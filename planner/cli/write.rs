@@ -6,11 +6,27 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use crate::problem::{Exit, Problem};
+use crate::world::reason;
+
 /// Replaces a file that somebody wrote, which keeps its permissions; a link stays a link.
 pub(crate) fn replace(file: &Path, text: &str) -> io::Result<()> {
     let file = fs::canonicalize(file)?;
     let mode = fs::metadata(&file)?.mode() & 0o777;
     whole(&file, text, mode)
+}
+
+/// Writes a result into the file that was named for it, which need not be there yet.
+pub(crate) fn put(file: &Path, text: &str) -> Result<(), Problem> {
+    let written = match file.exists() {
+        true => replace(file, text),
+        false => whole(file, text, 0o644),
+    };
+    written.map_err(|error| {
+        Problem::new(Exit::Usage, "E1003", "a file can't be read or written")
+            .detail(format!("{}: {}", file.display(), reason(error)))
+            .help("name a file in a folder that you may write to")
+    })
 }
 
 /// Writes a file of this mode beside the old one, and then takes its place.

@@ -381,6 +381,9 @@ codes! {
     "E1025",
     "E1030",
     "E1031",
+    "E1032",
+    "E1033",
+    "E1034",
 }
 
 /// Whether a finding of this code depends on values, and not on names and types alone: it says

@@ -6,6 +6,7 @@
 //! `table` and `model` know what the steps of a pipeline do to columns.
 
 mod advice;
+pub mod ask;
 mod block;
 mod budget;
 mod call;
@@ -70,10 +71,13 @@ mod train;
 mod tree;
 mod types;
 mod unseen;
+pub mod vocabulary;
 pub mod world;
 
 use std::collections::BTreeMap;
 
+pub use ask::{Answer, Question, evaluate, names};
+use ask::Asked;
 use check::{Checker, Given};
 pub use code::{Code, CodePage, codes};
 pub use diagnostic::{Diagnostic, Edit, FileId, Fix, Label, Severity, Span};
@@ -85,6 +89,7 @@ pub use program::{
 use scope::{Form, Place, Scope};
 pub use source::SourceFile;
 use source::{Sources, as_use};
+pub use vocabulary::{Member, Word, nearest_word, vocabulary};
 pub use world::World;
 
 /// What a check gives: always all three, whatever was found.
@@ -122,18 +127,30 @@ pub struct CheckedTest {
 
 /// Checks the spec whose root is this file, its tests included.
 pub fn check(world: &dyn World, root: &str) -> Checked {
-    run(world, root, None).checked
+    run(world, root, None, None).tested.checked
 }
 
 /// Checks the spec with the parameters of this test; what the world gives for others holds too. A
 /// test that the spec has not is a finding.
 pub fn check_test(world: &dyn World, root: &str, name: &str) -> CheckedTest {
-    run(world, root, Some(name))
+    run(world, root, Some(name), None).tested
 }
 
-fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
+/// What a check comes to, whatever was asked.
+struct Run {
+    tested: CheckedTest,
+    answer: Answer,
+}
+
+fn run(
+    world: &dyn World,
+    root: &str,
+    test: Option<&str>,
+    question: Option<&Question<'_>>,
+) -> Run {
     let mut sources = source::load(world, root);
     let mut given = given(world, &mut sources.files);
+    let mut asked = question.map(|question| Asked::read(question, &mut sources.files));
     let mut findings = std::mem::take(&mut sources.findings);
     if let Some(name) = test {
         match test::given(&sources, name) {
@@ -149,6 +166,7 @@ fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
     }
     checker.unreadable = checker.unreadable_lines();
     collect(&mut checker, &sources);
+    let asked = asked.as_mut().map(|asked| checker.collect_question(asked));
     checker.prepare();
     checker.expand();
     checker.expand_samples();
@@ -177,6 +195,7 @@ fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
     program.flow = checker.flow();
     checker.check_cycles(&program);
     program.policies = checker.judge_policies(&program);
+    let answer = asked.map(|asked| checker.answer(asked));
     let (diagnostics, found) = cap::told(std::mem::take(&mut checker.findings));
     let gates = test.and_then(|name| {
         let named = |(id, _): &(&usize, &Vec<Gate>)| checker.nodes[**id].name.text == name;
@@ -187,15 +206,22 @@ fn run(world: &dyn World, root: &str, test: Option<&str>) -> CheckedTest {
             .map(|(_, gates)| gates.clone())
     });
     drop(checker);
+    let mut files = sources.files;
+    let mut answer = answer.unwrap_or_default();
+    if question.is_some() {
+        ask::own_text(&mut files);
+        answer.files.clone_from(&files);
+    }
     let checked = Checked {
         program,
         diagnostics,
         found,
-        files: sources.files,
+        files,
     };
-    CheckedTest {
-        checked,
-        gates: gates.unwrap_or_default(),
+    let gates = gates.unwrap_or_default();
+    Run {
+        tested: CheckedTest { checked, gates },
+        answer,
     }
 }
 

@@ -1,17 +1,17 @@
 //! `mlinfra check`: findings about a spec.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use mlinfra_check::{Checked, Diagnostic, Edit};
+use mlinfra_check::Checked;
 use serde_json::json;
 
 use crate::arguments::{Global, SpecArgument};
+use crate::fix::{self, Fixed};
 use crate::problem::{Exit, Problem, Stop};
 use crate::view::layout::counted;
 use crate::view::place::Places;
-use crate::view::{Screen, diagnostic, github, json, policy, sarif};
+use crate::view::{Screen, diagnostic, diff, github, json, policy, sarif};
 use crate::workspace::Workspace;
 use crate::world::reason;
 use crate::write;
@@ -21,10 +21,13 @@ Examples:
   mlinfra check                    the spec in this folder
   mlinfra check churn.mlinfra --param replicas=3
   mlinfra check --fix              make the edits that findings offer
+  mlinfra check --fix --dry-run    show those edits, make none
   mlinfra check --manual           what the policies say, and what is left for a person
   mlinfra check --json | jq '.diagnostics[].code'
   mlinfra check --format github    in a GitHub workflow: each finding at its line
-  mlinfra check --format sarif --output mlinfra.sarif";
+  mlinfra check --format sarif --output mlinfra.sarif
+
+Exit codes: 0 no errors, 1 `--dry-run` found edits to make, 2 the spec has errors";
 
 /// The words of `check`.
 #[derive(Debug, Args)]
@@ -35,6 +38,9 @@ pub(crate) struct Arguments {
     /// Make the edits that findings offer, then check again; those of policies are yours to make
     #[arg(long)]
     fix: bool,
+    /// With `--fix`: write nothing, show what would change
+    #[arg(long, requires = "fix", conflicts_with_all = ["manual", "format", "json", "output"])]
+    dry_run: bool,
     /// List what the policies say of the spec, and what a person must look at
     #[arg(long, conflicts_with_all = ["format", "json", "output"])]
     manual: bool,
@@ -87,27 +93,24 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
             return Err(problem.into());
         }
     };
-    let mut checked = workspace.check();
-    if arguments.fix {
-        // Edits that meet are made one after the other: each round ends with fewer findings, or
-        // is the last.
-        let mut made = 0;
-        loop {
-            let before = checked.found;
-            let count = fix(&workspace, &checked)?;
-            made += count;
-            if count == 0 {
-                break;
+    let checked = match arguments.fix {
+        false => workspace.check(),
+        true => {
+            let fixed = fix::fix(&workspace.world(), &workspace.root, &|name| workspace.owns(name));
+            if arguments.dry_run && fixed.made > 0 {
+                for (name, (old, new)) in &fixed.files {
+                    screen.print(&diff::unified(&workspace.shown(name), old, new, screen));
+                }
+                screen.tell(&format!("{} would be made\n", counted(fixed.made, "edit")));
+                return Ok(Exit::Failed);
             }
-            checked = workspace.check();
-            if checked.found >= before {
-                break;
+            write_edits(&workspace, &fixed)?;
+            if fixed.made > 0 {
+                screen.tell(&format!("{} made\n", counted(fixed.made, "edit")));
             }
+            fixed.checked
         }
-        if made > 0 {
-            screen.tell(&format!("{} made\n", counted(made, "edit")));
-        }
-    }
+    };
     let text = shown(&workspace, &checked, arguments, screen);
     put(&text, arguments.output.as_deref(), screen)?;
     match checked.has_errors() {
@@ -164,56 +167,20 @@ fn source_root(here: &Path) -> PathBuf {
 
 /// Prints a result, or writes it into the file that was named for it.
 fn put(text: &str, output: Option<&Path>, screen: &Screen) -> Result<(), Problem> {
-    let Some(path) = output else {
-        screen.print(text);
-        return Ok(());
-    };
-    std::fs::write(path, text).map_err(|error| {
-        Problem::new(Exit::Usage, "E1003", "a file can't be read or written")
-            .detail(format!("{}: {}", path.display(), reason(error)))
-            .help("name a file in a folder that you may write to")
-    })
+    match output {
+        None => {
+            screen.print(text);
+            Ok(())
+        }
+        Some(path) => write::put(path, text),
+    }
 }
 
-/// Writes the edits of all fixes that do not overlap and lie in the spec's own folder.
-fn fix(workspace: &Workspace, checked: &Checked) -> Result<usize, Problem> {
-    let mut edits: BTreeMap<u32, Vec<&Edit>> = BTreeMap::new();
-    let mut count = 0;
-    // What happens to people's data is decided by a person, not by an edit that happens to be
-    // first.
-    let by_policy = |diagnostic: &&Diagnostic| {
-        let mut policies = checked.program.policies.iter();
-        policies.any(|finding| finding.code == diagnostic.code.0)
-    };
-    let mendable = checked.diagnostics.iter().filter(|d| !by_policy(d));
-    for fix in mendable.filter_map(|diagnostic| diagnostic.fix.as_ref()) {
-        let free = fix.edits.iter().all(|edit| {
-            let taken = edits.get(&edit.span.file.0).map_or(&[][..], Vec::as_slice);
-            let apart = |other: &&Edit| {
-                edit.span.end < other.span.start || other.span.end < edit.span.start
-            };
-            taken.iter().all(apart)
-        });
-        let ours = fix
-            .edits
-            .iter()
-            .all(|edit| workspace.is_ours(checked, edit.span.file));
-        if free && ours {
-            count += 1;
-            for edit in &fix.edits {
-                edits.entry(edit.span.file.0).or_default().push(edit);
-            }
-        }
-    }
-    for (file, mut edits) in edits {
-        let source = &checked.files[file as usize];
-        edits.sort_by_key(|edit| std::cmp::Reverse(edit.span.start));
-        let mut text = source.text.clone();
-        for edit in edits {
-            text.replace_range(edit.span.start as usize..edit.span.end as usize, &edit.text);
-        }
-        let path = workspace.folder.join(&source.name);
-        write::replace(&path, &text).map_err(|error| {
+/// Writes the files that edits change.
+fn write_edits(workspace: &Workspace, fixed: &Fixed) -> Result<(), Problem> {
+    for (name, (_, new)) in &fixed.files {
+        let path = workspace.folder.join(name);
+        write::replace(&path, new).map_err(|error| {
             Problem::new(Exit::NotStarted, "E1003", "a spec can't be written").detail(format!(
                 "{}: {}",
                 path.display(),
@@ -221,5 +188,5 @@ fn fix(workspace: &Workspace, checked: &Checked) -> Result<usize, Problem> {
             ))
         })?;
     }
-    Ok(count)
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! `mlinfra explain`: the page of a code, or why something costs what it does.
+//! `mlinfra explain`: the page of a code, what a word means, or why something costs what it does.
 
 use clap::Args;
 
@@ -16,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   mlinfra explain E0203
   mlinfra explain 203              the same
+  mlinfra explain pool             a word of the language, as `mlinfra docs pool`
   mlinfra explain                  every code with its title
   mlinfra explain pool.trainers    which machine was chosen, at what price, and
                                    what was passed over";
@@ -24,7 +25,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// A code as findings show it, or an address such as `pool.trainers`; all codes if left out
+    /// A code, a word of the language, or an address such as `pool.trainers`; all codes if left out
+    #[arg(value_name = "CODE|WORD|ADDRESS")]
     code: Option<String>,
     #[command(flatten)]
     spec: SpecOption,
@@ -39,11 +41,14 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         }
         return Ok(Exit::Done);
     };
-    if asked.contains('.') {
+    if asked.contains('.') && !super::docs::is_word(asked) {
         return choice(asked, arguments, global, screen);
     }
     let wanted = asked.trim().to_uppercase();
     let digits = wanted.trim_start_matches('E');
+    if digits.is_empty() || !digits.bytes().all(|letter| letter.is_ascii_digit()) {
+        return super::docs::tell(asked, screen);
+    }
     let wanted = format!("E{digits:0>4}");
     match pages.iter().find(|page| page.code == wanted) {
         Some(found) => {

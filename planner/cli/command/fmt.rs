@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::problem::{Exit, Problem, Stop};
-use crate::view::Screen;
 use crate::view::layout::counted;
+use crate::view::{Screen, diff};
 use crate::world::reason;
 
 const EXAMPLES: &str = "\
 Examples:
   mlinfra fmt                      every spec in this folder and below
-  mlinfra fmt --check              only say which ones would change
+  mlinfra fmt --check              only show what would change; `--quiet` names the files
   mlinfra fmt - < a.mlinfra        from standard input to standard output
 
 Exit codes: 0 done, 1 `--check` found some that would change, 2 syntax errors";
@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     /// Files and folders; `-` reads standard input
     #[arg(value_name = "PATH", default_value = ".")]
     paths: Vec<PathBuf>,
-    /// Write nothing, name the files that would change
+    /// Write nothing, show what would change
     #[arg(long)]
     check: bool,
 }
@@ -54,7 +54,12 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
             }
             Some(new) if new != text => {
                 changed += 1;
-                screen.print(&format!("{}\n", file.display()));
+                let name = file.display().to_string();
+                if arguments.check && !screen.quiet {
+                    screen.print(&diff::unified(&name, &text, &new, screen));
+                } else {
+                    screen.print(&format!("{name}\n"));
+                }
                 if !arguments.check {
                     crate::write::replace(file, &new).map_err(|error| unreadable(file, error))?;
                 }
@@ -88,7 +93,12 @@ fn standard_input(check: bool, screen: &Screen) -> Result<Exit, Stop> {
             .into()),
         Some(new) if check => match new == text {
             true => Ok(Exit::Done),
-            false => Ok(Exit::Failed),
+            false => {
+                if !screen.quiet {
+                    screen.print(&diff::unified("standard input", &text, &new, screen));
+                }
+                Ok(Exit::Failed)
+            }
         },
         Some(new) => {
             screen.print(&new);

@@ -4,15 +4,20 @@ pub(crate) mod apply;
 pub(crate) mod attach;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod console;
 pub(crate) mod destroy;
+pub(crate) mod docs;
+pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod fmt;
+pub(crate) mod graph;
 pub(crate) mod init;
 pub(crate) mod log;
 pub(crate) mod lsp;
 pub(crate) mod output;
 pub(crate) mod plan;
 pub(crate) mod report;
+pub(crate) mod schema;
 pub(crate) mod show;
 pub(crate) mod state;
 pub(crate) mod test;
@@ -37,6 +42,11 @@ pub(crate) fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Stop> {
         Command::Log(arguments) => log::run(arguments, screen),
         Command::Lsp(arguments) => lsp::run(arguments, global, screen),
         Command::Destroy(arguments) => destroy::run(arguments, global, screen),
+        Command::Eval(arguments) => eval::run(arguments, global, screen),
+        Command::Console(arguments) => console::run(arguments, global, screen),
+        Command::Graph(arguments) => graph::run(arguments, global, screen),
+        Command::Docs(arguments) => docs::run(arguments, screen),
+        Command::Schema(arguments) => schema::run(arguments, global, screen),
         Command::Explain(arguments) => explain::run(arguments, global, screen),
         Command::State(arguments) => state::run(arguments, screen),
         Command::Test(arguments) => test::run(arguments, global, screen),

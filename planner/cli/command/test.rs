@@ -1,5 +1,8 @@
 //! `mlinfra test`: the spec's own tests.
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use clap::{Args, ValueEnum};
 use mlinfra_api::{Lower, Verdict};
 use mlinfra_check::{CheckedTest, Severity};
@@ -13,12 +16,17 @@ use crate::view::diagnostic::Finding;
 use crate::view::test::{Condition, Tested};
 use crate::view::{Screen, test as view};
 use crate::workspace::Workspace;
+use crate::write;
+
+/// As much as the main thread has: a spec may be as deep in a test as elsewhere.
+const STACK_BYTES: usize = 8 << 20;
 
 const EXAMPLES: &str = "\
 Examples:
   mlinfra test                     every test of the spec in this folder
   mlinfra test churn --filter budget
-  mlinfra test --format junit > tests.xml
+  mlinfra test --junit tests.xml   for CI, beside what is printed
+  mlinfra test --jobs 2            two at a time; the order printed stays that of the spec
 
 A test stands in the spec: parameters, and what must hold with them.
   test \"three replicas stay inside the budget\" {
@@ -50,6 +58,12 @@ pub(crate) struct Arguments {
     /// The same as `--format json`
     #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// Write JUnit's XML into a file too
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// How many tests run at once; as many as there are processors if left out
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
 }
 
 /// How results are printed.
@@ -87,8 +101,11 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
                 .into(),
         );
     }
-    let tested: Vec<Tested> = names.iter().map(|name| tested(&workspace, name)).collect();
+    let tested = all_tested(&workspace, &names, jobs(arguments.jobs));
     let root = workspace.shown_root();
+    if let Some(file) = &arguments.junit {
+        write::put(file, &view::junit(&tested, &root))?;
+    }
     match arguments.format() {
         Format::Text => screen.print(&view::text(&tested, &root, screen)),
         Format::Json => screen.print_json(&view::json(&tested)),
@@ -98,6 +115,44 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         true => Ok(Exit::Done),
         false => Ok(Exit::Failed),
     }
+}
+
+fn jobs(asked: Option<u16>) -> usize {
+    let here = || std::thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or_else(here, usize::from)
+}
+
+/// Runs tests, some at a time; what they came to is in the order of the names.
+fn all_tested(workspace: &Workspace, names: &[&String], jobs: usize) -> Vec<Tested> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(name) = names.get(place) else {
+                return done;
+            };
+            done.push((place, tested(workspace, name)));
+        }
+    };
+    let mut all: Vec<(usize, Tested)> = Vec::new();
+    std::thread::scope(|scope| {
+        let start = |_| {
+            let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+            thread.spawn_scoped(scope, work).ok()
+        };
+        let threads: Vec<_> = (1..jobs.min(names.len())).map(start).collect();
+        // This thread works too, so that all is done where no other can be started.
+        all.extend(work());
+        for thread in threads.into_iter().flatten() {
+            match thread.join() {
+                Ok(done) => all.extend(done),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    all.sort_by_key(|(place, _)| *place);
+    all.into_iter().map(|(_, tested)| tested).collect()
 }
 
 fn listed(names: &[String]) -> String {

@@ -1,18 +1,25 @@
 //! All that people and scripts are shown: the only place that prints, knows colour and width.
 
 pub(crate) mod advance;
+pub(crate) mod answer;
 pub(crate) mod diagnostic;
+pub(crate) mod diff;
+pub(crate) mod drawing;
 pub(crate) mod ending;
 pub(crate) mod flow;
 pub(crate) mod github;
+pub(crate) mod graph;
 pub(crate) mod json;
 pub(crate) mod layout;
 pub(crate) mod page;
 pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod policy;
+pub(crate) mod program;
 pub(crate) mod progress;
+pub(crate) mod prompt;
 pub(crate) mod queue;
+pub(crate) mod reference;
 pub(crate) mod sarif;
 pub(crate) mod state;
 pub(crate) mod test;

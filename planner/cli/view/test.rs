@@ -3,6 +3,7 @@
 use mlinfra_api::Verdict;
 use mlinfra_check::Span;
 use mlinfra_plan::JudgedGate;
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::json;
 
 use super::Screen;
@@ -171,40 +172,34 @@ pub(crate) fn json(tested: &[Tested]) -> serde_json::Value {
 
 /// JUnit's XML. What does not hold is a failure, what can't be judged an error.
 pub(crate) fn junit(tested: &[Tested], root: &str) -> String {
-    let is_failure = |test: &&Tested| !test.passed() && test.code() == "E0947";
-    let failures = tested.iter().filter(is_failure).count();
-    let failed = tested.iter().filter(|test| !test.passed()).count();
-    let counts = format!(
-        "tests=\"{}\" failures=\"{failures}\" errors=\"{}\"",
-        tested.len(),
-        failed - failures
-    );
-    let root = escaped(root);
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    out += &format!("<testsuites name=\"mlinfra\" {counts}>\n");
-    out += &format!("  <testsuite name=\"{root}\" {counts}>\n");
+    let mut suite = TestSuite::new(root);
     for test in tested {
-        let name = escaped(&test.name);
-        out += &format!("    <testcase name=\"{name}\" classname=\"{root}\"");
-        if test.passed() {
-            out += "/>\n";
-            continue;
-        }
-        let word = if is_failure(&test) {
-            "failure"
-        } else {
-            "error"
-        };
-        let lines = fault_lines(test);
-        let first = lines.first().map_or("", String::as_str);
-        out += &format!(
-            ">\n      <{word} type=\"{}\" message=\"{}\">{}</{word}>\n    </testcase>\n",
-            test.code(),
-            escaped(first),
-            escaped(&lines.join("\n"))
-        );
+        let mut case = TestCase::new(test.name.as_str(), status(test));
+        case.set_classname(root);
+        suite.add_test_case(case);
     }
-    out + "  </testsuite>\n</testsuites>\n"
+    let mut report = Report::new("mlinfra");
+    report.add_test_suite(suite);
+    let written = report.to_string();
+    written.expect("a report is written to memory, and what XML has no form for is left out")
+}
+
+fn status(test: &Tested) -> TestCaseStatus {
+    if test.passed() {
+        return TestCaseStatus::success();
+    }
+    let kind = match test.code() {
+        "E0947" => NonSuccessKind::Failure,
+        _ => NonSuccessKind::Error,
+    };
+    let lines = fault_lines(test);
+    let mut status = TestCaseStatus::non_success(kind);
+    status.set_type(test.code());
+    if let Some(first) = lines.first() {
+        status.set_message(first.as_str());
+    }
+    status.set_description(lines.join("\n"));
+    status
 }
 
 /// All that is at fault with a test, a line each.
@@ -224,25 +219,6 @@ fn fault_lines(test: &Tested) -> Vec<String> {
     };
     let findings = test.findings.iter().map(finding);
     findings.chain(test.faults().map(condition)).collect()
-}
-
-/// A text inside XML. What XML has no form for is shown as a replacement.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for letter in text.chars() {
-        match letter {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\n' => out += "&#10;",
-            '\t' => out += "&#9;",
-            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            letter if letter.is_control() => out.push('\u{fffd}'),
-            letter => out.push(letter),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -289,16 +265,21 @@ mod tests {
             tested("fine", Verdict::Holds),
         ];
         let xml = junit(&all, "a.mlinfra");
-        assert!(
-            xml.contains("name=\"a &lt; b &amp; &quot;c&quot;\u{fffd}\""),
-            "{xml}"
-        );
-        assert!(
-            xml.contains("tests=\"3\" failures=\"1\" errors=\"1\""),
-            "{xml}"
-        );
-        assert!(xml.contains("<failure type=\"E0947\" message=\"a.mlinfra:2:1: 1 &lt; 0:"));
+        let read = Report::deserialize_from_str(&xml).expect("it is JUnit's XML");
+        let suite = &read.test_suites[0];
+        assert_eq!((suite.tests, suite.failures, suite.errors), (3, 1, 1), "{xml}");
+        let names = suite.test_cases.iter().map(|case| case.name.as_str());
+        let names: Vec<&str> = names.collect();
+        assert_eq!(names, ["a < b & \"c\"", "open", "fine"]);
+        let TestCaseStatus::NonSuccess { kind, message, ty, .. } = &suite.test_cases[0].status
+        else {
+            panic!("it failed: {xml}");
+        };
+        assert_eq!(*kind, NonSuccessKind::Failure);
+        assert_eq!(ty.as_ref().map(|text| text.as_str()), Some("E0947"));
+        let message = message.as_ref().map_or("", |text| text.as_str());
+        assert!(message.starts_with("a.mlinfra:2:1: 1 < 0:"), "{message}");
         assert!(xml.contains("<error type=\"E0948\""), "{xml}");
-        assert_eq!(xml.matches("<testcase").count(), 3);
+        assert_eq!(junit(&all, "a.mlinfra"), xml);
     }
 }

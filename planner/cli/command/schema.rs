@@ -1,0 +1,129 @@
+//! `mlinfra schema`: the vocabulary and checked programs as JSON for other tools.
+
+use clap::{Args, ValueEnum};
+use mlinfra_check::vocabulary;
+use serde_json::Value;
+
+use crate::arguments::{Global, SpecOption};
+use crate::problem::{Exit, Stop};
+use crate::view::{Screen, json, program, reference};
+use crate::workspace::Workspace;
+
+const EXAMPLES: &str = "\
+Examples:
+  mlinfra schema                   every kind, field, type, operation, function, unit
+  mlinfra schema program --spec churn
+  mlinfra schema --describe        the JSON Schema of the vocabulary
+  mlinfra schema program --describe
+  mlinfra schema --json | jq '.words[] | select(.form == \"kind\") | .name'
+
+Each form has a version: `vocabulary`, `program`. It is raised when a reader of the
+former would be wrong; keys may be added within one.
+
+Exit codes: 0 printed, 2 the spec has errors";
+
+/// The words of `schema`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// What to print
+    #[arg(value_enum, default_value = "vocabulary", value_name = "WHAT")]
+    what: What,
+    #[command(flatten)]
+    spec: SpecOption,
+    /// Print the JSON Schema of it instead
+    #[arg(long, conflicts_with = "spec")]
+    describe: bool,
+    /// On one line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Every word that the standard library declares.
+    Vocabulary,
+    /// The spec as it is once it is checked.
+    Program,
+}
+
+/// Prints a form, or the schema of one.
+pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
+    let value = match (arguments.describe, arguments.what) {
+        (true, what) => description(what),
+        (false, What::Vocabulary) => json::envelope("schema", reference::json(vocabulary())),
+        (false, What::Program) => {
+            let workspace = Workspace::find(&arguments.spec.spec, &global.param)?;
+            let sound = workspace.sound("schema", screen)?;
+            json::envelope("schema", program::json(&sound.program, &sound.sources))
+        }
+    };
+    match arguments.json {
+        true => screen.print_json(&value),
+        false => screen.print(&format!("{value:#}\n")),
+    }
+    Ok(Exit::Done)
+}
+
+fn description(what: What) -> Value {
+    let text = match what {
+        What::Vocabulary => include_str!("../view/schema/vocabulary.json"),
+        What::Program => include_str!("../view/schema/program.json"),
+    };
+    serde_json::from_str(text).expect("the file is JSON, as a test holds")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use super::*;
+    use crate::view::diagnostic::Sources;
+    use crate::world::Disk;
+
+    #[track_caller]
+    fn holds(what: What, value: &Value) {
+        let schema = description(what);
+        jsonschema::meta::validate(&schema).expect("the schema is one");
+        let validator = jsonschema::validator_for(&schema).expect("the schema is one");
+        let faults: Vec<String> = (validator.iter_errors(value).take(5))
+            .map(|fault| format!("{}: {fault}", fault.instance_path()))
+            .collect();
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    #[test]
+    fn the_vocabulary_is_as_its_schema_says() {
+        let all = json::envelope("schema", reference::json(vocabulary()));
+        holds(What::Vocabulary, &all);
+        let mut wrong = all;
+        wrong["words"][0]["nested"] = Value::Null;
+        let validator = jsonschema::validator_for(&description(What::Vocabulary));
+        assert!(!validator.expect("the schema is one").is_valid(&wrong));
+    }
+
+    #[test]
+    fn checked_programs_are_as_their_schema_says() {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(examples).expect("there are examples") {
+            let folder = entry.expect("a folder").path();
+            let Ok(workspace) = Workspace::find(&folder, &[]) else {
+                continue;
+            };
+            let world = Disk::new(&workspace.folder, BTreeMap::new());
+            let checked = mlinfra_check::check(&world, &workspace.root);
+            let files = checked.files.iter();
+            let files = files.map(|file| (file.name.clone(), file.text.clone()));
+            let sources = Sources {
+                files: files.collect(),
+            };
+            let body = program::json(&checked.program, &sources);
+            holds(What::Program, &json::envelope("schema", body));
+            seen += 1;
+        }
+        assert!(seen > 0, "no example was looked at");
+    }
+}

@@ -1,0 +1,80 @@
+//! What an expression amounts to: one line for people, one document for scripts.
+
+use mlinfra_api::Value;
+use mlinfra_check::{Answer, Severity};
+use serde_json::json;
+
+use super::diagnostic::{self, Finding, Sources};
+use super::layout::{counted, wrapped};
+use super::theme::Ink;
+use super::{Screen, ending, json as as_json};
+
+/// `50 USD/month : money/time`, or nothing where there is no answer.
+pub(crate) fn line(answer: &Answer, screen: &Screen) -> String {
+    let Some(type_text) = &answer.type_text else {
+        return String::new();
+    };
+    let type_text = screen.theme.paint(Ink::Faint, &format!(" : {type_text}"));
+    format!("{}{type_text}\n", shown(answer))
+}
+
+/// What is wrong with the expression, and what of the spec keeps it from being evaluated.
+pub(crate) fn findings(answer: &Answer, sources: &Sources, screen: &Screen) -> String {
+    let findings: Vec<Finding> = answer.findings.iter().map(Finding::from).collect();
+    let mut text = diagnostic::findings(&findings, sources, screen);
+    if is_blocked(answer) {
+        text += &blocked(answer, screen);
+    }
+    text
+}
+
+/// The same for scripts.
+pub(crate) fn json(expression: &str, answer: &Answer, sources: &Sources) -> serde_json::Value {
+    let findings = answer.findings.iter();
+    let findings: Vec<_> = findings.map(|one| as_json::diagnostic(one, sources)).collect();
+    let answered = answer.type_text.is_some();
+    let value = answer.value.as_ref().filter(|_| answered);
+    let secret = json!("(secret)");
+    let body = json!({
+        "expression": expression,
+        "type": answer.type_text,
+        "value": value.map(|value| if answer.secret { secret } else { as_json::value(value) }),
+        "text": answered.then(|| shown(answer)),
+        "secret": answer.secret,
+        "diagnostics": findings,
+        "blocked": is_blocked(answer),
+        "spec_errors": answer.spec_errors,
+    });
+    as_json::envelope("eval", body)
+}
+
+/// Whether the expression is right, and rests on something that is not.
+fn is_blocked(answer: &Answer) -> bool {
+    let wrong = |severity| severity == Severity::Error;
+    answer.type_text.is_none() && !answer.findings.iter().any(|one| wrong(one.severity))
+}
+
+fn blocked(answer: &Answer, screen: &Screen) -> String {
+    let program = ending::program();
+    let word = "error[E1032]";
+    let head = format!("{word}: this rests on something in error\n");
+    let mut text = head.replacen(word, &screen.error_theme.paint(Ink::Bad, word), 1);
+    let help = match answer.spec_errors {
+        0 => "name another value: this one has no type outside of its place".to_owned(),
+        count => format!(
+            "the spec has {}: `{program} check` shows them",
+            counted(count, "error")
+        ),
+    };
+    text += &wrapped(&help, screen.width, "  = help: ", "          ");
+    text
+}
+
+fn shown(answer: &Answer) -> String {
+    match &answer.value {
+        Some(_) if answer.secret => "(secret)".to_owned(),
+        Some(Value::Unknown(_)) => "(known after apply)".to_owned(),
+        Some(value) => value.to_string(),
+        None => String::new(),
+    }
+}
