@@ -153,8 +153,10 @@ impl<'t> Checker<'t> {
         asked.scope = self.scopes.len() - 1;
         let asked: &'t Asked = asked;
         let place = Place {
+            file: 0,
             scope: asked.scope,
             parent: None,
+            instance: None,
             file_broken: !asked.definitions.findings.is_empty(),
         };
         self.collect(&asked.definitions.items, &place);

@@ -1,13 +1,26 @@
 //! What an expression amounts to: one line for people, one document for scripts.
 
-use mlinfra_api::Value;
+use mlinfra_api::{Quantity, Value};
 use mlinfra_check::{Answer, Severity};
+use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::diagnostic::{self, Finding, Sources};
 use super::layout::{counted, wrapped};
 use super::theme::Ink;
 use super::{Screen, ending, json as as_json};
+
+/// Times that an amount may be said in, with their seconds; of equally short ones the first.
+const TIMES: &[(&str, u32)] = &[
+    ("month", 2_628_000),
+    ("h", 3_600),
+    ("s", 1),
+    ("min", 60),
+    ("day", 86_400),
+    ("year", 31_536_000),
+];
+/// Behind the point; what a division by a month leaves is further behind.
+const DIGITS: u32 = 12;
 
 /// `50 USD/month : money/time`, or nothing where there is no answer.
 pub(crate) fn line(answer: &Answer, screen: &Screen) -> String {
@@ -74,7 +87,46 @@ fn shown(answer: &Answer) -> String {
     match &answer.value {
         Some(_) if answer.secret => "(secret)".to_owned(),
         Some(Value::Unknown(_)) => "(known after apply)".to_owned(),
+        Some(Value::Quantity(quantity)) => amount(quantity),
         Some(value) => value.to_string(),
         None => String::new(),
+    }
+}
+
+/// So much in a time, in the time that says it shortest: `150 USD/month`.
+fn amount(quantity: &Quantity) -> String {
+    let dimension = quantity.dimension.to_string();
+    let Some(over) = dimension.strip_suffix("/second") else {
+        return quantity.to_string();
+    };
+    let said = |(unit, seconds): &(&str, u32)| {
+        let scaled = quantity.amount.checked_mul(Decimal::from(*seconds))?;
+        let digits = scaled.round_dp(DIGITS).normalize().to_string();
+        Some((digits.len(), format!("{digits} {over}/{unit}")))
+    };
+    let shortest = TIMES.iter().filter_map(said).min_by_key(|(length, _)| *length);
+    shortest.map_or_else(|| quantity.to_string(), |(_, text)| text)
+}
+
+#[cfg(test)]
+mod tests {
+    use mlinfra_api::Dimension;
+
+    use super::*;
+
+    #[test]
+    fn an_amount_in_a_time_is_said_shortest() {
+        let rate = Dimension::base("USD").times(&Dimension::base("second").inverse());
+        for (number, seconds, said) in [
+            (150, 2_628_000, "150 USD/month"),
+            (12, 3_600, "12 USD/h"),
+            (7, 1, "7 USD/s"),
+        ] {
+            let mut quantity = Quantity::seconds(0);
+            quantity.amount = Decimal::from(number) / Decimal::from(seconds);
+            quantity.dimension = rate.clone();
+            assert_eq!(amount(&quantity), said);
+        }
+        assert_eq!(amount(&Quantity::bytes(1 << 30)), "1 GiB");
     }
 }

@@ -1,5 +1,6 @@
 //! The checker seen from outside: texts in, program and findings out.
 
+mod ask;
 mod catalog;
 mod credit;
 mod decided;
