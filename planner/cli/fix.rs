@@ -44,9 +44,8 @@ impl World for Edited<'_> {
 /// Makes the edits of all findings in the files that are `ours`, until none that helps is left.
 /// Nothing is written.
 pub(crate) fn fix(world: &dyn World, root: &str, ours: &dyn Fn(&str) -> bool) -> Fixed {
-    let check = |texts: &BTreeMap<String, String>| {
-        mlinfra_check::check(&Edited { world, texts }, root)
-    };
+    let check =
+        |texts: &BTreeMap<String, String>| mlinfra_check::check(&Edited { world, texts }, root);
     let mut texts = BTreeMap::new();
     let mut fixed = Fixed {
         checked: check(&texts),
@@ -163,7 +162,9 @@ fn helps(before: &Checked, after: &Checked, findings: &[&Diagnostic]) -> bool {
     };
     let worse = |found: fn(&Diagnostic) -> bool| {
         let had = files_with(before, found);
-        files_with(after, found).iter().any(|file| !had.contains(file))
+        files_with(after, found)
+            .iter()
+            .any(|file| !had.contains(file))
     };
     let is_syntax = |finding: &Diagnostic| finding.code.0 < "E0100";
     left(after) < left(before) && !worse(|_| true) && !worse(is_syntax)
@@ -237,7 +238,10 @@ mod tests {
             }
         }
         assert!(faults.is_empty(), "{}", faults.join("\n"));
-        assert!(examples > 150 && made > 40, "{examples} examples, {made} edits");
+        assert!(
+            examples > 150 && made > 40,
+            "{examples} examples, {made} edits"
+        );
     }
 
     #[test]

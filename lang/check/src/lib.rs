@@ -76,8 +76,8 @@ pub mod world;
 
 use std::collections::BTreeMap;
 
-pub use ask::{Answer, Question, evaluate, names};
 use ask::Asked;
+pub use ask::{Answer, Question, evaluate, names};
 use check::{Checker, Given};
 pub use code::{Code, CodePage, codes};
 pub use diagnostic::{Diagnostic, Edit, FileId, Fix, Label, Severity, Span};
@@ -142,12 +142,7 @@ struct Run {
     answer: Answer,
 }
 
-fn run(
-    world: &dyn World,
-    root: &str,
-    test: Option<&str>,
-    question: Option<&Question<'_>>,
-) -> Run {
+fn run(world: &dyn World, root: &str, test: Option<&str>, question: Option<&Question<'_>>) -> Run {
     let mut sources = source::load(world, root);
     let mut given = given(world, &mut sources.files);
     let mut asked = question.map(|question| Asked::read(question, &mut sources.files));

@@ -237,9 +237,17 @@ mod tests {
     #[test]
     fn a_declaration_is_told_in_full() {
         let word = find("op", "evaluate");
-        let names: Vec<&str> = word.parameters.iter().map(|one| one.name.as_str()).collect();
+        let names: Vec<&str> = word
+            .parameters
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect();
         assert_eq!(names, ["model", "data"]);
-        assert!(word.result.as_deref().is_some_and(|text| text.starts_with("report")));
+        assert!(
+            word.result
+                .as_deref()
+                .is_some_and(|text| text.starts_with("report"))
+        );
         let fairness = word.nested.iter().find(|one| one.name == "fairness");
         let fairness = fairness.expect("a section");
         assert_eq!(fairness.path(), "evaluate.fairness");

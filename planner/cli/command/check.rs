@@ -96,7 +96,9 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     let checked = match arguments.fix {
         false => workspace.check(),
         true => {
-            let fixed = fix::fix(&workspace.world(), &workspace.root, &|name| workspace.owns(name));
+            let fixed = fix::fix(&workspace.world(), &workspace.root, &|name| {
+                workspace.owns(name)
+            });
             if arguments.dry_run && fixed.made > 0 {
                 for (name, (old, new)) in &fixed.files {
                     screen.print(&diff::unified(&workspace.shown(name), old, new, screen));

@@ -87,7 +87,8 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
 
 impl Session<'_> {
     fn interactive(&mut self) {
-        self.screen.tell("`:help` says what can be typed, `:quit` ends\n");
+        self.screen
+            .tell("`:help` says what can be typed, `:quit` ends\n");
         let Some(mut prompt) = Prompt::new(self.screen) else {
             return;
         };
@@ -135,7 +136,8 @@ impl Session<'_> {
             definitions: &text_of(&self.definitions),
             expression,
         });
-        self.screen.warn(&view::findings(&answer, &sources, self.screen));
+        self.screen
+            .warn(&view::findings(&answer, &sources, self.screen));
         match answer.type_text {
             Some(text) => self.screen.print(&format!("{text}\n")),
             None => self.wrong = true,
@@ -163,12 +165,15 @@ impl Session<'_> {
     fn names(&self, start: &str) {
         let names = self.scope.names();
         let wanted = names.iter().filter(|name| name.starts_with(start));
-        self.screen.print(&wanted.map(|name| format!("{name}\n")).collect::<String>());
+        self.screen
+            .print(&wanted.map(|name| format!("{name}\n")).collect::<String>());
     }
 
     fn unknown(&mut self, word: &str) {
         self.wrong = true;
-        self.screen.warn(&format!("`{word}` is not known here; `:help` says what is\n"));
+        self.screen.warn(&format!(
+            "`{word}` is not known here; `:help` says what is\n"
+        ));
     }
 }
 

@@ -41,9 +41,8 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     let expression = match arguments.expression.as_str() {
         "-" => {
             read = std::io::read_to_string(std::io::stdin()).map_err(|error| {
-                Problem::new(Exit::Usage, "E1003", "a file can't be read or written").detail(
-                    format!("standard input: {}", crate::world::reason(error)),
-                )
+                Problem::new(Exit::Usage, "E1003", "a file can't be read or written")
+                    .detail(format!("standard input: {}", crate::world::reason(error)))
             })?;
             read.trim()
         }
@@ -62,12 +61,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
 }
 
 /// Prints an answer, or why there is none.
-pub(crate) fn told(
-    expression: &str,
-    answer: &Answer,
-    sources: &Sources,
-    screen: &Screen,
-) -> Exit {
+pub(crate) fn told(expression: &str, answer: &Answer, sources: &Sources, screen: &Screen) -> Exit {
     match screen.json {
         true => screen.print_json(&view::json(expression, answer, sources)),
         false => {

@@ -44,7 +44,9 @@ pub(crate) fn findings(answer: &Answer, sources: &Sources, screen: &Screen) -> S
 /// The same for scripts.
 pub(crate) fn json(expression: &str, answer: &Answer, sources: &Sources) -> serde_json::Value {
     let findings = answer.findings.iter();
-    let findings: Vec<_> = findings.map(|one| as_json::diagnostic(one, sources)).collect();
+    let findings: Vec<_> = findings
+        .map(|one| as_json::diagnostic(one, sources))
+        .collect();
     let answered = answer.type_text.is_some();
     let value = answer.value.as_ref().filter(|_| answered);
     let secret = json!("(secret)");
@@ -104,7 +106,10 @@ fn amount(quantity: &Quantity) -> String {
         let digits = scaled.round_dp(DIGITS).normalize().to_string();
         Some((digits.len(), format!("{digits} {over}/{unit}")))
     };
-    let shortest = TIMES.iter().filter_map(said).min_by_key(|(length, _)| *length);
+    let shortest = TIMES
+        .iter()
+        .filter_map(said)
+        .min_by_key(|(length, _)| *length);
     shortest.map_or_else(|| quantity.to_string(), |(_, text)| text)
 }
 

@@ -12,7 +12,11 @@ const CONTEXT_LINES: usize = 2;
 pub(crate) fn unified(name: &str, old: &str, new: &str, screen: &Screen) -> String {
     let diff = TextDiff::from_lines(old, new);
     let mut out = format!("--- {name}\n+++ {name}\n");
-    for hunk in diff.unified_diff().context_radius(CONTEXT_LINES).iter_hunks() {
+    for hunk in diff
+        .unified_diff()
+        .context_radius(CONTEXT_LINES)
+        .iter_hunks()
+    {
         let head = hunk.header().to_string();
         out += &format!("{}\n", screen.theme.paint(Ink::Live, &head));
         for change in hunk.iter_changes() {

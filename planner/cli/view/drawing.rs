@@ -61,12 +61,23 @@ pub(crate) fn svg(graph: &Graph) -> Option<String> {
 }
 
 fn shape(text: &str) -> Element {
-    let lines = text.lines().map(|line| super::layout::cut(line, LETTERS_MAX));
+    let lines = text
+        .lines()
+        .map(|line| super::layout::cut(line, LETTERS_MAX));
     let text = lines.collect::<Vec<_>>().join("\n");
-    let letters = text.lines().map(|line| line.chars().count()).max().unwrap_or(1);
+    let letters = text
+        .lines()
+        .map(|line| line.chars().count())
+        .max()
+        .unwrap_or(1);
     let look = StyleAttr::new(Color::fast("black"), 1, None, 6, FONT_SIZE);
     let size = Point::new(letters as f64 * 9.0 + 24.0, 48.0);
-    Element::create(ShapeKind::new_box(&text), look, Orientation::LeftToRight, size)
+    Element::create(
+        ShapeKind::new_box(&text),
+        look,
+        Orientation::LeftToRight,
+        size,
+    )
 }
 
 /// What was drawn so far, and how far it reaches.
@@ -220,8 +231,13 @@ mod tests {
         };
         for round in 0..40 {
             let count = 1 + below(if round == 0 { NODES_MAX } else { 40 });
-            let nodes = (0..count).map(|at| node("pool", &format!("n{at}"), None)).collect();
-            let mut graph = Graph { nodes, ..Graph::default() };
+            let nodes = (0..count)
+                .map(|at| node("pool", &format!("n{at}"), None))
+                .collect();
+            let mut graph = Graph {
+                nodes,
+                ..Graph::default()
+            };
             for _ in 0..below(count * 2) {
                 let (from, to) = (below(count), below(count));
                 if from != to {
@@ -241,14 +257,20 @@ mod tests {
             ..Graph::default()
         };
         let drawn = svg(&graph).expect("it is small enough");
-        assert!(drawn.contains("&lt;/text&gt;&lt;script&gt;&amp;&quot;"), "{drawn}");
+        assert!(
+            drawn.contains("&lt;/text&gt;&lt;script&gt;&amp;&quot;"),
+            "{drawn}"
+        );
         assert!(!drawn.contains("<script"));
     }
 
     #[test]
     fn what_is_too_large_is_not_drawn() {
         let nodes = (0..=NODES_MAX).map(|at| node("pool", &format!("n{at}"), None));
-        let graph = Graph { nodes: nodes.collect(), ..Graph::default() };
+        let graph = Graph {
+            nodes: nodes.collect(),
+            ..Graph::default()
+        };
         assert_eq!(svg(&graph), None);
     }
 }

@@ -74,9 +74,7 @@ pub(crate) fn json(graph: &Graph) -> serde_json::Value {
             "change": node.change,
         })
     };
-    let edge = |(from, to, what): &(usize, usize, String)| {
-        json!({ "from": address(*from), "to": address(*to), "as": what })
-    };
+    let edge = |(from, to, what): &(usize, usize, String)| json!({ "from": address(*from), "to": address(*to), "as": what });
     let body = json!({
         "nodes": graph.nodes.iter().map(node).collect::<Vec<_>>(),
         "edges": graph.edges.iter().map(edge).collect::<Vec<_>>(),
@@ -193,11 +191,20 @@ pub(crate) mod tests {
     #[test]
     fn names_are_never_read_as_something_else() {
         let dot = dot(&graph());
-        assert!(dot.contains("  subgraph cluster_1 {\n    label=\"pipeline risk\";\n"), "{dot}");
-        assert!(dot.contains("n2 [label=\"step\\nrisk/a\\\"]\\\\ end\"];"), "{dot}");
+        assert!(
+            dot.contains("  subgraph cluster_1 {\n    label=\"pipeline risk\";\n"),
+            "{dot}"
+        );
+        assert!(
+            dot.contains("n2 [label=\"step\\nrisk/a\\\"]\\\\ end\"];"),
+            "{dot}"
+        );
         assert!(dot.contains("n2 -> n0 [label=\"a\\\"|b\"];"), "{dot}");
         let mermaid = mermaid(&graph());
-        assert!(mermaid.contains("    n2[\"step risk/a#34;#93;#92; end\"]\n  end\n"), "{mermaid}");
+        assert!(
+            mermaid.contains("    n2[\"step risk/a#34;#93;#92; end\"]\n  end\n"),
+            "{mermaid}"
+        );
         assert!(mermaid.contains("n2 -->|\"a#34;#124;b\"| n0"), "{mermaid}");
     }
 

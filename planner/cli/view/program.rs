@@ -85,7 +85,10 @@ impl Writer<'_> {
         let arguments = arguments.map(|(name, one)| (name.clone(), argument(one)));
         let body = step.entries.iter();
         let body = body.map(|(name, entry)| json!({ "name": name, "value": value(entry) }));
-        let parts = step.parts.iter().map(|(name, part)| (name.clone(), table(part)));
+        let parts = step
+            .parts
+            .iter()
+            .map(|(name, part)| (name.clone(), table(part)));
         json!({
             "operation": step.operation,
             "version": step.version,

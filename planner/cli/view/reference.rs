@@ -54,7 +54,11 @@ pub(crate) fn markdown(words: &[Word]) -> String {
 /// One word as Markdown.
 fn entry(word: &Word) -> String {
     let level = "#".repeat(3 + word.inside.len().min(3));
-    let mut out = format!("\n{level} `{}`\n\n```mlinfra\n{}\n```\n", word.path(), code(word));
+    let mut out = format!(
+        "\n{level} `{}`\n\n```mlinfra\n{}\n```\n",
+        word.path(),
+        code(word)
+    );
     if !word.documentation.is_empty() {
         out += &format!("\n{}\n", word.documentation.trim());
     }
@@ -325,11 +329,17 @@ mod tests {
         for word in words.iter().flat_map(Word::with_nested) {
             let anchor = format!("<article id=\"{}\"", anchor(word));
             assert_eq!(page.matches(&anchor).count(), 1, "{anchor}");
-            assert!(markdown.contains(&format!("# `{}`\n", word.path())), "{}", word.path());
+            assert!(
+                markdown.contains(&format!("# `{}`\n", word.path())),
+                "{}",
+                word.path()
+            );
         }
         assert!(!page.contains("<!-- "), "a place is not filled");
         for outside in ["http:", "https:", "src=", "@import", "url("] {
-            let found = page.find(outside).map(|at| &page[at..(at + 60).min(page.len())]);
+            let found = page
+                .find(outside)
+                .map(|at| &page[at..(at + 60).min(page.len())]);
             let in_text = |text: &str| text.starts_with("https://…") || text.starts_with("http:");
             assert!(found.is_none_or(in_text), "{found:?}");
         }

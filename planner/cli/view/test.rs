@@ -267,11 +267,17 @@ mod tests {
         let xml = junit(&all, "a.mlinfra");
         let read = Report::deserialize_from_str(&xml).expect("it is JUnit's XML");
         let suite = &read.test_suites[0];
-        assert_eq!((suite.tests, suite.failures, suite.errors), (3, 1, 1), "{xml}");
+        assert_eq!(
+            (suite.tests, suite.failures, suite.errors),
+            (3, 1, 1),
+            "{xml}"
+        );
         let names = suite.test_cases.iter().map(|case| case.name.as_str());
         let names: Vec<&str> = names.collect();
         assert_eq!(names, ["a < b & \"c\"", "open", "fine"]);
-        let TestCaseStatus::NonSuccess { kind, message, ty, .. } = &suite.test_cases[0].status
+        let TestCaseStatus::NonSuccess {
+            kind, message, ty, ..
+        } = &suite.test_cases[0].status
         else {
             panic!("it failed: {xml}");
         };

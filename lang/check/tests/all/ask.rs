@@ -61,7 +61,10 @@ fn values_and_types() {
 fn blocks_and_tables_of_the_example() {
     let (value, of) = answered(CREDIT, "risk.clean");
     assert_eq!(value, "risk/step.clean");
-    assert!(of.starts_with("table(status: category, month: int, "), "{of}");
+    assert!(
+        of.starts_with("table(status: category, month: int, "),
+        "{of}"
+    );
     assert!(of.contains("credit: int @label"), "{of}");
     let (_, of) = answered(CREDIT, "risk.parts");
     assert!(of.starts_with("parts(train: table("), "{of}");
@@ -71,7 +74,10 @@ fn blocks_and_tables_of_the_example() {
 fn findings_are_where_the_user_wrote() {
     let text = "param copies: int = 3\n";
     for (expression, finding) in [
-        ("copeis + 1", "E0302 at \"copeis\": nothing is named `copeis`"),
+        (
+            "copeis + 1",
+            "E0302 at \"copeis\": nothing is named `copeis`",
+        ),
         ("1 + \"a\"", "E0317 at \"+\""),
         ("1 2", "E0009 at \"2\""),
         ("2 @late", "E0220 at \"late\""),
@@ -116,7 +122,11 @@ fn a_spec_in_error_still_answers() {
     assert_eq!(answer.value.expect("a value").to_string(), "1");
     assert_eq!(answer.spec_errors, 1);
     let answer = ask(text, "", "b");
-    assert_eq!(found(&answer), Vec::<String>::new(), "the fault is the spec's");
+    assert_eq!(
+        found(&answer),
+        Vec::<String>::new(),
+        "the fault is the spec's"
+    );
     assert_eq!((answer.type_text, answer.spec_errors), (None, 1));
 }
 
@@ -124,7 +134,10 @@ fn a_spec_in_error_still_answers() {
 fn names_lead_into_blocks() {
     let names = names(&world(CREDIT), "main.mlinfra");
     for wanted in ["risk", "risk.clean", "round", "score.port"] {
-        assert!(names.iter().any(|name| name == wanted), "{wanted}: {names:?}");
+        assert!(
+            names.iter().any(|name| name == wanted),
+            "{wanted}: {names:?}"
+        );
     }
     assert!(names.is_sorted());
 }
