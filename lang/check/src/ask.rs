@@ -165,7 +165,7 @@ impl<'t> Checker<'t> {
 
     /// Answers the question, once everything else is checked. What is found of it is taken out of
     /// what is found of the spec.
-    pub(crate) fn answer(&mut self, asked: &Asked) -> Answer {
+    pub(crate) fn answer_question(&mut self, asked: &Asked) -> Answer {
         let mut answer = Answer::default();
         let syntax = asked.definitions.findings.iter();
         let syntax = syntax.chain(&asked.expression.findings).cloned();

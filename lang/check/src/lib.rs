@@ -190,7 +190,7 @@ fn run(world: &dyn World, root: &str, test: Option<&str>, question: Option<&Ques
     program.flow = checker.flow();
     checker.check_cycles(&program);
     program.policies = checker.judge_policies(&program);
-    let answer = asked.map(|asked| checker.answer(asked));
+    let answer = asked.map(|asked| checker.answer_question(asked));
     let (diagnostics, found) = cap::told(std::mem::take(&mut checker.findings));
     let gates = test.and_then(|name| {
         let named = |(id, _): &(&usize, &Vec<Gate>)| checker.nodes[**id].name.text == name;
