@@ -8,6 +8,9 @@
 //! - `errors`: what `mlinfra check` prints. `plan`: what `mlinfra plan` prints.
 //! - `console`: a transcript: `$ command`, its output, `[exit 2]` where it is not 0.
 //!
+//! The tour of the language is read in the same way. Under `lang/rules/` a heading names the rule of
+//! the language that its case obeys or breaks; the table there names every rule.
+//!
 //! `UPDATE=1 cargo test --test book` rewrites marks and outputs: read the difference.
 
 use std::collections::BTreeMap;
@@ -19,6 +22,9 @@ use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
+
+#[path = "book/rules.rs"]
+mod rules;
 
 /// One fenced block, by its place in the Markdown file.
 #[derive(Clone, Debug)]
@@ -45,19 +51,23 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut cases = Vec::new();
-    for path in markdown_files(&root.join("tests/book")) {
+    let mut paths = markdown_files(&root.join("tests/book"));
+    paths.push(root.join("lang/tour.md"));
+    for path in paths {
         let text = fs::read_to_string(&path).expect("a file of the book is UTF-8");
         cases.extend(read_cases(&path, &text));
     }
     let updates: Updates = Arc::default();
     let update = std::env::var_os("UPDATE").is_some();
+    let table = rules::table(&cases, &root.join("tests/book/lang/rules"));
     let trials = cases.into_iter().map(|case| {
         let updates = update.then(|| updates.clone());
         Trial::test(case.name.clone(), move || {
             Ok(run_case(&case, updates.as_ref())?)
         })
     });
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    let table = Trial::test("every rule has its cases", move || Ok(table?));
+    let conclusion = libtest_mimic::run(&arguments, trials.chain([table]).collect());
     write_updates(&updates.lock().expect("no case panics while it holds this"));
     conclusion.exit_code()
 }
