@@ -115,10 +115,25 @@ impl Checker<'_> {
             Type::Union(members) if members.contains(&Type::AnyRelease) => {
                 self.wanted(&Type::AnyRelease)
             }
+            Type::Union(members) if members.iter().all(|of| matches!(of, Type::Block(_))) => {
+                let kinds: Vec<&str> = members
+                    .iter()
+                    .filter_map(|of| match of {
+                        Type::Block(kind) => Some(&**kind),
+                        _ => None,
+                    })
+                    .collect();
+                let names: Vec<String> =
+                    kinds.iter().flat_map(|kind| self.nodes_of_kind(kind)).collect();
+                let kinds: Vec<String> = kinds.iter().map(|kind| a(format!("`{kind}`"))).collect();
+                named(&names, &kinds.join(" or "))
+            }
             Type::Union(members) if members.first().is_some_and(is_number) => members
                 .first()
                 .map_or(String::new(), |first| self.wanted(first)),
-            Type::List(inner) if matches!(**inner, Type::Opaque(_) | Type::Block(_)) => {
+            Type::List(inner)
+                if matches!(**inner, Type::Opaque(_) | Type::Block(_) | Type::Union(_)) =>
+            {
                 self.wanted(inner)
             }
             other => format!("write `{}`", self.example(other, 0)),
@@ -221,10 +236,10 @@ impl Checker<'_> {
             Type::Quantity(dimension) => self.example_amount(dimension),
             Type::List(inner) => format!("[{}]", self.example(inner, depth + 1)),
             Type::Map(inner) => format!("{{ name = {} }}", self.example(inner, depth + 1)),
-            Type::Range(inner) => {
-                let end = self.example(inner, depth + 1);
-                format!("{end}..{end}")
-            }
+            Type::Range(inner) => match self.example(inner, depth + 1) {
+                end if end == "16" => "1..16".to_owned(),
+                end => format!("{end}..{end}"),
+            },
             Type::Enum(enumeration) => (enumeration.cases().first())
                 .map_or_else(|| "…".to_owned(), |case| self.shape(case, depth + 1)),
             Type::Block(kind) => {

@@ -619,6 +619,7 @@ pub(crate) fn unknown_field(
         .help("nothing would read it, so it would have no effect");
     match meant {
         Some(_) => finding.suggest(span, name, meant),
+        None if let Some(advice) = habit::field_advice(name) => finding.help(advice),
         None if known.is_empty() => finding.help("it has no fields at all: take this out"),
         None if habit::steps(kind).is_some() => finding.help(habit::step_advice(kind, name)),
         None if known.len() == 1 => finding.help(format!("its one field is `{}`", known[0])),

@@ -388,6 +388,19 @@ impl<'t> Checker<'t> {
         found.filter(|id| matches!(self.nodes[*id].form, Form::Parameter | Form::Stray))
     }
 
+    /// Whether the instance gives this parameter under a misspelled name, which is reported there.
+    pub(crate) fn meant_for(&self, instance: NodeId, name: &str) -> bool {
+        let items = self.nodes[instance].block.into_iter().flat_map(|block| block.items());
+        items.into_iter().any(|item| match &item.node {
+            Node::Field { path, .. } => {
+                let written = path.text();
+                self.parameter_of(instance, &written).is_none()
+                    && nearest(&written, [name].into_iter()).is_some()
+            }
+            _ => false,
+        })
+    }
+
     fn unknown_parameter(&mut self, instance: NodeId, path: &Path) {
         let body = self.nodes[instance].body;
         if self.scopes[body].open {

@@ -16,6 +16,17 @@ pub(crate) fn value_word(word: &str) -> Option<&'static str> {
     }
 }
 
+/// What is written here for a field that Terraform has on every block.
+pub(crate) fn field_advice(word: &str) -> Option<&'static str> {
+    match word {
+        "count" => Some("several are made by a loop in the head: `for i in 0..2`"),
+        "for_each" => Some("several are made by a loop in the head: `for key in keys`"),
+        "depends_on" => Some("a reference is an order already; else write `after = [name]`"),
+        "lifecycle" => Some("attributes say so: `@protect`, `@keep`, `@ignore(field)`"),
+        _ => None,
+    }
+}
+
 /// What is said of a word that means a value elsewhere.
 pub(crate) fn value_advice(word: &str, instead: &str) -> String {
     match instead {

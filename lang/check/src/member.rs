@@ -206,6 +206,19 @@ impl Checker<'_> {
         };
         match entries.get(key) {
             Some(value) => Term::new(inner.clone(), value.clone()),
+            None if matches!(inner.present(), Type::Block(_)) => {
+                let key = entries.keys().next().map_or("key", String::as_str);
+                let key = match key.parse::<i64>() {
+                    Ok(number) => number.to_string(),
+                    Err(_) => format!("\"{key}\""),
+                };
+                let text = format!("these are several, and none has the key `{}`", name.text);
+                let finding = Diagnostic::error(code::MEMBER_UNKNOWN, name.span, text)
+                    .help("a block with `for` is a map of blocks, even where it makes one alone")
+                    .help(format!("name one by its key: `[{key}].{}`", name.text));
+                self.report(finding);
+                Term::error()
+            }
             None => {
                 self.unknown_member(name, entries.keys().map(String::as_str));
                 Term::error()

@@ -153,7 +153,7 @@ impl Checker<'_> {
 
     fn not_given_by(&mut self, instance: NodeId, name: &str, expected: &Type) {
         let node = &self.nodes[instance];
-        if node.broken {
+        if node.broken || self.meant_for(instance, name) {
             return;
         }
         let text = format!("`{name}` is missing");

@@ -439,7 +439,15 @@ impl Type {
             Type::Fields(fields) => format!("a record of {}", fields.name),
             Type::Range(inner) => format!("a range of {}", plural(&inner.said())),
             Type::List(inner) if inner.is_error() || **inner == Type::Any => "a list".to_owned(),
-            Type::List(inner) => format!("a list of {}", plural(&inner.said())),
+            Type::List(inner) => match &**inner {
+                Type::Union(members) => {
+                    let mut said: Vec<String> =
+                        members.iter().map(|member| plural(&member.said())).collect();
+                    said.dedup();
+                    format!("a list of {}", said.join(" or "))
+                }
+                inner => format!("a list of {}", plural(&inner.said())),
+            },
             Type::Enum(enumeration) if enumeration.name.is_none() => {
                 let cases = enumeration.cases().iter();
                 let names: Vec<&str> = cases.map(|case| case.name.as_str()).collect();

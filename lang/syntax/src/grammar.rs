@@ -165,6 +165,11 @@ fn unexpected(p: &mut Parser) {
         return p.report(finding.help(help));
     }
     let finding = SyntaxError::new("E0009", at, "this does not belong to the entry before it");
+    if matches!(here.kind, Kind::On | Kind::For | Kind::When) {
+        let word = p.text_here();
+        let help = format!("`{word}` stands in the head of a block, before its `=` and its `{{`");
+        return p.report(finding.help(help));
+    }
     p.report(finding.help("begin a new line, or put a comma between two entries"));
 }
 
