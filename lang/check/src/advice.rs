@@ -312,6 +312,7 @@ fn without_quotes(text: &str, expected: &Type) -> Option<String> {
             number.is_ok().then(|| text.to_owned())
         }
         Type::Bool => matches!(text, "true" | "false").then(|| text.to_owned()),
+        Type::Union(members) => members.iter().find_map(|of| without_quotes(text, of)),
         Type::Enum(enumeration) => {
             let case = enumeration.case(text)?;
             let bare = case

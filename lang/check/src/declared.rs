@@ -150,7 +150,7 @@ impl Checker<'_> {
                 ([], None) if kind.fields.contains_key(&name.text) => {
                     finding.help("it is a field: take the parentheses out")
                 }
-                ([], None) => finding.help("take the call out"),
+                ([], None) => finding.help("write `name(value)`, or an operator such as `==`"),
                 (known, None) => finding.help(format!("it can be asked for {}", list(known))),
             };
             self.report(finding);
