@@ -123,8 +123,10 @@ impl Checker<'_> {
                         _ => None,
                     })
                     .collect();
-                let names: Vec<String> =
-                    kinds.iter().flat_map(|kind| self.nodes_of_kind(kind)).collect();
+                let names: Vec<String> = kinds
+                    .iter()
+                    .flat_map(|kind| self.nodes_of_kind(kind))
+                    .collect();
                 let kinds: Vec<String> = kinds.iter().map(|kind| a(format!("`{kind}`"))).collect();
                 named(&names, &kinds.join(" or "))
             }

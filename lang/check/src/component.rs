@@ -390,7 +390,10 @@ impl<'t> Checker<'t> {
 
     /// Whether the instance gives this parameter under a misspelled name, which is reported there.
     pub(crate) fn meant_for(&self, instance: NodeId, name: &str) -> bool {
-        let items = self.nodes[instance].block.into_iter().flat_map(|block| block.items());
+        let items = self.nodes[instance]
+            .block
+            .into_iter()
+            .flat_map(|block| block.items());
         items.into_iter().any(|item| match &item.node {
             Node::Field { path, .. } => {
                 let written = path.text();

@@ -441,8 +441,10 @@ impl Type {
             Type::List(inner) if inner.is_error() || **inner == Type::Any => "a list".to_owned(),
             Type::List(inner) => match &**inner {
                 Type::Union(members) => {
-                    let mut said: Vec<String> =
-                        members.iter().map(|member| plural(&member.said())).collect();
+                    let mut said: Vec<String> = members
+                        .iter()
+                        .map(|member| plural(&member.said()))
+                        .collect();
                     said.dedup();
                     format!("a list of {}", said.join(" or "))
                 }
