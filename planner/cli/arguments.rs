@@ -121,6 +121,23 @@ pub(crate) struct Global {
         value_name = "NAME=VALUE"
     )]
     pub(crate) param: Vec<String>,
+    /// Read parameters from a file: lines `name = value`, or one JSON object; --param wins
+    #[arg(
+        long,
+        global = true,
+        help_heading = "For every command",
+        value_name = "FILE"
+    )]
+    pub(crate) params: Vec<PathBuf>,
+    /// The environment of the spec that is meant; or set MLINFRA_ENVIRONMENT
+    #[arg(
+        long,
+        short,
+        global = true,
+        help_heading = "For every command",
+        value_name = "NAME"
+    )]
+    pub(crate) environment: Option<String>,
 }
 
 /// When to use colour.
@@ -137,8 +154,8 @@ pub(crate) enum When {
 /// The spec that a command is about.
 #[derive(Debug, Args)]
 pub(crate) struct SpecArgument {
-    /// A `.mlinfra` file, or the folder of one; this folder if left out
-    #[arg(value_name = "SPEC", default_value = ".", hide_default_value = true)]
+    /// A `.mlinfra` file, or the folder of one, this folder if left out; or an environment of it
+    #[arg(value_name = "SPEC|ENVIRONMENT", default_value = ".", hide_default_value = true)]
     pub(crate) spec: PathBuf,
 }
 
@@ -163,7 +180,7 @@ impl SpecOption {
         let is_spec = |word: &&str| {
             let path = Path::new(word);
             path.extension().is_some_and(|ending| ending == "mlinfra") && path.is_file()
-                || path.is_dir() && Workspace::find_state(path, &[]).is_ok()
+                || path.is_dir() && Workspace::has_state_or_spec(path)
         };
         match word.filter(|word| self.spec == Path::new(".") && is_spec(word)) {
             Some(spec) => (PathBuf::from(spec), None),

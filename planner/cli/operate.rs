@@ -415,6 +415,8 @@ fn detach(
         root,
         absolute(plan)?,
     ];
+    let environment = order.workspace.environment_words();
+    let arguments = [arguments, environment].concat();
     let name = operation_name(number);
     let address = Address::new("operation", name.replace('-', "_"));
     let lineage = &session.store.snapshot().lineage;

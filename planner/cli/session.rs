@@ -15,9 +15,6 @@ use crate::view::{Screen, ending};
 use crate::workspace::{Sound, Workspace};
 use crate::world::reason;
 
-/// There is one environment so far.
-const ENVIRONMENT: &str = "default";
-
 /// An open state with its provider.
 pub(crate) struct Session {
     /// The state.
@@ -39,6 +36,7 @@ impl From<StateFault> for Problem {
 impl Session {
     /// The state of a spec; none if there is none yet.
     pub(crate) fn open(workspace: &Workspace) -> Result<Option<Session>, Problem> {
+        workspace.chosen()?;
         let folder = workspace.state_folder();
         match Store::exists(&folder) {
             false => Ok(None),
@@ -57,7 +55,7 @@ impl Session {
         }
         let folder = workspace.state_folder();
         let project = project(workspace, sound);
-        let store = Store::create(&folder, &project, ENVIRONMENT);
+        let store = Store::create(&folder, &project, workspace.environment());
         let store = store.map_err(|fault| Problem::from(fault).at(workspace))?;
         Session::of(store, &folder)
     }
@@ -69,6 +67,7 @@ impl Session {
 
     /// The state as far as it can be read; the store says what is wrong with it.
     pub(crate) fn open_unchecked(workspace: &Workspace) -> Result<Session, Problem> {
+        workspace.chosen()?;
         let folder = workspace.state_folder();
         match Store::exists(&folder) {
             false => Err(nothing_applied(workspace)),
@@ -102,7 +101,7 @@ impl Session {
 /// What is said where there is no state.
 pub(crate) fn nothing_applied(workspace: &Workspace) -> Problem {
     Problem::new(Exit::Failed, "E1006", "nothing was applied here yet")
-        .detail(format!("there is no {}", workspace.shown(".mlinfra")))
+        .detail(format!("there is no {}", workspace.shown_state()))
         .help(format!(
             "`{} apply{}` makes what the spec says",
             ending::program(),

@@ -1,18 +1,24 @@
 //! A spec and its folder: finding it, checking it, naming its files.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use mlinfra_check::{Answer, Checked, CheckedTest, FileId, Program, Question};
+use mlinfra_runtime_spec::files::STATE;
 
+use crate::arguments::Global;
 use crate::problem::{Exit, Problem, Stop};
 use crate::view::diagnostic::{self, Finding, Sources};
 use crate::view::ending::{program, quoted};
 use crate::view::{Screen, json};
-use crate::world::{Disk, parameters, reason};
+use crate::world::{Disk, Parameters, reason};
 
 /// The root file of a folder with several specs.
 const ROOT: &str = "main.mlinfra";
+/// The environment of a spec that declares none: its state is that of the project itself.
+const DEFAULT: &str = "default";
+/// Where the states of all other environments lie, in the project's state folder.
+const ENVIRONMENTS: &str = "environments";
 
 /// The spec that a command is about.
 #[derive(Clone, Debug)]
@@ -23,9 +29,11 @@ pub(crate) struct Workspace {
     pub(crate) folder: PathBuf,
     /// The root file's name.
     pub(crate) root: String,
-    parameters: BTreeMap<String, String>,
-    /// Those of them that stood on the command line, as they stood there.
-    parameters_given: Vec<String>,
+    parameters: Parameters,
+    /// The options of the command line that say what its parameters are, as they stood there.
+    options: Vec<String>,
+    /// The environments that the spec declares, once somebody asked.
+    declared: OnceCell<Vec<String>>,
 }
 
 /// A spec without errors.
@@ -40,18 +48,49 @@ pub(crate) struct Sound {
 impl Workspace {
     /// Finds the root file: the file that was given, or `main.mlinfra` or the only spec in the
     /// folder that was given.
-    pub(crate) fn find(given: &Path, parameters_given: &[String]) -> Result<Self, Problem> {
-        let parameters = parameters(parameters_given)?;
-        let found = |folder: &Path, root: &str| Workspace {
+    pub(crate) fn find(given: &Path, global: &Global) -> Result<Self, Problem> {
+        let missing = match Workspace::find_spec(given, global) {
+            Ok(found) => return Ok(found),
+            Err(problem) => problem,
+        };
+        Workspace::of_environment(given, global).ok_or(missing)
+    }
+
+    /// `mlinfra apply prod`: the word is an environment of the spec in this folder.
+    fn of_environment(given: &Path, global: &Global) -> Option<Self> {
+        let name = given.to_str().filter(|name| is_word(name))?;
+        let mut here = Workspace::find_spec(Path::new("."), global).ok()?;
+        let is_declared = here.declared().iter().any(|declared| declared == name);
+        // What an option names must be the same.
+        let agrees = (global.environment.as_ref()).is_none_or(|asked| asked == name);
+        here.parameters.environment = Some(name.to_owned());
+        (is_declared && agrees).then_some(here)
+    }
+
+    fn of(given: &Path, folder: &Path, root: &str, global: &Global) -> Result<Self, Problem> {
+        let parameters = Parameters::read(global)?;
+        if let Some(name) = parameters.environment.as_ref().filter(|name| !is_word(name)) {
+            return Err(Problem::usage(format!("`{name}` is no name of an environment"))
+                .help("a name begins with a letter, and has letters, digits and `_`"));
+        }
+        let texts = global.param.iter().map(|text| format!("--param {}", quoted(text)));
+        let files = (global.params.iter())
+            .map(|file| format!("--params {}", quoted(&file.to_string_lossy())));
+        Ok(Workspace {
             given: given.to_owned(),
             folder: folder.to_owned(),
             root: root.to_owned(),
-            parameters: parameters.clone(),
-            parameters_given: parameters_given.to_vec(),
-        };
+            parameters,
+            options: texts.chain(files).collect(),
+            declared: OnceCell::new(),
+        })
+    }
+
+    fn find_spec(given: &Path, global: &Global) -> Result<Self, Problem> {
+        let found = |folder: &Path, root: &str| Workspace::of(given, folder, root, global);
         if given.is_dir() {
             let root = root_in(given)?;
-            return Ok(found(given, &root));
+            return found(given, &root);
         }
         let missing = |why: &str| {
             Problem::new(Exit::Usage, "E1001", "there is no spec here")
@@ -69,12 +108,12 @@ impl Workspace {
             Some(parent) => parent,
             None => Path::new("."),
         };
-        Ok(found(folder, name))
+        found(folder, name)
     }
 
     /// The same for commands that need the state alone: the spec may be gone, or be several.
-    pub(crate) fn find_state(given: &Path, parameters_given: &[String]) -> Result<Self, Problem> {
-        let missing = match Workspace::find(given, parameters_given) {
+    pub(crate) fn find_state(given: &Path, global: &Global) -> Result<Self, Problem> {
+        let missing = match Workspace::find(given, global) {
             Ok(found) => return Ok(found),
             Err(problem) => problem,
         };
@@ -86,22 +125,98 @@ impl Workspace {
             (false, Some(parent)) if !parent.as_os_str().is_empty() => parent,
             (false, _) => Path::new("."),
         };
-        let found = Workspace {
-            given: given.to_owned(),
-            folder: folder.to_owned(),
-            root: ROOT.to_owned(),
-            parameters: parameters(parameters_given)?,
-            parameters_given: parameters_given.to_vec(),
-        };
-        match found.state_folder().is_dir() {
+        let found = Workspace::of(given, folder, ROOT, global)?;
+        match found.states_folder().is_dir() {
             true => Ok(found),
             false => Err(missing),
         }
     }
 
-    /// The folder that holds the state, which need not exist.
+    /// Whether a word is the folder of a spec or of its state.
+    pub(crate) fn has_state_or_spec(folder: &Path) -> bool {
+        root_in(folder).is_ok() || folder.join(STATE).is_dir()
+    }
+
+    /// The folder that every state of this spec lies in.
+    fn states_folder(&self) -> PathBuf {
+        self.folder.join(STATE)
+    }
+
+    /// The folder that holds the state, which need not exist: of the environment that is meant.
     pub(crate) fn state_folder(&self) -> PathBuf {
-        self.folder.join(".mlinfra")
+        match self.environment() {
+            DEFAULT => self.states_folder(),
+            environment => self.states_folder().join(ENVIRONMENTS).join(environment),
+        }
+    }
+
+    /// The same as the user would type it.
+    pub(crate) fn shown_state(&self) -> String {
+        let folder = self.state_folder();
+        let inside = folder.strip_prefix(&self.folder).unwrap_or(&folder);
+        self.shown(&inside.to_string_lossy())
+    }
+
+    /// The environment that is meant; `default` for a spec that declares none. One that is called
+    /// so has the state of the spec before it declared any.
+    pub(crate) fn environment(&self) -> &str {
+        self.parameters.environment.as_deref().unwrap_or(DEFAULT)
+    }
+
+    /// The environments that the spec declares; none if it can't be read.
+    fn declared(&self) -> &[String] {
+        self.declared.get_or_init(|| {
+            let world = Disk::new(&self.folder, self.parameters.clone());
+            mlinfra_check::environments(&world, &self.root)
+        })
+    }
+
+    /// Fails where the spec declares environments and none of them is meant: the states of two are
+    /// never taken for one another.
+    pub(crate) fn chosen(&self) -> Result<(), Problem> {
+        let declared = self.declared();
+        let list = || {
+            let names: Vec<String> = declared.iter().map(|name| format!("`{name}`")).collect();
+            names.join(", ")
+        };
+        let asked = self.parameters.environment.as_ref();
+        let is_known = asked.is_none_or(|asked| declared.contains(asked));
+        match (asked, declared.first()) {
+            (None, None) => Ok(()),
+            (None, Some(first)) => Err(Problem::new(
+                Exit::Usage,
+                "E0970",
+                "it is not said which environment is meant",
+            )
+            .detail(format!(
+                "the spec declares {}; each has a state of its own",
+                list()
+            ))
+            .help(format!("name one: `-e {first}`"))),
+            (Some(_), _) if is_known || self.state_folder().is_dir() => Ok(()),
+            (Some(asked), _) => Err(Problem::new(
+                Exit::Usage,
+                "E0130",
+                "the spec has no such environment",
+            )
+            .detail(match declared.is_empty() {
+                true => format!("it declares none, so there is no `{asked}`"),
+                false => format!("`{asked}` is none of {}", list()),
+            })),
+        }
+    }
+
+    /// What an earlier version of this spec, without environments, left behind.
+    pub(crate) fn left_behind(&self) -> Option<String> {
+        let is_other = self.environment() != DEFAULT;
+        let state = self.states_folder().join("state.db");
+        (is_other && state.exists()).then(|| {
+            format!(
+                "there is a state in {} from before this spec had environments: nothing of it is \
+                 touched here. Call one environment `{DEFAULT}` to go on with it\n",
+                self.shown(STATE)
+            )
+        })
     }
 
     /// What the compiler may ask of this spec's outside.
@@ -177,21 +292,34 @@ impl Workspace {
     /// What follows a command's name so that it means this spec with these parameters:
     /// ` examples/credit --param replicas=2`, or nothing.
     pub(crate) fn argument(&self) -> String {
-        let mut argument = match self.given == Path::new(".") {
+        let argument = match self.given == Path::new(".") {
             true => String::new(),
             false => format!(" {}", quoted(&self.given.to_string_lossy())),
         };
-        for parameter in &self.parameters_given {
-            argument += &format!(" --param {}", quoted(parameter));
-        }
-        argument
+        let options = self.options.iter().map(|option| format!(" {option}"));
+        argument + &options.collect::<String>() + &self.environment_option()
+    }
+
+    /// The words that name the environment to another process of ours.
+    pub(crate) fn environment_words(&self) -> Vec<String> {
+        let environment = self.parameters.environment.as_ref();
+        environment.map_or_else(Vec::new, |name| vec!["-e".to_owned(), name.clone()])
+    }
+
+    /// ` -e prod`, or nothing.
+    fn environment_option(&self) -> String {
+        let environment = self.parameters.environment.as_ref();
+        environment.map_or(String::new(), |name| format!(" -e {name}"))
     }
 
     /// The same for commands whose own word comes first: ` --spec examples/credit`.
     pub(crate) fn option(&self) -> String {
         match self.given == Path::new(".") {
-            true => String::new(),
-            false => format!(" --spec {}", quoted(&self.given.to_string_lossy())),
+            true => self.environment_option(),
+            false => {
+                let spec = quoted(&self.given.to_string_lossy());
+                format!(" --spec {spec}{}", self.environment_option())
+            }
         }
     }
 
@@ -223,6 +351,11 @@ impl Workspace {
     /// The checked program. Findings are shown; errors among them end the command.
     pub(crate) fn sound(&self, command: &str, screen: &Screen) -> Result<Sound, Stop> {
         let checked = self.check();
+        let needs_state = matches!(command, "plan" | "apply" | "report");
+        let is_open = self.parameters.environment.is_none();
+        if needs_state && is_open && checked.program.environment.is_some() {
+            self.chosen().map_err(|problem| problem.at(self))?;
+        }
         let sources = self.sources(&checked);
         if !checked.diagnostics.is_empty() {
             self.show_findings(command, &checked, &sources, screen);
@@ -253,6 +386,13 @@ impl Workspace {
             screen.warn("\n");
         }
     }
+}
+
+/// Whether a text is a name as a spec writes it.
+fn is_word(text: &str) -> bool {
+    let mut letters = text.chars();
+    letters.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
 /// The root file of a folder.
@@ -298,15 +438,33 @@ mod tests {
             given: PathBuf::from(path),
             folder: PathBuf::from(path),
             root: ROOT.to_owned(),
-            parameters: BTreeMap::new(),
-            parameters_given: Vec::new(),
+            parameters: Parameters::default(),
+            options: Vec::new(),
+            declared: OnceCell::new(),
         }
+    }
+
+    #[test]
+    fn an_environment_has_a_folder_and_options_of_its_own() {
+        let mut prod = given("churn");
+        prod.parameters.environment = Some("prod".to_owned());
+        let folder = Path::new("churn/.mlinfra/environments/prod");
+        assert_eq!(prod.state_folder(), folder);
+        assert_eq!(prod.argument(), " churn -e prod");
+        assert_eq!(prod.option(), " --spec churn -e prod");
+        assert_eq!(given("churn").state_folder(), Path::new("churn/.mlinfra"));
+        prod.parameters.environment = Some(DEFAULT.to_owned());
+        assert_eq!(prod.state_folder(), Path::new("churn/.mlinfra"));
+        assert!(is_word("prod_2") && !is_word("../prod") && !is_word("") && !is_word("2"));
     }
 
     #[test]
     fn what_follows_a_command_repeats_its_parameters() {
         let with = |path: &str| Workspace {
-            parameters_given: vec!["epochs=40".to_owned(), "name=a b".to_owned()],
+            options: vec![
+                "--param epochs=40".to_owned(),
+                "--param 'name=a b'".to_owned(),
+            ],
             ..given(path)
         };
         let parameters = " --param epochs=40 --param 'name=a b'";

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-use mlinfra_check::World;
+use mlinfra_check::{ParameterFile, ParameterSource, World};
 
+use crate::arguments::Global;
 use crate::problem::Problem;
 
 /// No spec is larger: reading a whole disk image by mistake would fill the memory.
@@ -15,12 +16,12 @@ const SPEC_BYTES_MAX: u64 = 64 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {
     folder: PathBuf,
-    parameters: BTreeMap<String, String>,
+    parameters: Parameters,
 }
 
 impl Disk {
     /// The world of the spec in this folder.
-    pub(crate) fn new(folder: &Path, parameters: BTreeMap<String, String>) -> Self {
+    pub(crate) fn new(folder: &Path, parameters: Parameters) -> Self {
         Disk {
             folder: folder.to_owned(),
             parameters,
@@ -30,26 +31,29 @@ impl Disk {
 
 impl World for Disk {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        let path = confined(&self.folder, path)?;
-        let file = std::fs::File::open(&path).map_err(reason)?;
-        if file.metadata().map_err(reason)?.is_dir() {
-            return Err("it is a folder".to_owned());
-        }
-        let mut bytes = Vec::new();
-        let mut limited = file.take(SPEC_BYTES_MAX + 1);
-        limited.read_to_end(&mut bytes).map_err(reason)?;
-        match bytes.len() as u64 > SPEC_BYTES_MAX {
-            true => Err(format!("it is larger than {} MiB", SPEC_BYTES_MAX >> 20)),
-            false => Ok(bytes),
-        }
+        bounded(&confined(&self.folder, path)?, SPEC_BYTES_MAX)
     }
 
     fn parameter(&self, name: &str) -> Option<String> {
-        self.parameters.get(name).cloned()
+        let given = self.parameters.texts.get(name);
+        given.map(|(_, text)| text.clone())
     }
 
     fn parameter_names(&self) -> Vec<String> {
-        self.parameters.keys().cloned().collect()
+        self.parameters.texts.keys().cloned().collect()
+    }
+
+    fn parameter_source(&self, name: &str) -> ParameterSource {
+        let given = self.parameters.texts.get(name);
+        given.map_or(ParameterSource::CommandLine, |(source, _)| *source)
+    }
+
+    fn parameter_files(&self) -> Vec<ParameterFile> {
+        self.parameters.files.clone()
+    }
+
+    fn environment(&self) -> Option<String> {
+        self.parameters.environment.clone()
     }
 }
 
@@ -88,15 +92,62 @@ pub(crate) fn confined(folder: &Path, path: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// The parameters from the environment and from the command line, which wins.
-pub(crate) fn parameters(given: &[String]) -> Result<BTreeMap<String, String>, Problem> {
+/// No file of parameters is larger: nobody writes so many by hand.
+const PARAMETER_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What the user gave from outside of the spec.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parameters {
+    /// The texts of parameters, by name, with where each was given.
+    pub(crate) texts: BTreeMap<String, (ParameterSource, String)>,
+    /// The files of parameters, in the order named.
+    pub(crate) files: Vec<ParameterFile>,
+    /// The environment.
+    pub(crate) environment: Option<String>,
+}
+
+impl Parameters {
+    /// What stands on the command line and in the process's environment.
+    pub(crate) fn read(global: &Global) -> Result<Self, Problem> {
+        let read = |path: &PathBuf| ParameterFile {
+            name: path.display().to_string(),
+            content: bounded(path, PARAMETER_BYTES_MAX),
+        };
+        let variable = std::env::var("MLINFRA_ENVIRONMENT").ok();
+        let variable = variable.filter(|name| !name.is_empty());
+        Ok(Parameters {
+            texts: texts(&global.param)?,
+            files: global.params.iter().map(read).collect(),
+            environment: global.environment.clone().or(variable),
+        })
+    }
+}
+
+/// A file's bytes, unless there are too many.
+fn bounded(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+    let file = std::fs::File::open(path).map_err(reason)?;
+    if file.metadata().map_err(reason)?.is_dir() {
+        return Err("it is a folder".to_owned());
+    }
+    let mut bytes = Vec::new();
+    let mut limited = file.take(bytes_max + 1);
+    limited.read_to_end(&mut bytes).map_err(reason)?;
+    match bytes.len() as u64 > bytes_max {
+        true => Err(format!("it is larger than {} MiB", bytes_max >> 20)),
+        false => Ok(bytes),
+    }
+}
+
+/// The parameters from the process's environment and from the command line, which wins.
+fn texts(given: &[String]) -> Result<BTreeMap<String, (ParameterSource, String)>, Problem> {
     let mut parameters = BTreeMap::new();
     for (name, value) in std::env::vars_os() {
         let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {
             continue;
         };
         if let Some(name) = name.strip_prefix("MLINFRA_PARAM_") {
-            parameters.insert(name.to_owned(), value.to_owned());
+            let given = (ParameterSource::Variable, value.to_owned());
+            parameters.insert(name.to_owned(), given);
         }
     }
     for pair in given {
@@ -104,7 +155,8 @@ pub(crate) fn parameters(given: &[String]) -> Result<BTreeMap<String, String>, P
             return Err(Problem::usage(format!("`--param {pair}` has no `=`"))
                 .help("write it as `--param name=value`"));
         };
-        parameters.insert(name.trim().to_owned(), value.to_owned());
+        let given = (ParameterSource::CommandLine, value.to_owned());
+        parameters.insert(name.trim().to_owned(), given);
     }
     Ok(parameters)
 }
@@ -128,9 +180,10 @@ mod tests {
 
     #[test]
     fn reads_parameters() {
-        let read = parameters(&["n=2".into(), "text=a=b".into()]).expect("two parameters");
-        assert_eq!(read["n"], "2");
-        assert_eq!(read["text"], "a=b");
-        assert!(parameters(&["n".into()]).is_err());
+        let read = texts(&["n=2".into(), "text=a=b".into()]).expect("two parameters");
+        let given = |text: &str| (ParameterSource::CommandLine, text.to_owned());
+        assert_eq!(read["n"], given("2"));
+        assert_eq!(read["text"], given("a=b"));
+        assert!(texts(&["n".into()]).is_err());
     }
 }

@@ -56,7 +56,7 @@ impl<'t> Checker<'t> {
         term
     }
 
-    fn empty_block(
+    pub(crate) fn empty_block(
         &self,
         id: NodeId,
         kind: &Kind,
@@ -398,7 +398,7 @@ impl<'t> Checker<'t> {
         }
     }
 
-    fn check_fields(&mut self, id: NodeId, kind: &Kind, block: &BlockItem, checked: &mut Block) {
+    pub(crate) fn check_fields(&mut self, id: NodeId, kind: &Kind, block: &BlockItem, checked: &mut Block) {
         let env = Env::of(self.nodes[id].body);
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let mut stray = false;

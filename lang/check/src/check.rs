@@ -9,6 +9,7 @@ use crate::budget::Budget;
 use crate::code;
 use crate::component::Component;
 use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::environment::Environments;
 use crate::expand::Family;
 use crate::facts::Facts;
 use crate::policy::Policy;
@@ -55,6 +56,10 @@ pub(crate) struct Checker<'t> {
     pub(crate) unreadable: String,
     /// What the user gave for each parameter, as an expression or as a text.
     pub(crate) given: BTreeMap<String, Given>,
+    /// The environments of the spec, and the one that it is checked for.
+    pub(crate) environments: Environments,
+    /// The first of each form that says something about the world, by its word and name.
+    pub(crate) world_names: HashMap<(&'static str, String), NodeId>,
     /// What may still be spent on values.
     pub(crate) budget: Budget,
     /// The places written on blocks, as far as they were asked for.
@@ -120,8 +125,14 @@ pub(crate) struct Given {
     /// None if it is no expression.
     pub(crate) expression: Option<Expr>,
     pub(crate) span: Span,
+    /// What names the parameter there; the value itself where nothing else does.
+    pub(crate) name_span: Span,
     /// Whether it stands in the spec: a text has its quotes there.
     pub(crate) of_spec: bool,
+    /// The scope in which its names are looked up; none if it knows the library alone.
+    pub(crate) scope: Option<ScopeId>,
+    /// Where it was given, for people.
+    pub(crate) from: String,
 }
 
 #[derive(Clone, Debug)]
@@ -199,6 +210,8 @@ impl<'t> Checker<'t> {
             tests: BTreeMap::new(),
             unreadable: String::new(),
             given: BTreeMap::new(),
+            environments: Environments::default(),
+            world_names: HashMap::new(),
             budget: Budget::new(),
             places: HashMap::new(),
             class_spans: HashMap::new(),
@@ -403,6 +416,7 @@ impl<'t> Checker<'t> {
             Form::Parameter => self.check_parameter(id),
             Form::Output => self.check_output(id),
             Form::Test => self.check_test(id),
+            Form::World(form) => self.check_world_form(id, *form),
             Form::Stray | Form::Round => Term::error(),
         };
         self.assumed = assumed;

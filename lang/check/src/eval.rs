@@ -105,6 +105,9 @@ impl Checker<'_> {
         if let Some(id) = env.scope.and_then(|scope| self.find(name, scope)) {
             return self.refer(id, span);
         }
+        if let Some(term) = self.environment_word(name, env) {
+            return term;
+        }
         if self.closed_off(name, span, env) {
             return Term::error();
         }

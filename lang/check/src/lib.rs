@@ -22,6 +22,7 @@ mod decided;
 mod declare;
 mod declared;
 pub mod diagnostic;
+mod environment;
 mod eval;
 mod expand;
 mod facts;
@@ -31,6 +32,8 @@ mod flow;
 mod foreign;
 mod functions;
 mod gate;
+mod given;
+mod given_json;
 mod habit;
 pub mod hover;
 mod listing;
@@ -78,19 +81,19 @@ use std::collections::BTreeMap;
 
 use ask::Asked;
 pub use ask::{Answer, Question, evaluate, names};
-use check::{Checker, Given};
+use check::Checker;
 pub use code::{Code, CodePage, codes};
 pub use diagnostic::{Diagnostic, Edit, FileId, Fix, Label, Severity, Span};
 pub use hover::{Hover, files_of, hover};
 pub use program::{
-    Argument, Block, ColumnFlow, Field, Gate, ModelType, Output, PolicyFinding, PolicyStatus,
-    Program, ReplayStep, Step, TableFlow,
+    Argument, Block, ColumnFlow, Environment, Field, Gate, GivenParameter, ModelType, Output,
+    PolicyFinding, PolicyStatus, Program, ReplayStep, Step, TableFlow,
 };
 use scope::{Form, Place, Scope};
 pub use source::SourceFile;
 use source::{Sources, as_use};
 pub use vocabulary::{Member, Word, nearest_word, vocabulary};
-pub use world::World;
+pub use world::{ParameterFile, ParameterSource, World};
 
 /// What a check gives: always all three, whatever was found.
 #[derive(Clone, Debug, Default)]
@@ -142,13 +145,75 @@ struct Run {
     answer: Answer,
 }
 
+/// The environments that a spec declares, in the order written. Reads the spec alone.
+pub fn environments(world: &dyn World, root: &str) -> Vec<String> {
+    environment::names(&source::load(world, root))
+}
+
 fn run(world: &dyn World, root: &str, test: Option<&str>, question: Option<&Question<'_>>) -> Run {
     let mut sources = source::load(world, root);
-    let mut given = given(world, &mut sources.files);
+    let given = given::read(world, &mut sources);
+    let declared = environment::names(&sources);
+    let wanted = world.environment();
+    let is_plain = test.is_none() && question.is_none();
+    if wanted.is_none() && declared.len() > 1 && is_plain {
+        let all = declared.iter().map(|name| {
+            let chosen = Chosen {
+                environment: Some(name),
+                test,
+            };
+            run_in(&sources, &given, chosen, None).tested.checked
+        });
+        let checked = environment::merged(&declared, all.collect());
+        let tested = CheckedTest {
+            checked,
+            gates: Vec::new(),
+        };
+        let answer = Answer::default();
+        return finished(Run { tested, answer }, sources.files, false);
+    }
+    let environment = wanted.as_ref().or(declared.first()).map(String::as_str);
     let mut asked = question.map(|question| Asked::read(question, &mut sources.files));
-    let mut findings = std::mem::take(&mut sources.findings);
+    let chosen = Chosen { environment, test };
+    let run = run_in(&sources, &given, chosen, asked.as_mut());
+    finished(run, sources.files, question.is_some())
+}
+
+/// The texts belong to what was found, whatever was found.
+fn finished(mut run: Run, mut files: Vec<SourceFile>, was_asked: bool) -> Run {
+    if was_asked {
+        ask::own_text(&mut files);
+        run.answer.files.clone_from(&files);
+    }
+    run.tested.checked.files = files;
+    run
+}
+
+/// Which of several specs that one text stands for is meant.
+#[derive(Clone, Copy)]
+struct Chosen<'a> {
+    environment: Option<&'a str>,
+    test: Option<&'a str>,
+}
+
+/// Checks the spec as it is in one environment, with the parameters of one test. The files are
+/// left out of the result.
+fn run_in(
+    sources: &Sources,
+    outside: &given::Outside,
+    Chosen { environment, test }: Chosen<'_>,
+    asked: Option<&mut Asked>,
+) -> Run {
+    let mut findings = sources.findings.clone();
+    let mut given = BTreeMap::new();
+    match environment.map(|name| environment::given(sources, name)) {
+        Some(Ok(of_environment)) => given.extend(of_environment),
+        Some(Err(finding)) => findings.push(*finding),
+        None => {}
+    }
+    given.extend(outside.clone());
     if let Some(name) = test {
-        match test::given(&sources, name) {
+        match test::given(sources, name) {
             Ok(of_test) => given.extend(of_test),
             Err(finding) => findings.push(*finding),
         }
@@ -156,12 +221,13 @@ fn run(world: &dyn World, root: &str, test: Option<&str>, question: Option<&Ques
     let mut checker = Checker::new();
     checker.texts = &sources.files;
     checker.given = given;
+    checker.environments = environment::Environments::of(sources, environment);
     for finding in findings {
         checker.report(finding);
     }
     checker.unreadable = checker.unreadable_lines();
-    collect(&mut checker, &sources);
-    let asked = asked.as_mut().map(|asked| checker.collect_question(asked));
+    collect(&mut checker, sources);
+    let asked = asked.map(|asked| checker.collect_question(asked));
     checker.prepare();
     checker.expand();
     checker.expand_samples();
@@ -182,12 +248,13 @@ fn run(world: &dyn World, root: &str, test: Option<&str>, question: Option<&Ques
         checker.evaluate(id, span);
     }
     checker.drop_absent();
-    check_parameters(&mut checker, &sources);
+    check_parameters(&mut checker, sources);
     check_once(&mut checker);
     checker.check_residency();
     checker.check_judgements();
     let mut program = assemble(&checker);
     program.flow = checker.flow();
+    checker.check_limits(&program);
     checker.check_cycles(&program);
     program.policies = checker.judge_policies(&program);
     let answer = asked.map(|asked| checker.answer_question(asked));
@@ -200,64 +267,18 @@ fn run(world: &dyn World, root: &str, test: Option<&str>, question: Option<&Ques
             .find(named)
             .map(|(_, gates)| gates.clone())
     });
-    drop(checker);
-    let mut files = sources.files;
-    let mut answer = answer.unwrap_or_default();
-    if question.is_some() {
-        ask::own_text(&mut files);
-        answer.files.clone_from(&files);
-    }
+    let answer = answer.unwrap_or_default();
     let checked = Checked {
         program,
         diagnostics,
         found,
-        files,
+        files: Vec::new(),
     };
     let gates = gates.unwrap_or_default();
     Run {
         tested: CheckedTest { checked, gates },
         answer,
     }
-}
-
-/// What the user gave for parameters, each as a text of its own that findings can point into.
-fn given(world: &dyn World, files: &mut Vec<SourceFile>) -> BTreeMap<String, Given> {
-    let mut all = BTreeMap::new();
-    for name in world.parameter_names() {
-        let Some(text) = world.parameter(&name) else {
-            continue;
-        };
-        let file = FileId(u32::try_from(files.len()).unwrap_or(u32::MAX));
-        let line = format!("{name} = {text}");
-        let lowered = lower::lower(&line, file);
-        let expression = match lowered.items.as_slice() {
-            [only] if lowered.findings.is_empty() => match &only.node {
-                tree::Node::Field { value, .. } => Some(value.clone()),
-                _ => None,
-            },
-            _ => None,
-        };
-        let at = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        let span = Span {
-            file,
-            start: at(name.len() + 3),
-            end: at(line.len()),
-        };
-        files.push(SourceFile {
-            name: format!("--param {name}"),
-            text: line,
-        });
-        all.insert(
-            name,
-            Given {
-                text,
-                expression,
-                span,
-                of_spec: false,
-            },
-        );
-    }
-    all
 }
 
 /// Collects the names of every file, then what each file uses of the others.
@@ -418,10 +439,20 @@ fn check_once(checker: &mut Checker<'_>) {
 
 /// The program, from all that was checked.
 fn assemble(checker: &Checker<'_>) -> Program {
-    let mut program = Program::default();
     let blocks = checker.as_written().into_iter();
-    let blocks = blocks.filter_map(|id| checker.blocks[id].clone());
-    program.blocks.extend(blocks);
+    let mut program = Program {
+        environment: checker.environment(),
+        parameters: checker.parameters_given(),
+        blocks: blocks.filter_map(|id| checker.blocks[id].clone()).collect(),
+        ..Program::default()
+    };
+    // An environment is no part of what shall be there.
+    let is_part = |block: &Block| block.kind != environment::ENVIRONMENT;
+    program.blocks.retain(is_part);
+    if checker.is_protected() {
+        let blocks = program.blocks.iter_mut();
+        blocks.for_each(|block| block.holds_data = true);
+    }
     let outputs: Vec<(String, usize)> = match checker.scopes.first() {
         Some(root) => root
             .outputs

@@ -25,9 +25,15 @@ pub(crate) struct Lowered {
 
 /// Parses a text and lowers its tree.
 pub(crate) fn lower(text: &str, file: FileId) -> Lowered {
+    lower_at(text, file, 0)
+}
+
+/// The same for a text that lies so many bytes behind the start of its file.
+pub(crate) fn lower_at(text: &str, file: FileId, offset: u32) -> Lowered {
     let parse = mlinfra_syntax::parse(text);
     let mut lowering = Lowering {
         file,
+        offset,
         depth: 0,
         findings: Vec::new(),
     };
@@ -47,6 +53,7 @@ pub(crate) fn lower(text: &str, file: FileId) -> Lowered {
 
 struct Lowering {
     file: FileId,
+    offset: u32,
     depth: u32,
     findings: Vec<Diagnostic>,
 }
@@ -55,8 +62,8 @@ impl Lowering {
     fn span(&self, range: Range<u32>) -> Span {
         Span {
             file: self.file,
-            start: range.start,
-            end: range.end,
+            start: self.offset.saturating_add(range.start),
+            end: self.offset.saturating_add(range.end),
         }
     }
 

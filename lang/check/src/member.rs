@@ -65,7 +65,7 @@ impl Checker<'_> {
                 Form::Parameter => word == "param",
                 Form::Let => word == "let",
                 Form::Instance(_) | Form::Family(_) => self.nodes[*id].address.kind == word,
-                Form::Output | Form::Test | Form::Round => false,
+                Form::Output | Form::Test | Form::World(_) | Form::Round => false,
                 Form::Stray => true,
             });
         Some(match found {

@@ -137,6 +137,7 @@ impl Checker<'_> {
             Form::Parameter => "param",
             Form::Output => "output",
             Form::Test => "test",
+            Form::World(form) => form.word(),
             Form::Stray => "stray",
         };
         match place.around() {

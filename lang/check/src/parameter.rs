@@ -171,7 +171,7 @@ impl Checker<'_> {
             return Some((self.fitted(term, expected, given.span), given.span));
         }
         let term = match &given.expression {
-            Some(expression) => self.value(expression, expected, Env::library()),
+            Some(expression) => self.value(expression, expected, Env { scope: given.scope, locals: None }),
             None => {
                 let text = format!("this is not {}", expected.said());
                 self.report(
@@ -187,10 +187,10 @@ impl Checker<'_> {
 
     /// Reports what was given for parameters that do not exist.
     pub(crate) fn check_given(&mut self, known: &[String]) {
-        let given: Vec<(String, Span)> = self
-            .given
-            .iter()
-            .map(|(name, given)| (name.clone(), given.span))
+        // What the spec itself gives has its finding where it is checked.
+        let given = self.given.iter().filter(|(_, given)| given.scope.is_none());
+        let given: Vec<(String, Span)> = given
+            .map(|(name, given)| (name.clone(), given.name_span))
             .collect();
         for (name, span) in given {
             if known.contains(&name) {

@@ -10,6 +10,10 @@ use crate::diagnostic::{Fix, Span};
 /// its parent).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Program {
+    /// The environment that it is for; none if the spec declares none.
+    pub environment: Option<Environment>,
+    /// The parameters that were given a value from outside of their own default, by name.
+    pub parameters: BTreeMap<String, GivenParameter>,
     /// Every block.
     pub blocks: Vec<Block>,
     /// The outputs, by name.
@@ -21,6 +25,31 @@ pub struct Program {
     pub flow: Vec<TableFlow>,
     /// What the policies say of this program: one entry for each thing that each one looked at.
     pub policies: Vec<PolicyFinding>,
+}
+
+/// What an `environment` says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Environment {
+    /// Its name.
+    pub name: String,
+    /// The targets that something may stand on here; none if all may.
+    pub targets: Option<BTreeSet<Address>>,
+}
+
+impl Environment {
+    /// Whether a target may be touched here.
+    pub fn may_touch(&self, target: &Address) -> bool {
+        self.targets.as_ref().is_none_or(|all| all.contains(target))
+    }
+}
+
+/// A parameter's value and who gave it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenParameter {
+    /// The value; a secret one is kept secret.
+    pub value: Value,
+    /// Where it was given: `--param`, `MLINFRA_PARAM_nodes`, `prod.json`, `environment prod`.
+    pub from: String,
 }
 
 /// A `require` that is judged when its figures are known: after a step, or on a plan.

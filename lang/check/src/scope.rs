@@ -10,6 +10,7 @@ use crate::code;
 use crate::component::{COMPONENT, ComponentId};
 use crate::declare::FORMS;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::environment::WorldForm;
 use crate::schema::{Kind, KindValue};
 use crate::suggest::nearest;
 use crate::test::TEST;
@@ -21,7 +22,7 @@ pub(crate) type NodeId = usize;
 pub(crate) type ScopeId = usize;
 
 /// The forms of the language that this version does not check.
-const FORMS_UNSUPPORTED: [&str; 4] = ["moved", "removed", "import", "environment"];
+const FORMS_UNSUPPORTED: [&str; 3] = ["moved", "removed", "import"];
 
 /// A scope: a file, or the body of a block.
 #[derive(Debug, Default)]
@@ -52,6 +53,8 @@ pub(crate) enum Form {
     Parameter,
     Output,
     Test,
+    /// What says something about the world: `environment`.
+    World(WorldForm),
     /// Something in error: everything about it fits.
     Stray,
 }
@@ -205,7 +208,7 @@ impl<'t> Checker<'t> {
             "let" => Form::Let,
             "param" => Form::Parameter,
             "output" => Form::Output,
-            COMPONENT | TEST | "policy" if !place.is_file() => {
+            COMPONENT | TEST | "policy" | "environment" if !place.is_file() => {
                 let text = format!("a `{word}` stands at the top of a file");
                 self.out_of_place_at(block.path.span, place, &text);
                 return true;
@@ -213,6 +216,7 @@ impl<'t> Checker<'t> {
             // They were collected before everything else.
             COMPONENT => return true,
             TEST => Form::Test,
+            _ if let Some(form) = WorldForm::of(word) => Form::World(form),
             "policy" => {
                 self.collect_policy(item, block, place.scope);
                 return true;
@@ -534,6 +538,14 @@ impl<'t> Checker<'t> {
                 None => {
                     self.test_names.insert(name.text.clone(), id);
                 }
+            }
+            return id;
+        }
+        if let Form::World(form) = form {
+            let key = (form.word(), name.text.clone());
+            match self.world_names.get(&key).copied() {
+                Some(first) => self.name_twice(name, first),
+                None => drop(self.world_names.insert(key, id)),
             }
             return id;
         }

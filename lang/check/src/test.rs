@@ -59,7 +59,10 @@ pub(crate) fn given(
             text: String::new(),
             expression: Some(value.clone()),
             span: value.span,
+            name_span: path.span,
             of_spec: true,
+            scope: None,
+            from: format!("{TEST} \"{name}\""),
         };
         (path.text(), given)
     };
@@ -67,14 +70,14 @@ pub(crate) fn given(
     Ok(sections.flat_map(fields).map(given).collect())
 }
 
-fn parameters_section(item: &Item) -> Option<&BlockItem> {
+pub(crate) fn parameters_section(item: &Item) -> Option<&BlockItem> {
     match &item.node {
         Node::Block(block) if block.path.text() == PARAMETERS => Some(block),
         _ => None,
     }
 }
 
-fn fields(block: &BlockItem) -> impl Iterator<Item = (&Path, &Expr)> {
+pub(crate) fn fields(block: &BlockItem) -> impl Iterator<Item = (&Path, &Expr)> {
     block.items().iter().filter_map(|item| match &item.node {
         Node::Field { path, value } => Some((path, value)),
         _ => None,
@@ -147,7 +150,7 @@ impl Checker<'_> {
         );
     }
 
-    fn section_twice(&mut self, section: &BlockItem, first: Span) {
+    pub(crate) fn section_twice(&mut self, section: &BlockItem, first: Span) {
         let text = format!("`{PARAMETERS}` stands here a second time");
         self.report(
             Diagnostic::error(code::FIELD_TWICE, section.path.span, text)
@@ -159,11 +162,23 @@ impl Checker<'_> {
 
     /// Holds what a test gives against the parameters of the spec.
     fn test_parameters(&mut self, section: &BlockItem, item: &Item) {
+        for (parameter, name, value) in self.given_section(section, item) {
+            self.test_parameter(parameter, &name, value);
+        }
+    }
+
+    /// The parameters that a section gives values, each once; what is wrong with the section itself
+    /// is a finding.
+    pub(crate) fn given_section<'s>(
+        &mut self,
+        section: &'s BlockItem,
+        item: &Item,
+    ) -> Vec<(NodeId, String, &'s Expr)> {
         if let Some(name) = &section.name {
             let text = format!("`{PARAMETERS}` takes no name");
             self.report(
                 Diagnostic::error(code::SECTION_NAMED, name.span, text)
-                    .help("there is one in each test, so nothing has to tell them apart")
+                    .help("there is one in each block, so nothing has to tell them apart")
                     .help("take the name out"),
             );
         }
@@ -176,16 +191,18 @@ impl Checker<'_> {
             }
         }
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        let mut given = Vec::new();
         for (path, value) in fields(section) {
             let name = path.text();
             if self.field_twice(&name, path.span, &mut seen) {
                 continue;
             }
             match self.parameters.get(&name).copied() {
-                Some(parameter) => self.test_parameter(parameter, &name, value),
+                Some(parameter) => given.push((parameter, name, value)),
                 None => self.no_parameter(&name, path.span),
             }
         }
+        given
     }
 
     fn test_parameter(&mut self, parameter: NodeId, name: &str, value: &Expr) {

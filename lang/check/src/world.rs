@@ -6,9 +6,43 @@ pub trait World {
     /// The bytes of a spec file, by its path relative to the root file's folder.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 
-    /// A parameter's text as the user gave it on the command line, in a file or the environment.
+    /// A parameter's text as the user gave it on the command line or in the environment.
     fn parameter(&self, name: &str) -> Option<String>;
 
     /// The names of all parameters that were given, so that an unknown one is a finding.
     fn parameter_names(&self) -> Vec<String>;
+
+    /// Where [`World::parameter`] has a parameter from.
+    fn parameter_source(&self, _name: &str) -> ParameterSource {
+        ParameterSource::CommandLine
+    }
+
+    /// The files of parameters that were named, each with its name as the user typed it; a later
+    /// one wins over an earlier one.
+    fn parameter_files(&self) -> Vec<ParameterFile> {
+        Vec::new()
+    }
+
+    /// The environment that was asked for; none if nobody asked for one.
+    fn environment(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Where a parameter's text was given, outside of any file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterSource {
+    /// `--param name=value`: wins over everything else.
+    CommandLine,
+    /// `MLINFRA_PARAM_name`: wins over what the spec says, not over a file that was named.
+    Variable,
+}
+
+/// A file of parameters: the fields of a spec, or one JSON object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterFile {
+    /// Its name as the user typed it.
+    pub name: String,
+    /// Its bytes, or why they can't be read.
+    pub content: Result<Vec<u8>, String>,
 }

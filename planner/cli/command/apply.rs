@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     if is_plan {
         return saved_plan(arguments, global, screen);
     }
-    let workspace = Workspace::find(&arguments.target, &global.param)?;
+    let workspace = Workspace::find(&arguments.target, global)?;
     let sound = workspace.sound("apply", screen)?;
     let order = order(arguments, &workspace, Some(&sound));
     // Said before anything is looked at: nothing will be done in any case.
@@ -94,7 +94,7 @@ fn order<'a>(
 
 fn saved_plan(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     let plan = read(&arguments.target)?;
-    let workspace = Workspace::find(&arguments.spec, &global.param)?;
+    let workspace = Workspace::find(&arguments.spec, global)?;
     let mut session = Session::required(&workspace)?;
     let shown = quoted(&arguments.target.to_string_lossy());
     let how = format!(

@@ -4,7 +4,7 @@ use clap::Args;
 use mlinfra_apply::{Options, read_events};
 use mlinfra_state::{OperationEvent, operation_name, operation_number};
 
-use crate::arguments::SpecOption;
+use crate::arguments::{Global, SpecOption};
 use crate::command::log::{failing_gates, unknown};
 use crate::interrupt;
 use crate::operate;
@@ -35,9 +35,9 @@ pub(crate) struct Arguments {
 }
 
 /// Shows the operation's events from its beginning until it ends.
-pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> {
+pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     let (spec, asked) = arguments.spec.or(arguments.operation.as_deref());
-    let workspace = Workspace::find_state(&spec, &[])?;
+    let workspace = Workspace::find_state(&spec, global)?;
     let mut session = Session::required(&workspace)?;
     let number = match asked {
         Some(name) => operation_number(name).ok_or_else(|| unknown(name, &workspace))?,

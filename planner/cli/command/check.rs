@@ -80,7 +80,7 @@ impl Arguments {
 
 /// Checks a spec. Errors: exit code 2; warnings alone: 0.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = match Workspace::find(&arguments.spec.spec, &global.param) {
+    let workspace = match Workspace::find(&arguments.spec.spec, global) {
         Ok(workspace) => workspace,
         Err(problem) => {
             // Whoever reads the log of a failed check finds the reason in it.

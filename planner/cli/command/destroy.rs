@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
 
 /// Destroys by what the state knows: the spec may have errors or be another one by now.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = Workspace::find_state(&arguments.spec.spec, &global.param)?;
+    let workspace = Workspace::find_state(&arguments.spec.spec, global)?;
     let session = Session::required(&workspace)?;
     let order = Order {
         workspace: &workspace,

@@ -104,7 +104,7 @@ impl World for Nothing {
 impl Scope {
     /// The spec that was named; where none was named and none is here, the library.
     pub(crate) fn find(given: &Path, global: &Global) -> Result<Self, Problem> {
-        match Workspace::find(given, &global.param) {
+        match Workspace::find(given, global) {
             Ok(workspace) => Ok(Scope::Spec(Box::new(workspace))),
             Err(problem) => {
                 let no_spec = problem.code.as_deref() == Some("E1001");

@@ -69,7 +69,7 @@ fn choice(
     screen: &Screen,
 ) -> Result<Exit, Stop> {
     let (spec, _) = arguments.spec.or(None);
-    let workspace = Workspace::find(&spec, &global.param)?;
+    let workspace = Workspace::find(&spec, global)?;
     let sound = workspace.sound("explain", screen)?;
     let session = Session::open(&workspace)?;
     let wanted = Wanted {

@@ -67,7 +67,7 @@ enum Of {
 
 /// Writes the graph of a spec that is free of errors.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = Workspace::find(&arguments.spec.spec, &global.param)?;
+    let workspace = Workspace::find(&arguments.spec.spec, global)?;
     let sound = workspace.sound("graph", screen)?;
     let graph = match arguments.of {
         Of::Blocks => graph::of_program(&sound.program),

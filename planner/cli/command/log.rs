@@ -8,7 +8,7 @@ use mlinfra_plan::JudgedGate;
 use mlinfra_state::{OperationRecord, operation_number};
 use serde_json::json;
 
-use crate::arguments::SpecOption;
+use crate::arguments::{Global, SpecOption};
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::Session;
 use crate::view::{Screen, ending, json, state};
@@ -35,9 +35,9 @@ pub(crate) struct Arguments {
 }
 
 /// Lists operations, or shows one.
-pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> {
+pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     let (spec, asked) = arguments.spec.or(arguments.operation.as_deref());
-    let workspace = Workspace::find_state(&spec, &[])?;
+    let workspace = Workspace::find_state(&spec, global)?;
     let session = Session::open_unchecked(&workspace)?;
     let operations = session.store.operations();
     let chosen = match asked {

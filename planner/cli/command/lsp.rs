@@ -1,6 +1,5 @@
 //! `mlinfra lsp`: the checker for editors, over standard input and output.
 
-use std::collections::BTreeMap;
 use std::io::{BufWriter, IsTerminal};
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use crate::arguments::Global;
 use crate::bug;
 use crate::problem::{Exit, Stop};
 use crate::view::Screen;
-use crate::world::{Disk, parameters};
+use crate::world::{Disk, Parameters};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,7 +34,7 @@ pub(crate) struct Arguments {
 
 /// Serves one editor. Exit code 1 if it went away without saying so.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
-    let parameters = parameters(&global.param)?;
+    let parameters = Parameters::read(global)?;
     if std::io::stdin().is_terminal() && !arguments.stdio {
         screen.tell("waiting for an editor on standard input; Ctrl-D ends, `--help` explains\n");
     }
@@ -50,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
 
 /// The disk, as `check` sees it.
 struct ThisMachine {
-    parameters: BTreeMap<String, String>,
+    parameters: Parameters,
 }
 
 impl Outside for ThisMachine {

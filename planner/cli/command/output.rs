@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
 /// Prints one output bare, or all with their names.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     let (spec, asked) = arguments.spec.or(arguments.name.as_deref());
-    let workspace = Workspace::find_state(&spec, &global.param)?;
+    let workspace = Workspace::find_state(&spec, global)?;
     let session = Session::required(&workspace)?;
     let snapshot = session.store.snapshot();
     let reveal = arguments.reveal;

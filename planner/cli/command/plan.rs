@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mlinfra_check::GivenParameter;
 use mlinfra_plan::{Goal, JudgedGate, Plan, PlanFinding};
 use mlinfra_state::{ActionState, OperationRecord};
 use serde_json::json;
@@ -52,12 +53,15 @@ pub(crate) struct Arguments {
 /// Plans and shows the plan. Changes nothing; with `--out` it makes the state that the plan is
 /// tied to, if there is none.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = Workspace::find(&arguments.spec.spec, &global.param)?;
+    let workspace = Workspace::find(&arguments.spec.spec, global)?;
     let sound = workspace.sound("plan", screen)?;
     let session = match arguments.out {
         Some(_) => Some(Session::open_or_create(&workspace, &sound)?),
         None => Session::open(&workspace)?,
     };
+    if let Some(text) = workspace.left_behind() {
+        screen.tell(&text);
+    }
     let wanted = Wanted {
         goal: if arguments.destroy {
             Goal::Destroy
@@ -153,6 +157,13 @@ pub(crate) fn show(shown: &Shown<'_>, screen: &Screen) -> Exit {
     if !targets.is_empty() {
         parts.push(targets.join(", "));
     }
+    if let Some(environment) = &sound.program.environment {
+        parts.insert(1, environment.name.clone());
+    }
+    let given = |(name, given): (&String, &GivenParameter)| {
+        format!("{name} = {} ({})", given.value, given.from)
+    };
+    let parameters = sound.program.parameters.iter().map(given).collect();
     let name = parts.join(&format!(" {} ", screen.sign("·")));
     let next = shown.next.clone().filter(|_| !plan.is_blocked());
     let live = session.and_then(session::under_way).map(at_it);
@@ -167,6 +178,7 @@ pub(crate) fn show(shown: &Shown<'_>, screen: &Screen) -> Exit {
         state,
         live,
         failing: failing.unwrap_or_default(),
+        parameters,
         checks: plan_view::checks(&sound.program.policies, &manual, screen),
     };
     screen.print(&plan_view::plan(plan, &heading, screen));

@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
 
 /// Writes the page for what stands now.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = Workspace::find(&arguments.spec.spec, &global.param)?;
+    let workspace = Workspace::find(&arguments.spec.spec, global)?;
     let sound = workspace.sound("report", screen)?;
     let session = Session::required(&workspace)?;
     let report = gather(&sound.program, &session);

@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         (true, what) => description(what),
         (false, What::Vocabulary) => json::envelope("schema", reference::json(vocabulary())),
         (false, What::Program) => {
-            let workspace = Workspace::find(&arguments.spec.spec, &global.param)?;
+            let workspace = Workspace::find(&arguments.spec.spec, global)?;
             let sound = workspace.sound("schema", screen)?;
             json::envelope("schema", program::json(&sound.program, &sound.sources))
         }
@@ -107,13 +107,20 @@ mod tests {
     #[test]
     fn checked_programs_are_as_their_schema_says() {
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        let global = Global {
+            color: crate::arguments::When::Never,
+            quiet: true,
+            param: Vec::new(),
+            params: Vec::new(),
+            environment: None,
+        };
         let mut seen = 0;
         for entry in std::fs::read_dir(examples).expect("there are examples") {
             let folder = entry.expect("a folder").path();
-            let Ok(workspace) = Workspace::find(&folder, &[]) else {
+            let Ok(workspace) = Workspace::find(&folder, &global) else {
                 continue;
             };
-            let world = Disk::new(&workspace.folder, BTreeMap::new());
+            let world = workspace.world();
             let checked = mlinfra_check::check(&world, &workspace.root);
             let files = checked.files.iter();
             let files = files.map(|file| (file.name.clone(), file.text.clone()));

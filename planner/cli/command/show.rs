@@ -46,10 +46,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     let (spec, asked) = arguments.spec.or(arguments.address.as_deref());
     if arguments.flow {
-        let workspace = Workspace::find(&spec, &global.param)?;
+        let workspace = Workspace::find(&spec, global)?;
         return flow(&workspace, asked, screen);
     }
-    let workspace = Workspace::find_state(&spec, &global.param)?;
+    let workspace = Workspace::find_state(&spec, global)?;
     let folder = workspace.state_folder();
     if !Store::exists(&folder) {
         return Err(session::nothing_applied(&workspace).into());

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use mlinfra_state::Store;
 
-use crate::arguments::SpecOption;
+use crate::arguments::{Global, SpecOption};
 use crate::interrupt;
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session};
@@ -84,12 +84,12 @@ struct Adopt {
 }
 
 /// Does what was asked with the state folder.
-pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> {
+pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     match &arguments.action {
-        Action::Verify(plain) => verify(plain, screen),
-        Action::Fork(asked) => fork(asked, screen),
+        Action::Verify(plain) => verify(plain, global, screen),
+        Action::Fork(asked) => fork(asked, global, screen),
         Action::Moved(plain) => {
-            let workspace = plain.workspace()?;
+            let workspace = plain.workspace(global)?;
             let store = Store::rehome(&workspace.state_folder()).map_err(Problem::from)?;
             let count = store.snapshot().resources.len();
             screen.print(&format!(
@@ -97,23 +97,24 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
             ));
             Ok(Exit::Done)
         }
-        Action::Forget(forget) => decide(&forget.address, None, &forget.agreed, screen),
+        Action::Forget(forget) => decide(&forget.address, None, (&forget.agreed, global), screen),
         Action::Adopt(adopt) => decide(
             &adopt.address,
             Some(adopt.handle.clone()),
-            &adopt.agreed,
+            (&adopt.agreed, global),
             screen,
         ),
     }
 }
 
 impl Plain {
-    fn workspace(&self) -> Result<Workspace, Problem> {
+    fn workspace(&self, global: &Global) -> Result<Workspace, Problem> {
         let spec = self
             .folder
             .as_ref()
             .map_or(self.spec.spec.clone(), Into::into);
-        let workspace = Workspace::find_state(&spec, &[])?;
+        let workspace = Workspace::find_state(&spec, global)?;
+        workspace.chosen()?;
         match Store::exists(&workspace.state_folder()) {
             true => Ok(workspace),
             false => Err(session::nothing_applied(&workspace)),
@@ -122,8 +123,8 @@ impl Plain {
 }
 
 /// Makes a copied state one of its own. What the original made stays the original's.
-fn fork(asked: &Fork, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = asked.plain.workspace()?;
+fn fork(asked: &Fork, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
+    let workspace = asked.plain.workspace(global)?;
     let how = format!("{} state fork -y{}", ending::program(), workspace.option());
     session::can_agree(asked.yes, &how, screen)?;
     let watch = interrupt::watch(screen)?;
@@ -143,8 +144,8 @@ fn fork(asked: &Fork, screen: &Screen) -> Result<Exit, Stop> {
     Ok(Exit::Done)
 }
 
-fn verify(plain: &Plain, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = plain.workspace()?;
+fn verify(plain: &Plain, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
+    let workspace = plain.workspace(global)?;
     let session = Session::open_unchecked(&workspace)?;
     let store = &session.store;
     for fault in store.faults() {
@@ -166,10 +167,10 @@ fn verify(plain: &Plain, screen: &Screen) -> Result<Exit, Stop> {
 fn decide(
     address: &str,
     adopted: Option<String>,
-    agreed: &Agreed,
+    (agreed, global): (&Agreed, &Global),
     screen: &Screen,
 ) -> Result<Exit, Stop> {
-    let workspace = Workspace::find_state(&agreed.spec.spec, &[])?;
+    let workspace = Workspace::find_state(&agreed.spec.spec, global)?;
     let mut session = Session::required(&workspace)?;
     let open = &session.store.snapshot().open;
     let call = address.parse().ok().and_then(|address| open.get(&address));

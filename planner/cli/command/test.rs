@@ -89,7 +89,7 @@ impl Arguments {
 
 /// Runs the tests of a spec: each is checked, priced and judged on its own, nothing is made.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
-    let workspace = Workspace::find(&arguments.spec.spec, &global.param)?;
+    let workspace = Workspace::find(&arguments.spec.spec, global)?;
     let sound = workspace.sound("test", screen)?;
     let all = &sound.program.tests;
     let filter = arguments.filter.as_deref().unwrap_or_default();

@@ -37,12 +37,19 @@ pub(crate) struct Heading {
     pub(crate) failing: Vec<Explained>,
     /// How the policies stand, if there are any.
     pub(crate) checks: Option<String>,
+    /// What was given for parameters, and where: `replicas = 2 (--param)`.
+    pub(crate) parameters: Vec<String>,
 }
 
 /// The plan as text.
 pub(crate) fn plan(plan: &Plan, heading: &Heading, screen: &Screen) -> String {
     let gap = screen.width.saturating_sub(heading.name.chars().count());
     let mut out = format!("{}{:>gap$}\n\n", heading.name, heading.state);
+    if !heading.parameters.is_empty() {
+        let given = heading.parameters.join(", ");
+        out += &wrapped(&given, screen.width, "  params  ", "          ");
+        out.push('\n');
+    }
     let width = name_columns(plan);
     for gate in &heading.failing {
         out += &gate_lines(gate, "  ", width + 2, screen);

@@ -117,8 +117,7 @@ fn read(state: &Path, resource: &Resource) -> Option<StepSpec> {
         inputs.insert(parameter.clone(), StepInput::Artifact { artifact, table });
     }
     if let Some(file) = properties.get("file").and_then(Value::as_record) {
-        // The state folder lies in the spec's folder, and paths in a spec start there.
-        let path = state.parent()?.join(file.get("path")?.as_text()?);
+        let path = files::spec_folder(state)?.join(file.get("path")?.as_text()?);
         let sha256 = file.get("sha256")?.as_text()?.to_owned();
         inputs.insert("from".into(), StepInput::File { path, sha256 });
     }

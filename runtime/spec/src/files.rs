@@ -4,6 +4,17 @@ use std::path::{Path, PathBuf};
 
 use mlinfra_api::{Address, Digest};
 
+/// The folder that every state of a project lies in, beside its spec.
+pub const STATE: &str = ".mlinfra";
+
+/// The folder of the spec that a state belongs to: paths in a spec start there. The state of an
+/// environment lies deeper than that of a spec without environments.
+pub fn spec_folder(state: &Path) -> Option<&Path> {
+    let mut around = state.ancestors();
+    let project = around.find(|folder| folder.file_name().is_some_and(|name| name == STATE));
+    project.unwrap_or(state).parent()
+}
+
 /// The folder of a unit.
 pub fn unit_folder(state: &Path, token: &str) -> PathBuf {
     state.join("units").join(token)

@@ -4,6 +4,7 @@ mod ask;
 mod catalog;
 mod credit;
 mod decided;
+mod environments;
 mod faults;
 mod files;
 mod flow;

@@ -18,6 +18,9 @@ fn example(page: &str, head: &str) -> Option<Memory> {
         let mut name = "main.mlinfra";
         let words: Vec<&str> = info.split_whitespace().collect();
         for pair in words.windows(2) {
+            if let ["--environment", name] = pair {
+                world.environment = Some((*name).to_owned());
+            }
             if let ["--param", given] = pair {
                 let (parameter, value) = given.split_once('=').expect("name=value");
                 world

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use mlinfra_check::{Checked, Diagnostic, World, check};
+use mlinfra_check::{Checked, Diagnostic, ParameterFile, World, check};
 
 /// Files and parameters in memory.
 #[derive(Clone, Default)]
 pub(crate) struct Memory {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     pub(crate) parameters: BTreeMap<String, String>,
+    pub(crate) parameter_files: Vec<ParameterFile>,
+    pub(crate) environment: Option<String>,
 }
 
 impl World for Memory {
@@ -25,6 +27,14 @@ impl World for Memory {
 
     fn parameter_names(&self) -> Vec<String> {
         self.parameters.keys().cloned().collect()
+    }
+
+    fn parameter_files(&self) -> Vec<ParameterFile> {
+        self.parameter_files.clone()
+    }
+
+    fn environment(&self) -> Option<String> {
+        self.environment.clone()
     }
 }
 
