@@ -14,6 +14,7 @@ fn checked(files: &[(&str, &str)], parameters: &[(&str, &str)]) -> Checked {
     let world = Memory {
         files: files.iter().map(owned).collect(),
         parameters: parameters.iter().map(given).collect(),
+        ..Memory::default()
     };
     check(&world, files[0].0)
 }
