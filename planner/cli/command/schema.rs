@@ -76,12 +76,10 @@ fn description(what: What) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::path::Path;
 
     use super::*;
     use crate::view::diagnostic::Sources;
-    use crate::world::Disk;
 
     #[track_caller]
     fn holds(what: What, value: &Value) {
