@@ -155,7 +155,11 @@ pub(crate) enum When {
 #[derive(Debug, Args)]
 pub(crate) struct SpecArgument {
     /// A `.mlinfra` file, or the folder of one, this folder if left out; or an environment of it
-    #[arg(value_name = "SPEC|ENVIRONMENT", default_value = ".", hide_default_value = true)]
+    #[arg(
+        value_name = "SPEC|ENVIRONMENT",
+        default_value = ".",
+        hide_default_value = true
+    )]
     pub(crate) spec: PathBuf,
 }
 

@@ -69,11 +69,20 @@ impl Workspace {
 
     fn of(given: &Path, folder: &Path, root: &str, global: &Global) -> Result<Self, Problem> {
         let parameters = Parameters::read(global)?;
-        if let Some(name) = parameters.environment.as_ref().filter(|name| !is_word(name)) {
-            return Err(Problem::usage(format!("`{name}` is no name of an environment"))
-                .help("a name begins with a letter, and has letters, digits and `_`"));
+        if let Some(name) = parameters
+            .environment
+            .as_ref()
+            .filter(|name| !is_word(name))
+        {
+            return Err(
+                Problem::usage(format!("`{name}` is no name of an environment"))
+                    .help("a name begins with a letter, and has letters, digits and `_`"),
+            );
         }
-        let texts = global.param.iter().map(|text| format!("--param {}", quoted(text)));
+        let texts = global
+            .param
+            .iter()
+            .map(|text| format!("--param {}", quoted(text)));
         let files = (global.params.iter())
             .map(|file| format!("--params {}", quoted(&file.to_string_lossy())));
         Ok(Workspace {
@@ -391,7 +400,9 @@ impl Workspace {
 /// Whether a text is a name as a spec writes it.
 fn is_word(text: &str) -> bool {
     let mut letters = text.chars();
-    letters.next().is_some_and(|first| first.is_ascii_alphabetic())
+    letters
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic())
         && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 

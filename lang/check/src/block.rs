@@ -398,7 +398,13 @@ impl<'t> Checker<'t> {
         }
     }
 
-    pub(crate) fn check_fields(&mut self, id: NodeId, kind: &Kind, block: &BlockItem, checked: &mut Block) {
+    pub(crate) fn check_fields(
+        &mut self,
+        id: NodeId,
+        kind: &Kind,
+        block: &BlockItem,
+        checked: &mut Block,
+    ) {
         let env = Env::of(self.nodes[id].body);
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let mut stray = false;

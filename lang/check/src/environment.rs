@@ -124,9 +124,9 @@ fn unknown(sources: &Sources, name: &str) -> Diagnostic {
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
     match nearest(name, known.iter().copied()) {
         Some(meant) => finding.help(format!("did you mean `{meant}`?")),
-        None if known.is_empty() => {
-            finding.help(format!("it declares none: write `{ENVIRONMENT} {name} {{}}`, or ask for none"))
-        }
+        None if known.is_empty() => finding.help(format!(
+            "it declares none: write `{ENVIRONMENT} {name} {{}}`, or ask for none"
+        )),
         None => finding.help(format!("it has {}", list_some(&known))),
     }
 }
@@ -142,7 +142,11 @@ pub(crate) fn merged(names: &[String], all: Vec<Checked>) -> Checked {
         }
         merged.found = merged.found.max(checked.found);
         for finding in checked.diagnostics {
-            let key = (finding.primary.span, finding.code, finding.primary.text.clone());
+            let key = (
+                finding.primary.span,
+                finding.code,
+                finding.primary.text.clone(),
+            );
             let known = in_how_many.entry(key).or_insert((0, place));
             known.0 += 1;
             if known.0 == 1 {
@@ -151,7 +155,11 @@ pub(crate) fn merged(names: &[String], all: Vec<Checked>) -> Checked {
         }
     }
     for finding in &mut merged.diagnostics {
-        let key = (finding.primary.span, finding.code, finding.primary.text.clone());
+        let key = (
+            finding.primary.span,
+            finding.code,
+            finding.primary.text.clone(),
+        );
         let (times, first) = in_how_many.get(&key).copied().unwrap_or((count, 0));
         if times < count {
             let which = names.get(first).map_or("", String::as_str);
@@ -202,8 +210,8 @@ impl Checker<'_> {
             return;
         };
         let mut first: Option<Span> = None;
-        for (section, entry) in (block.items().iter())
-            .filter_map(|entry| Some((parameters_section(entry)?, entry)))
+        for (section, entry) in
+            (block.items().iter()).filter_map(|entry| Some((parameters_section(entry)?, entry)))
         {
             if let Some(first) = first {
                 self.section_twice(section, first);
@@ -232,7 +240,9 @@ impl Checker<'_> {
     fn check_word(&mut self, id: NodeId) {
         let name = self.nodes[id].name.clone();
         let mut letters = name.text.chars();
-        let is_word = letters.next().is_some_and(|first| first.is_ascii_alphabetic())
+        let is_word = letters
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic())
             && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
         if !is_word {
             self.report(
@@ -265,7 +275,11 @@ impl Checker<'_> {
         let targets = self.environment_block().and_then(|block| {
             let listed = block.fields.get("targets")?.value.as_list()?;
             let addresses = listed.iter().filter_map(Value::as_reference);
-            Some(addresses.map(|reference| reference.address.clone()).collect())
+            Some(
+                addresses
+                    .map(|reference| reference.address.clone())
+                    .collect(),
+            )
         });
         Some(Environment { name, targets })
     }
@@ -281,7 +295,9 @@ impl Checker<'_> {
     pub(crate) fn parameters_given(&self) -> BTreeMap<String, GivenParameter> {
         let shown = |(name, given): (&String, &Given)| {
             let id = self.parameters.get(name)?;
-            let term = self.evaluated(*id).filter(|term| !term.term_type.is_error())?;
+            let term = self
+                .evaluated(*id)
+                .filter(|term| !term.term_type.is_error())?;
             let value = match term.term_type.is_secret() {
                 true => Value::text("(secret)"),
                 false => term.value.clone(),
@@ -302,8 +318,15 @@ impl Checker<'_> {
         let account = account.map(|field| (field.value.clone(), field.span));
         let allowed = block.fields.get("targets").map(|field| field.span);
         let mut findings = Vec::new();
-        for block in program.blocks.iter().filter(|_| environment.targets.is_some()) {
-            let place = block.place.as_ref().filter(|place| !environment.may_touch(place));
+        for block in program
+            .blocks
+            .iter()
+            .filter(|_| environment.targets.is_some())
+        {
+            let place = block
+                .place
+                .as_ref()
+                .filter(|place| !environment.may_touch(place));
             let place = place.and_then(|place| program.block(place));
             let target = place.filter(|place| place.role.as_deref() == Some(TARGET));
             if let (Some(target), Some(allowed)) = (target, allowed) {
@@ -323,7 +346,9 @@ impl Checker<'_> {
         if let Some((wanted, span)) = account {
             findings.extend(other_account(program, environment, &wanted, span));
         }
-        findings.into_iter().for_each(|finding| self.report(finding));
+        findings
+            .into_iter()
+            .for_each(|finding| self.report(finding));
     }
 }
 
@@ -356,9 +381,14 @@ fn other_account(
             account => format!("this target belongs to the account {account}"),
         };
         Diagnostic::error(code::ENVIRONMENT_ACCOUNT, target.name_span, text)
-            .also(span, format!("`{}` touches this one alone", environment.name))
+            .also(
+                span,
+                format!("`{}` touches this one alone", environment.name),
+            )
             .help("what is meant for one account would be made in another")
-            .help(format!("give the target `{ACCOUNT}` this value, perhaps by a parameter"))
+            .help(format!(
+                "give the target `{ACCOUNT}` this value, perhaps by a parameter"
+            ))
     };
     others.map(finding).collect()
 }

@@ -44,7 +44,10 @@ pub(crate) fn read(world: &dyn World, sources: &mut Sources) -> Outside {
     }
     for (name, text) in of(ParameterSource::CommandLine) {
         let shown = format!("--param {name}");
-        all.insert(name.clone(), of_text(name, text, &shown, "--param", sources));
+        all.insert(
+            name.clone(),
+            of_text(name, text, &shown, "--param", sources),
+        );
     }
     all
 }

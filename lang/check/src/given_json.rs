@@ -26,7 +26,9 @@ pub(crate) struct Member {
 /// text stops being JSON, and why.
 pub(crate) fn members(text: &str, file: FileId) -> Result<Vec<Member>, (Span, String)> {
     let raw: Members<'_> = serde_json::from_str(text).map_err(|error| {
-        let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+        let lines = text
+            .split_inclusive('\n')
+            .take(error.line().saturating_sub(1));
         let before: usize = lines.map(str::len).sum();
         let at = span(file, (before + error.column()).min(text.len()), 0);
         let reason = error.to_string();

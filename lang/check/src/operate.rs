@@ -152,15 +152,15 @@ impl Checker<'_> {
     /// Whether a bare word names a value, whatever is expected of it.
     fn is_value(&mut self, name: &str, env: Env<'_>) -> bool {
         env.local(name).is_some()
-            || env.scope.is_some_and(|scope| self.find(name, scope).is_some())
+            || env
+                .scope
+                .is_some_and(|scope| self.find(name, scope).is_some())
             || self.environment_word(name, env).is_some()
     }
 
     /// Both sides, each read as what the other one is.
     fn both(&mut self, left: &Expr, right: &Expr, env: Env<'_>) -> (Term, Term) {
-        let is_bare = left
-            .as_name()
-            .is_some_and(|name| !self.is_value(name, env));
+        let is_bare = left.as_name().is_some_and(|name| !self.is_value(name, env));
         if is_bare {
             let second = self.eval(right, &Type::Any, env);
             let expected = second.term_type.present().clone();
@@ -246,9 +246,7 @@ impl Checker<'_> {
     }
 
     fn eval_in(&mut self, operator: Operator, left: &Expr, right: &Expr, env: Env<'_>) -> Term {
-        let is_bare = left
-            .as_name()
-            .is_some_and(|name| !self.is_value(name, env));
+        let is_bare = left.as_name().is_some_and(|name| !self.is_value(name, env));
         let (first, second) = if is_bare {
             let second = self.eval(right, &Type::Any, env);
             let inner = match second.term_type.bare() {

@@ -171,7 +171,14 @@ impl Checker<'_> {
             return Some((self.fitted(term, expected, given.span), given.span));
         }
         let term = match &given.expression {
-            Some(expression) => self.value(expression, expected, Env { scope: given.scope, locals: None }),
+            Some(expression) => self.value(
+                expression,
+                expected,
+                Env {
+                    scope: given.scope,
+                    locals: None,
+                },
+            ),
             None => {
                 let text = format!("this is not {}", expected.said());
                 self.report(

@@ -62,7 +62,11 @@ fn each_environment_has_values_of_its_own() {
         let lake = Address::new("storage", "lake");
         let lake = checked.program.block(&lake).expect("a block");
         assert!(lake.holds_data);
-        let target = checked.program.with_role("target").next().expect("a target");
+        let target = checked
+            .program
+            .with_role("target")
+            .next()
+            .expect("a target");
         assert_eq!(target.holds_data, environment == "prod");
     }
 }
@@ -131,12 +135,32 @@ fn an_environment_that_is_written_wrong_is_told_once() {
         ("protect = true", "protct = true", "E0202", "protct"),
         ("nodes = 2", "nods = 2", "E0222", "nods"),
         ("nodes = 2 }", "nodes = 2, nodes = 3 }", "E0205", "nodes"),
-        ("environment == prod then", "environment == prd then", "E0315", "prd"),
+        (
+            "environment == prod then",
+            "environment == prd then",
+            "E0315",
+            "prd",
+        ),
         ("{ prod => true", "{ prd => true", "E0315", "prd"),
         ("environment dev {", "environment prod {", "E0210", "prod"),
-        ("environment dev {", "environment \"a/b\" {", "E0130", "\"a/b\""),
-        ("environment dev {", "environment dev on here {", "E0214", "here"),
-        ("protect = true", "pool p {}, protect = true", "E0108", "pool"),
+        (
+            "environment dev {",
+            "environment \"a/b\" {",
+            "E0130",
+            "\"a/b\"",
+        ),
+        (
+            "environment dev {",
+            "environment dev on here {",
+            "E0214",
+            "here",
+        ),
+        (
+            "protect = true",
+            "pool p {}, protect = true",
+            "E0108",
+            "pool",
+        ),
     ] {
         let mut world = world(None, &[]);
         let spec = SPEC.replacen(from, to, 1);
@@ -155,7 +179,10 @@ fn an_environment_that_is_written_wrong_is_told_once() {
 #[test]
 fn a_spec_lists_its_environments_without_being_checked() {
     let mut world = world(None, &[]);
-    assert_eq!(mlinfra_check::environments(&world, "main.mlinfra"), ["dev", "prod"]);
+    assert_eq!(
+        mlinfra_check::environments(&world, "main.mlinfra"),
+        ["dev", "prod"]
+    );
     world
         .files
         .insert("main.mlinfra".to_owned(), b"project demo {}\n".to_vec());
@@ -168,7 +195,9 @@ fn nothing_stands_on_a_target_that_the_environment_may_not_touch() {
                 target desk = local()\ntarget rack = local()\n\
                 storage lake on rack { class = file }\n";
     let mut world = world(Some("dev"), &[]);
-    world.files.insert("main.mlinfra".to_owned(), spec.as_bytes().to_vec());
+    world
+        .files
+        .insert("main.mlinfra".to_owned(), spec.as_bytes().to_vec());
     let found = codes_at(&checked(&world));
     assert_eq!(found, [("E0131".to_owned(), "lake".to_owned())]);
     world.environment = Some("prod".to_owned());
