@@ -52,7 +52,7 @@ impl<'t> Checker<'t> {
                 ),
             }
         };
-        self.blocks[id] = Some(checked);
+        self.blocks.set(id, checked);
         term
     }
 
@@ -87,7 +87,7 @@ impl<'t> Checker<'t> {
 
     /// Reports parts of a head that this block can't have.
     pub(crate) fn refuse_head(&mut self, block: &BlockItem, allowed: &[&str]) {
-        let word = block.path.text();
+        let word = block.path.word();
         let head = block.head();
         let parts: [(&str, &str, Option<Span>); 3] = [
             (
@@ -412,7 +412,7 @@ impl<'t> Checker<'t> {
             self.refuse_attributes(item);
             match &item.node {
                 Node::Field { path, value } => {
-                    let name = path.text();
+                    let name = path.word();
                     let Some(declared) = self.declared_field(id, kind, path, item) else {
                         stray = true;
                         continue;
@@ -431,7 +431,7 @@ impl<'t> Checker<'t> {
                             written: true,
                             secret: declared.secret,
                         };
-                        checked.fields.insert(name, field);
+                        checked.fields.insert(name.into_owned(), field);
                     }
                 }
                 Node::Requirement {
@@ -466,7 +466,7 @@ impl<'t> Checker<'t> {
                         );
                     }
                 }
-                Node::Block(nested) => stray |= !kind.nested.contains_key(&nested.path.text()),
+                Node::Block(nested) => stray |= !kind.nested.contains_key(&*nested.path.word()),
                 Node::Bad | Node::Require(_) | Node::Use(_) => stray = true,
             }
         }
@@ -481,14 +481,14 @@ impl<'t> Checker<'t> {
         path: &Path,
         item: &Item,
     ) -> Option<&'k FieldDeclaration> {
-        let name = path.text();
-        if let Some(declared) = kind.fields.get(&name) {
+        let name = path.word();
+        if let Some(declared) = kind.fields.get(&*name) {
             if let Some(instead) = &declared.deprecated {
                 self.warn_deprecated(&name, instead, path.span);
             }
             return Some(declared);
         }
-        if kind.nested.contains_key(&name) && item.broken {
+        if kind.nested.contains_key(&*name) && item.broken {
             return None;
         }
         let known = kind.fields.iter().filter(|(_, field)| !field.computed);

@@ -301,7 +301,7 @@ impl Checker<'_> {
         if let (Type::BlocksOf(_), Some(Some(word))) = (&function.result, bound.first()) {
             return self.blocks_of(word);
         }
-        let mut terms = Vec::new();
+        let mut terms = Vec::with_capacity(function.parameters.len());
         for (parameter, argument) in function.parameters.iter().zip(bound) {
             let term = match argument {
                 Some(argument) => self.value(argument, &parameter.parameter_type, env),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use mlinfra_syntax::error::ERRORS_KEPT_MAX;
+
 use crate::code;
 use crate::diagnostic::{Diagnostic, FileId, Severity};
 
@@ -40,6 +42,10 @@ fn told_of_file(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
 fn rest(left_out: &[Diagnostic]) -> Option<Diagnostic> {
     let first = left_out.first()?;
     let text = match left_out.len() {
+        // The parser keeps no more than that of one file.
+        count if count + FINDINGS_PER_FILE_MAX >= ERRORS_KEPT_MAX => {
+            format!("{count} more findings of this file, at least, are left out")
+        }
         1 => "one more finding of this file is left out".to_owned(),
         count => format!("{count} more findings of this file are left out"),
     };

@@ -14,7 +14,8 @@ use crate::expand::Family;
 use crate::facts::Facts;
 use crate::policy::Policy;
 use crate::presence::{Assumed, Presence};
-use crate::program::{Block, Gate};
+use crate::made::Blocks;
+use crate::program::Gate;
 use crate::said::Said;
 use crate::schema::Library;
 use crate::scope::{Declared, Form, NodeId, Scope, ScopeId};
@@ -37,7 +38,7 @@ pub(crate) struct Checker<'t> {
     /// The same, to be looked up.
     pub(crate) said: Said,
     /// The checked blocks, by declaration.
-    pub(crate) blocks: Vec<Option<Block>>,
+    pub(crate) blocks: Blocks,
     /// The texts, by file.
     pub(crate) texts: &'t [SourceFile],
     /// The blocks of each kind, in the order written.
@@ -200,7 +201,7 @@ impl<'t> Checker<'t> {
             addresses: HashMap::new(),
             findings: Vec::new(),
             said: Said::default(),
-            blocks: Vec::new(),
+            blocks: Blocks::default(),
             texts: &[],
             of_kind: HashMap::new(),
             module_names: HashMap::new(),
@@ -299,7 +300,7 @@ impl<'t> Checker<'t> {
     /// Makes room for the results of everything collected since it was last called.
     pub(crate) fn prepare(&mut self) {
         self.states.resize(self.nodes.len(), State::New);
-        self.blocks.resize_with(self.nodes.len(), || None);
+        self.blocks.resize(self.nodes.len());
         let first = std::mem::replace(&mut self.indexed, self.nodes.len());
         for (id, node) in self.nodes.iter().enumerate().skip(first) {
             let around = node.parent.map(|parent| &self.nodes[parent].form);

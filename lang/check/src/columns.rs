@@ -26,7 +26,7 @@ impl Checker<'_> {
     ) -> Table {
         let address = self.nodes[id].address.clone();
         let is_section = |item: &&Item| match &item.node {
-            Node::Block(nested) => nested.path.text() == section,
+            Node::Block(nested) => nested.path.word() == section,
             _ => false,
         };
         let found = block.items().iter().find(is_section);

@@ -265,7 +265,7 @@ fn amount(library: &Library, value: &Expr) -> Option<Unit> {
             unit,
         } => {
             let number: Decimal = digits.replace('_', "").parse().ok()?;
-            let unit = unit_of(library, unit.as_ref()?).ok()?;
+            let unit = unit_of(library, unit.as_deref()?).ok()?;
             Some(Unit {
                 factor: number.checked_mul(unit.factor)?,
                 dimension: unit.dimension,
@@ -527,7 +527,7 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
     }
     let declared = FieldDeclaration {
         field_type,
-        default: default.clone().map(Default::new),
+        default: default.clone().map(|written| Default::new(*written)),
         computed: has(item, "computed"),
         chosen: has(item, "chosen"),
         secret,

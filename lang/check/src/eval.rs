@@ -39,7 +39,7 @@ impl Checker<'_> {
                 digits,
                 percent,
                 unit,
-            } => self.eval_number(digits, *percent, unit.as_ref(), expr.span),
+            } => self.eval_number(digits, *percent, unit.as_deref(), expr.span),
             ExprKind::Text(parts) => self.eval_text(parts, expr.span, env),
             // The parser has looked into the calendar already.
             ExprKind::Date(text) => Term::new(Type::Date, Value::Date(text.clone())),

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mlinfra_api::{Address, Segment, Value};
+use mlinfra_api::{Address, Value};
 
 use crate::check::{Checker, Env};
 use crate::code;
@@ -107,11 +107,6 @@ impl<'t> Checker<'t> {
                 continue;
             }
             let name = component.name;
-            // No block has an empty key.
-            let leaf = Segment {
-                name: name.text.clone(),
-                key: Some(String::new()),
-            };
             let sample = self.nodes.len();
             self.nodes.push(Declared {
                 form: Form::Instance(id),
@@ -121,10 +116,8 @@ impl<'t> Checker<'t> {
                 parent: None,
                 scope: component.file,
                 body: component.file,
-                address: Address {
-                    leaf,
-                    ..Address::new(COMPONENT, &name.text)
-                },
+                // No block has an empty key.
+                address: Address::new(COMPONENT, &name.text).with_key(""),
                 broken: component.item.broken,
             });
             self.prepare();
@@ -353,13 +346,7 @@ impl<'t> Checker<'t> {
         };
         let node = &self.nodes[family];
         let (name, item, block, broken) = (node.name.clone(), node.item, node.block, node.broken);
-        let address = Address {
-            leaf: Segment {
-                name: node.address.leaf.name.clone(),
-                key: Some(element.key.clone()),
-            },
-            ..node.address.clone()
-        };
+        let address = node.address.with_key(&element.key);
         let scope = self.scopes.len();
         self.scopes.push(Scope {
             parent: Some(place.scope),

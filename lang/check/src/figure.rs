@@ -256,7 +256,7 @@ impl Checker<'_> {
         let around = self.nodes[id].parent?;
         self.evaluate(around, span);
         let mut named = Vec::new();
-        let written = self.blocks[around].as_ref()?.fields.get(field)?;
+        let written = self.blocks.get(around)?.fields.get(field)?;
         written.value.for_each_reference(&mut |reference| {
             named.extend(self.addresses.get(&reference.address).copied());
         });
@@ -270,7 +270,7 @@ impl Checker<'_> {
                 (kind.fields.iter()).filter(|(_, declared)| takes_release(&declared.field_type));
             let names: Vec<String> = releases.map(|(name, _)| name.clone()).collect();
             for name in names {
-                let release = self.blocks[id].as_ref()?.fields.get(&name)?.value.clone();
+                let release = self.blocks.get(id)?.fields.get(&name)?.value.clone();
                 let address = &release.as_reference()?.address;
                 let step = *self.addresses.get(address)?;
                 let name = self.nodes[id].name.text.clone();

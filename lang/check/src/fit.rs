@@ -92,6 +92,24 @@ pub(crate) fn fit(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit
     }
 }
 
+/// Whether a value of type `from` is one of type `to` as it is, so that it need not be copied. That
+/// it is not said here says nothing.
+fn fits_as_it_is(from: &Type, to: &Type) -> bool {
+    match (from, to) {
+        (Type::Bool, Type::Bool)
+        | (Type::Int, Type::Int)
+        | (Type::Decimal, Type::Decimal)
+        | (Type::String, Type::String)
+        | (Type::Date, Type::Date) => true,
+        (Type::Quantity(from), Type::Quantity(to)) => from == to,
+        (Type::Enum(from), Type::Enum(to)) => Arc::ptr_eq(from, to),
+        (Type::Block(from), Type::Block(to)) => from == to,
+        (from, Type::Checked(to)) => fits_as_it_is(from, &to.base),
+        (from, Type::Optional(to)) => fits_as_it_is(from, to),
+        _ => false,
+    }
+}
+
 /// Where one side is one of several types.
 fn fit_union(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit> {
     let base = |member: &Type| match member {
@@ -238,6 +256,12 @@ impl Checker<'_> {
         }
         if matches!(expected, Type::Any | Type::Error) {
             return term;
+        }
+        if fits_as_it_is(&term.term_type, expected) {
+            return match self.judge(expected, &term.value, span) {
+                true => Term::new(expected.clone(), term.value),
+                false => Term::error(),
+            };
         }
         match fit(&term.value, &term.term_type, expected) {
             Ok(value) => {
@@ -397,8 +421,17 @@ impl Checker<'_> {
         value: &Value,
     ) -> Option<String> {
         let term = Term::new(checked.base.clone(), value.clone());
+        self.refused_term(checked, &term)
+    }
+
+    /// The same for a value as a term of the type behind the checked one.
+    fn refused_term(
+        &mut self,
+        checked: &crate::types::CheckedType,
+        term: &Term,
+    ) -> Option<String> {
         for require in &checked.requires {
-            if let Err(message) = self.holds(require, &checked.name, &term) {
+            if let Err(message) = self.holds(require, &checked.name, term) {
                 return Some(message.unwrap_or_else(|| format!("this is no {}", checked.name)));
             }
         }
@@ -459,7 +492,7 @@ impl Checker<'_> {
         term: &Term,
         span: Span,
     ) -> bool {
-        let Some(text) = self.refused(checked, &term.value) else {
+        let Some(text) = self.refused_term(checked, term) else {
             return true;
         };
         let finding = Diagnostic::error(code::VALUE_REFUSED, span, text)

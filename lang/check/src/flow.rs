@@ -115,7 +115,7 @@ impl Flow<'_, '_> {
     /// An entry of a step as its author wrote it.
     fn written(&self, step: &Address, entry: &str, value: &Value) -> String {
         let span = (self.checker.addresses.get(step))
-            .and_then(|id| self.checker.blocks[*id].as_ref())
+            .and_then(|id| self.checker.blocks.get(*id))
             .and_then(|block| block.step.as_ref()?.spans.get(entry).copied());
         let text = span.and_then(|span| {
             let file = self.checker.texts.get(span.file.0 as usize)?;

@@ -158,7 +158,7 @@ impl Checker<'_> {
     pub(crate) fn check_judgements(&mut self) {
         let library = self.library;
         let steps = || {
-            let steps = self.blocks.iter().flatten();
+            let steps = self.blocks.iter();
             steps.filter_map(|block| {
                 let step = block.step.as_ref()?;
                 Some((block, step, library.operations.get(&step.operation)?))
@@ -249,7 +249,7 @@ impl Checker<'_> {
         let text = format!("`{name}` judges another model than the one that is released");
         let finding = Diagnostic::error(code::JUDGES_ANOTHER, span, text);
         let id = self.addresses.get(other);
-        let finding = match id.and_then(|id| self.blocks[*id].as_ref()) {
+        let finding = match id.and_then(|id| self.blocks.get(*id)) {
             Some(block) => finding.also(block.name_span, "this judgement"),
             None => finding,
         };
@@ -270,7 +270,7 @@ impl Checker<'_> {
     fn fitting_step(&self, step: &Step, parameter: &str) -> Option<Address> {
         let reference = step.arguments.get(parameter)?.value.as_reference()?;
         let id = self.addresses.get(&reference.address)?;
-        let made_by = self.blocks[*id].as_ref()?.step.as_ref()?;
+        let made_by = self.blocks.get(*id)?.step.as_ref()?;
         Some(made_by.model.as_ref()?.trained_by.clone())
     }
 

@@ -38,6 +38,7 @@ mod habit;
 pub mod hover;
 mod listing;
 mod lower;
+mod made;
 mod member;
 mod mend;
 mod message;
@@ -78,6 +79,7 @@ pub mod vocabulary;
 pub mod world;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ask::Asked;
 pub use ask::{Answer, Question, evaluate, names};
@@ -252,11 +254,11 @@ fn run_in(
     check_once(&mut checker);
     checker.check_residency();
     checker.check_judgements();
-    let mut program = assemble(&checker);
-    program.flow = checker.flow();
+    let program = Arc::new(assemble(&mut checker));
+    checker.blocks.are_of(Arc::clone(&program));
     checker.check_limits(&program);
     checker.check_cycles(&program);
-    program.policies = checker.judge_policies(&program);
+    let policies = checker.judge_policies(&program);
     let answer = asked.map(|asked| checker.answer_question(asked));
     let (diagnostics, found) = cap::told(std::mem::take(&mut checker.findings));
     let gates = test.and_then(|name| {
@@ -267,6 +269,9 @@ fn run_in(
             .find(named)
             .map(|(_, gates)| gates.clone())
     });
+    drop(checker);
+    let mut program = Arc::into_inner(program).expect("the checker, which shared it, is gone");
+    program.policies = policies;
     let answer = answer.unwrap_or_default();
     let checked = Checked {
         program,
@@ -438,18 +443,22 @@ fn check_once(checker: &mut Checker<'_>) {
 }
 
 /// The program, from all that was checked.
-fn assemble(checker: &Checker<'_>) -> Program {
-    let blocks = checker.as_written().into_iter();
+fn assemble(checker: &mut Checker<'_>) -> Program {
     let mut program = Program {
         environment: checker.environment(),
         parameters: checker.parameters_given(),
-        blocks: blocks.filter_map(|id| checker.blocks[id].clone()).collect(),
+        flow: checker.flow(),
         ..Program::default()
     };
+    let is_protected = checker.is_protected();
     // An environment is no part of what shall be there.
-    let is_part = |block: &Block| block.kind != environment::ENVIRONMENT;
-    program.blocks.retain(is_part);
-    if checker.is_protected() {
+    let is_part = |id: &usize| match &checker.nodes[*id].form {
+        Form::Block(kind) => kind.name != environment::ENVIRONMENT,
+        _ => true,
+    };
+    let order: Vec<usize> = checker.as_written().into_iter().filter(is_part).collect();
+    program.blocks = checker.blocks.take(&order);
+    if is_protected {
         let blocks = program.blocks.iter_mut();
         blocks.for_each(|block| block.holds_data = true);
     }

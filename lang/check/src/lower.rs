@@ -51,6 +51,20 @@ pub(crate) fn lower_at(text: &str, file: FileId, offset: u32) -> Lowered {
     }
 }
 
+/// A list without room for more: most have one element, and they stay as long as the check does.
+fn exact<T>(mut all: impl Iterator<Item = T>) -> Vec<T> {
+    let Some(first) = all.next() else {
+        return Vec::new();
+    };
+    let Some(second) = all.next() else {
+        return vec![first];
+    };
+    let mut list = vec![first, second];
+    list.extend(all);
+    list.shrink_to_fit();
+    list
+}
+
 struct Lowering {
     file: FileId,
     offset: u32,
@@ -99,7 +113,7 @@ impl Lowering {
     fn path(&self, path: Option<ast::Path>, at: Range<u32>) -> Path {
         match path {
             Some(path) => Path {
-                names: path.names().map(|name| self.name(&name)).collect(),
+                names: exact(path.names().map(|name| self.name(&name))),
                 span: self.span(path.range()),
             },
             None => Path {
@@ -110,11 +124,11 @@ impl Lowering {
     }
 
     fn entries(&mut self, entries: impl Iterator<Item = ast::Entry>) -> Vec<Item> {
-        entries.map(|entry| self.entry(&entry)).collect()
+        exact(entries.map(|entry| self.entry(&entry)))
     }
 
     fn entry(&mut self, entry: &ast::Entry) -> Item {
-        let attributes = entry.attributes().map(|a| self.attribute(&a)).collect();
+        let attributes = exact(entry.attributes().map(|a| self.attribute(&a)));
         let item = entry.item();
         let span = self.span(entry.range());
         let broken = entry.syntax().has_syntax_error();
@@ -131,7 +145,7 @@ impl Lowering {
     fn attribute(&mut self, attribute: &ast::Attribute) -> Attribute {
         Attribute {
             path: self.path(attribute.path(), attribute.range()),
-            arguments: attribute.arguments().map(|a| self.argument(&a)).collect(),
+            arguments: exact(attribute.arguments().map(|a| self.argument(&a))),
         }
     }
 
@@ -179,7 +193,7 @@ impl Lowering {
                         span: path.span,
                     },
                     column_type: self.optional_type(column.type_(), &range),
-                    default: column.default().map(|value| self.expr(&value)),
+                    default: column.default().map(|value| Box::new(self.expr(&value))),
                 }
             }
             ast::Item::Block(block) => Node::Block(Box::new(self.block(&block))),
@@ -202,7 +216,7 @@ impl Lowering {
         Use {
             target,
             target_span,
-            names: item.names().map(|name| self.name(&name)).collect(),
+            names: exact(item.names().map(|name| self.name(&name))),
             alias: item.alias().map(|name| self.name(&name)),
         }
     }
@@ -244,7 +258,7 @@ impl Lowering {
 
     fn repeat(&mut self, repeat: &ast::Loop) -> Loop {
         Loop {
-            names: repeat.names().map(|name| self.name(&name)).collect(),
+            names: exact(repeat.names().map(|name| self.name(&name))),
             source: Box::new(self.optional(repeat.list(), &repeat.range())),
             span: self.span(repeat.range()),
         }
@@ -262,7 +276,7 @@ impl Lowering {
 
     fn type_expr(&mut self, written: &ast::Type) -> TypeExpr {
         let span = self.span(written.range());
-        let mut members: Vec<TypeExpr> = written.alternatives().map(|a| self.atom(&a)).collect();
+        let mut members = exact(written.alternatives().map(|a| self.atom(&a)));
         match members.len() {
             0 => TypeExpr {
                 kind: TypeKind::Bad,
@@ -288,7 +302,7 @@ impl Lowering {
             ast::TypeArgument::Type(inner) => TypeArgument::Type(self.type_expr(&inner)),
             _ => TypeArgument::Literal,
         });
-        let arguments = arguments.collect();
+        let arguments = exact(arguments);
         TypeExpr {
             kind: TypeKind::Named {
                 path: self.path(Some(path), atom.range()),
@@ -376,7 +390,7 @@ impl Lowering {
             },
             ast::Expr::Call(view) => ExprKind::Call {
                 callee: self.boxed(view.callee(), &at),
-                arguments: view.arguments().map(|a| self.argument(&a)).collect(),
+                arguments: exact(view.arguments().map(|a| self.argument(&a))),
             },
             ast::Expr::Index(view) => ExprKind::Index {
                 object: self.boxed(view.base(), &at),
@@ -406,8 +420,8 @@ impl Lowering {
 
     fn number(&mut self, view: &ast::Quantity) -> ExprKind {
         let over = view.unit().map(|name| self.name(&name));
-        let per: Vec<Name> = view.per().map(|name| self.name(&name)).collect();
-        let unit = (over.is_some() || !per.is_empty()).then_some(Unit { over, per });
+        let per: Vec<Name> = exact(view.per().map(|name| self.name(&name)));
+        let unit = (over.is_some() || !per.is_empty()).then(|| Box::new(Unit { over, per }));
         ExprKind::Number {
             digits: view.number().replace('_', ""),
             percent: view.is_percent(),
@@ -416,7 +430,7 @@ impl Lowering {
     }
 
     fn text(&mut self, view: &ast::StringExpr) -> Vec<TextPart> {
-        let parts: Vec<ast::StringPart> = view.parts().collect();
+        let parts = exact(view.parts());
         let part = |part| match part {
             ast::StringPart::Text(text, _) => TextPart::Literal(text),
             ast::StringPart::Interpolation(hole, at) => TextPart::Hole(self.optional(hole, &at)),
@@ -425,11 +439,11 @@ impl Lowering {
     }
 
     fn list(&mut self, view: &ast::List) -> ExprKind {
-        let mut elements: Vec<Expr> = view.elements().map(|element| self.expr(&element)).collect();
+        let mut elements = exact(view.elements().map(|element| self.expr(&element)));
         let Some(repeat) = view.loop_() else {
             return ExprKind::List(elements);
         };
-        let repeat = self.repeat(&repeat);
+        let repeat = Box::new(self.repeat(&repeat));
         if elements.is_empty() {
             return ExprKind::Bad;
         }

@@ -354,7 +354,7 @@ impl Checker<'_> {
             return Some(Term::new(field_type, Value::Reference(reference)));
         }
         self.evaluate(id, name.span);
-        let block = self.blocks[id].as_ref()?;
+        let block = self.blocks.get(id)?;
         let (value, written) = match &block.step {
             Some(step) => {
                 let written = step.spans.contains_key(&name.text);

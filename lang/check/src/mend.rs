@@ -68,7 +68,7 @@ impl Checker<'_> {
             });
         }
         let id = *self.addresses.get(&learned.step)?;
-        let step = self.blocks[id].as_ref()?.step.as_ref()?;
+        let step = self.blocks.get(id)?.step.as_ref()?;
         let operation = self.library.operations.get(&step.operation)?;
         let ResultRule::Weights { exclude, .. } = &operation.result else {
             return None;
@@ -101,9 +101,7 @@ impl Checker<'_> {
                 _ => {}
             }
             let id = *self.addresses.get(&current.address)?;
-            let step = self.blocks[id]
-                .as_ref()
-                .and_then(|block| block.step.as_ref());
+            let step = self.blocks.get(id).and_then(|block| block.step.as_ref());
             if step.is_some_and(|step| names(step, column)) {
                 return None;
             }
@@ -132,7 +130,7 @@ impl Checker<'_> {
     /// Whether a step that rests on this one names the column: it would be missing there.
     fn is_named_behind(&self, step: &Address, column: &str) -> bool {
         let mut readers: BTreeMap<&Address, Vec<(&Address, &Step)>> = BTreeMap::new();
-        for block in self.blocks.iter().flatten() {
+        for block in self.blocks.iter() {
             let Some(step) = &block.step else { continue };
             let read = step.arguments.values();
             for reference in read.filter_map(|argument| argument.value.as_reference()) {

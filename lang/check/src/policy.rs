@@ -122,7 +122,7 @@ impl<'t> Checker<'t> {
     fn warn_of_empty_packs(&mut self) {
         let library = self.library;
         let mut findings = Vec::new();
-        let blocks = self.blocks.iter().flatten();
+        let blocks = self.blocks.iter();
         for project in blocks.filter(|block| block.role.as_deref() == Some("project")) {
             let Some(comply) = project.fields.get("comply") else {
                 continue;
@@ -165,7 +165,7 @@ impl<'t> Checker<'t> {
     /// Adds to what a policy of a pack found that not all of it was judged.
     fn not_judged(&self, policy: Policy<'t>, judged: &mut Judged) {
         let projects = self.of_kind.get("project").into_iter().flatten();
-        let project = projects.copied().find_map(|id| self.blocks[id].as_ref());
+        let project = projects.copied().find_map(|id| self.blocks.get(id));
         let name = policy.block.name.as_ref().map_or("", |n| n.text.as_str());
         let pack = policy.pack.unwrap_or_default();
         let (subject, span) = match project {
@@ -450,7 +450,7 @@ impl<'t> Checker<'t> {
         let written = rule.fields.get("at").and_then(|at| match &at.kind {
             ExprKind::Member { name, .. } => {
                 let id = self.addresses.get(&subject.address)?;
-                let block = self.blocks[*id].as_ref()?;
+                let block = self.blocks.get(*id)?;
                 let field = block.fields.get(&name.text).filter(|field| field.written);
                 let entry = block.step.as_ref().and_then(|s| s.spans.get(&name.text));
                 field.map(|field| field.span).or(entry.copied())

@@ -192,7 +192,7 @@ impl<'t> Checker<'t> {
         }
         for id in 0..self.nodes.len() {
             if self.is_absent(id) {
-                self.blocks[id] = None;
+                self.blocks.remove(id);
                 self.done(id, Term::error());
             }
         }

@@ -100,7 +100,7 @@ impl Checker<'_> {
         };
         let names: Vec<&str> = regions.iter().map(|case| case.name.as_str()).collect();
         for id in 0..self.nodes.len() {
-            let Some(block) = self.blocks[id].as_ref() else {
+            let Some(block) = self.blocks.get(id) else {
                 continue;
             };
             if block.role.as_deref() != Some("target") {
@@ -139,7 +139,7 @@ impl Checker<'_> {
     /// The regions that the project names, and where; none if it names none.
     pub(crate) fn residency(&self) -> Option<(Vec<&'static Case>, Span)> {
         let library: &'static Library = self.library;
-        let project = (self.blocks.iter().flatten())
+        let project = self.blocks.iter()
             .find(|block| block.role.as_deref() == Some("project"))?;
         let field = project.fields.get("residency")?;
         let declared = library.kinds.get(&project.kind)?.fields.get("residency")?;

@@ -115,7 +115,7 @@ impl<'t> Checker<'t> {
                 Node::Field { path, .. } | Node::Requirement { path, .. } => {
                     let known = match &place.parent {
                         None => false,
-                        Some((_, kind)) => kind.fields.contains_key(&path.text()),
+                        Some((_, kind)) => kind.fields.contains_key(&*path.word()),
                     };
                     if !known && let Some(name) = path.names.first() {
                         self.stray(item, name, place);
@@ -172,7 +172,7 @@ impl<'t> Checker<'t> {
     }
 
     fn collect_block(&mut self, item: &'t Item, block: &'t BlockItem, place: &Place) {
-        let word = block.path.text();
+        let word = block.path.word();
         if word.is_empty() {
             self.scopes[place.scope].open = true;
             self.stray_block(item, block, place);
@@ -182,8 +182,8 @@ impl<'t> Checker<'t> {
             return;
         }
         let found = match &place.parent {
-            None => self.library.kinds.get(&word).cloned(),
-            Some((_, kind)) => kind.nested.get(&word).cloned(),
+            None => self.library.kinds.get(&*word).cloned(),
+            Some((_, kind)) => kind.nested.get(&*word).cloned(),
         };
         match found {
             None => match self.component_named(&block.path, place) {
@@ -397,7 +397,7 @@ impl<'t> Checker<'t> {
             return;
         };
         let same = |item: &&Item| match &item.node {
-            Node::Block(other) => other.path.text() == kind.name,
+            Node::Block(other) => other.path.word() == kind.name,
             _ => false,
         };
         let first = parent.items().iter().find(same).map(|item| item.span);

@@ -1,5 +1,7 @@
 //! The syntax as the checker reads it: owned, without trivia, every part with its place.
 
+use std::borrow::Cow;
+
 use crate::diagnostic::Span;
 
 /// A name and where it stands.
@@ -17,7 +19,15 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// The names joined by points.
+    /// The names joined by points; most paths are one name, which is not copied.
+    pub(crate) fn word(&self) -> Cow<'_, str> {
+        match self.names.as_slice() {
+            [only] => Cow::Borrowed(&only.text),
+            _ => Cow::Owned(self.text()),
+        }
+    }
+
+    /// The same, to be kept.
     pub(crate) fn text(&self) -> String {
         let names: Vec<&str> = self.names.iter().map(|name| name.text.as_str()).collect();
         names.join(".")
@@ -66,7 +76,7 @@ pub(crate) enum Node {
     Column {
         name: Name,
         column_type: TypeExpr,
-        default: Option<Expr>,
+        default: Option<Box<Expr>>,
     },
     Block(Box<BlockItem>),
     Bad,
@@ -183,7 +193,7 @@ pub(crate) enum ExprKind {
     Number {
         digits: String,
         percent: bool,
-        unit: Option<Unit>,
+        unit: Option<Box<Unit>>,
     },
     Text(Vec<TextPart>),
     Date(String),
@@ -193,7 +203,7 @@ pub(crate) enum ExprKind {
     List(Vec<Expr>),
     Comprehension {
         element: Box<Expr>,
-        repeat: Loop,
+        repeat: Box<Loop>,
         when: Option<Box<Expr>>,
     },
     Record(Body),

@@ -36,7 +36,7 @@ impl Checker<'_> {
         let mut finding = Diagnostic::error(code::JUDGED_ON_TRAINING, span, text);
         let model = fitted.model.as_ref().map(|model| &model.trained_by);
         let id = model.and_then(|model| self.addresses.get(model));
-        if let Some(block) = id.and_then(|id| self.blocks[*id].as_ref()) {
+        if let Some(block) = id.and_then(|id| self.blocks.get(*id)) {
             finding = finding.also(block.name_span, "it is fitted here");
         }
         let finding = finding
@@ -109,7 +109,7 @@ impl Checker<'_> {
 
     fn step_at(&self, address: &Address) -> Option<&Step> {
         let id = *self.addresses.get(address)?;
-        self.blocks[id].as_ref()?.step.as_ref()
+        self.blocks.get(id)?.step.as_ref()
     }
 
     /// Whether rows of one table are rows of the other. They are where both come from one table,

@@ -38,6 +38,10 @@ pub struct SyntaxEdit {
 /// At most this many findings are reported for one file.
 pub const ERRORS_PER_FILE_MAX: usize = 100;
 
+/// At most this many findings of one file are kept, so that those that are not reported can be
+/// counted.
+pub const ERRORS_KEPT_MAX: usize = 10_000;
+
 /// Every code of this crate and its title.
 pub const CODES: &[(&str, &str)] = &[
     ("E0001", "a character means nothing here"),
@@ -75,6 +79,9 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0033", "a literal is out of range"),
     ("E0034", "an operand needs parentheses"),
     ("E0035", "a merge was not finished"),
+    ("E0036", "a character stands here that nobody sees"),
+    ("E0037", "a letter only looks like another one"),
+    ("E0038", "a line ends with a sign that ends none"),
 ];
 
 impl SyntaxError {

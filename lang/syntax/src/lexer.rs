@@ -1,7 +1,7 @@
 //! Text to tokens: one `alt` of nom, total, so that every byte belongs to a token.
 
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take, take_till, take_while, take_while_m_n, take_while1};
+use nom::bytes::complete::{tag, take, take_while, take_while_m_n, take_while1};
 use nom::character::complete::{anychar, char, digit1, one_of, satisfy};
 use nom::combinator::{map, map_opt, not, opt, peek, recognize, value, verify};
 use nom::multi::{fold_many0, many_m_n};
@@ -313,7 +313,38 @@ struct Context {
 }
 
 /// One token. Total: fails at the end of the text alone.
+///
+/// What most of a text is made of is told by its first byte; the other branches are tried in turn.
 fn token(context: Context, input: &str) -> IResult<&str, Kind> {
+    match input.as_bytes().first() {
+        Some(b' ' | b'\t') => blank(input),
+        Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') => ascii_word(input),
+        Some(b'\n') => value(Kind::Newline, take(1usize)).parse(input),
+        Some(b'0'..=b'9') => number_like(input),
+        Some(b'=' | b'{' | b'}' | b'(' | b')' | b'[' | b']' | b',' | b':' | b'.' | b'@') => {
+            sign(input)
+        }
+        _ => any_token(context, input),
+    }
+}
+
+fn blank(input: &str) -> IResult<&str, Kind> {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let length = input.bytes().take_while(is_blank).count();
+    Ok((&input[length..], Kind::Space))
+}
+
+/// A word that begins with an ASCII letter; one that goes on with another letter is read again.
+fn ascii_word(input: &str) -> IResult<&str, Kind> {
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let length = input.bytes().take_while(is_letter).count();
+    match input.as_bytes().get(length) {
+        Some(128..) => word(input),
+        _ => Ok((&input[length..], Kind::Word)),
+    }
+}
+
+fn any_token(context: Context, input: &str) -> IResult<&str, Kind> {
     alt((
         value(Kind::Space, take_while1(|c| c == ' ' || c == '\t')),
         word,
@@ -324,25 +355,34 @@ fn token(context: Context, input: &str) -> IResult<&str, Kind> {
         number_like,
         |input| string_like(context, input),
         quoted,
-        value(Kind::Space, one_of("\r\u{feff}")),
+        value(Kind::Space, char('\u{feff}')),
         value(Kind::Space, one_of(FOREIGN_BLANKS)),
+        look_alike,
         value(Kind::Unknown, anychar),
     ))
     .parse(input)
 }
 
+/// A sign of another keyboard that looks like one of the language is read as that one.
+fn look_alike(input: &str) -> IResult<&str, Kind> {
+    let other = verify(anychar, |one: &char| !one.is_ascii());
+    map_opt(other, |one| {
+        let (rest, kind) = sign(crate::hidden::plain_sign(one)?).ok()?;
+        rest.is_empty().then_some(kind)
+    })
+    .parse(input)
+}
+
 fn newline(input: &str) -> IResult<&str, &str> {
-    alt((tag("\n"), tag("\r\n"))).parse(input)
+    alt((tag("\n"), tag("\r\n"), tag("\r"))).parse(input)
 }
 
 /// The rest of the line, without its end.
 fn line_rest(input: &str) -> IResult<&str, &str> {
-    let (_, line) = take_till(|c| c == '\n').parse(input)?;
-    let line = line
-        .strip_suffix('\r')
-        .filter(|_| line.len() < input.len())
-        .unwrap_or(line);
-    Ok((&input[line.len()..], line))
+    let ends = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let end = input.as_bytes().iter().position(ends);
+    let (line, rest) = input.split_at(end.unwrap_or(input.len()));
+    Ok((rest, line))
 }
 
 fn comment(context: Context, input: &str) -> IResult<&str, Kind> {
@@ -373,7 +413,7 @@ fn word(input: &str) -> IResult<&str, Kind> {
 }
 
 fn quoted(input: &str) -> IResult<&str, Kind> {
-    let inner = take_while1(|c| c != '`' && c != '\n');
+    let inner = take_while1(|c| !matches!(c, '`' | '\n' | '\r'));
     value(Kind::Quoted, (char('`'), inner, char('`'))).parse(input)
 }
 
@@ -452,13 +492,15 @@ enum Stop {
 fn string_text(input: &str) -> IResult<&str, Stop> {
     let mut rest = input;
     loop {
-        (rest, _) = take_till(|c| matches!(c, '"' | '\\' | '$' | '\n' | '\r')).parse(rest)?;
+        let stops = |byte: &u8| matches!(byte, b'"' | b'\\' | b'$' | b'\n' | b'\r');
+        let stop = rest.as_bytes().iter().position(stops);
+        rest = &rest[stop.unwrap_or(rest.len())..];
         let mut next = rest.chars();
         match next.next() {
             Some('"') => return Ok((next.as_str(), Stop::Quote)),
             Some('$') if rest.starts_with("${") => return Ok((rest, Stop::Interpolation)),
             None | Some('\n') => return Ok((rest, Stop::Line)),
-            Some('\r') if rest.starts_with("\r\n") => return Ok((rest, Stop::Line)),
+            Some('\r') => return Ok((rest, Stop::Line)),
             Some('\\') => {
                 rest = match next.clone().next() {
                     None | Some('\n' | '\r') => next.as_str(),
@@ -482,13 +524,13 @@ fn string_like(context: Context, input: &str) -> IResult<&str, Kind> {
     });
     let single = (
         char('\''),
-        take_while(|c| c != '\'' && c != '\n'),
+        take_while(|c| !matches!(c, '\'' | '\n' | '\r')),
         char('\''),
     );
     // What a word processor makes of quotes.
     let curly = (
         one_of(CURLY_QUOTES),
-        take_while(|c| c != '"' && c != '\n' && !CURLY_QUOTES.contains(c)),
+        take_while(|c| !matches!(c, '"' | '\n' | '\r') && !CURLY_QUOTES.contains(c)),
         satisfy(|c| c == '"' || CURLY_QUOTES.contains(c)),
     );
     let other = value(

@@ -14,6 +14,7 @@ mod documentation;
 pub mod error;
 mod format;
 mod grammar;
+mod hidden;
 pub mod kind;
 pub mod lexer;
 pub mod lines;
@@ -39,7 +40,7 @@ pub const TEXT_BYTES_MAX: usize = 64 << 20;
 pub struct Parse {
     /// The whole tree; its text is the text that was parsed.
     pub tree: Node,
-    /// What is wrong, in the order of the text; at most [`error::ERRORS_PER_FILE_MAX`].
+    /// What is wrong, in the order of the text; at most [`error::ERRORS_KEPT_MAX`].
     pub errors: Vec<SyntaxError>,
 }
 
@@ -73,7 +74,7 @@ pub fn parse(text: &str) -> Parse {
     tree.faults
         .extend(errors.iter().map(|error| error.at.start));
     tree.faults.sort_unstable();
-    errors.truncate(error::ERRORS_PER_FILE_MAX);
+    errors.truncate(error::ERRORS_KEPT_MAX);
     Parse {
         tree: Node::root(Arc::new(tree)),
         errors,

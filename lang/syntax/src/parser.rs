@@ -316,7 +316,7 @@ impl<'a> Parser<'a> {
 }
 
 /// More than are reported, so that the first ones in the text are among them.
-const FINDINGS_KEPT_MAX: usize = 10_000;
+const FINDINGS_KEPT_MAX: usize = 2 * crate::error::ERRORS_KEPT_MAX;
 
 /// Whether every brace outside strings has its partner.
 fn braces_balance(lexemes: &[Lexeme]) -> bool {

@@ -3,9 +3,28 @@
 use std::ops::Range;
 
 use crate::error::{SyntaxError, edit};
+use crate::hidden;
 use crate::kind::Kind;
 use crate::lexer::{CURLY_QUOTES, Token};
 use crate::literal;
+use crate::set::Set;
+
+/// Tokens whose inside may be any text.
+const READ_AS_THEY_ARE: Set = Set::of(&[
+    Kind::Comment,
+    Kind::Documentation,
+    Kind::HashComment,
+    Kind::OpenString,
+    Kind::OpenText,
+    Kind::Quoted,
+    Kind::SingleQuoted,
+    Kind::String,
+    Kind::StringBreak,
+    Kind::StringEnd,
+    Kind::StringMiddle,
+    Kind::StringStart,
+    Kind::Text,
+]);
 
 /// The findings that a token alone gives rise to, in the order of the text.
 pub(crate) fn findings(text: &str, tokens: &[Token]) -> Vec<SyntaxError> {
@@ -42,7 +61,17 @@ fn open_string(token: Token) -> SyntaxError {
 
 fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
     let at = token.start..token.end;
-    match token.kind {
+    let kind = token.kind;
+    if READ_AS_THEY_ARE.has(kind) {
+        hidden::inside(kind, word, at.start, findings);
+    }
+    if matches!(kind, Kind::Text | Kind::OpenText) {
+        let lone = word.match_indices('\r').map(|(at, _)| at);
+        let mut lone = lone.filter(|at| !word[at + 1..].starts_with('\n'));
+        let first = lone.next().map(|offset| at.start + offset as u32);
+        findings.extend(first.map(|first| lone_return(first..first + 1)));
+    }
+    match kind {
         Kind::Unknown if word == ";" => {
             let finding = SyntaxError::new("E0001", at.clone(), "nothing ends with `;`");
             let finding = finding.help("an entry ends with its line, or at a comma");
@@ -55,11 +84,21 @@ fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
                         `<<<<<<<`, `=======` and `>>>>>>>`";
             findings.push(finding.help(help));
         }
+        // A mark of the byte order begins files of some tools; elsewhere it is hidden.
+        Kind::Space if word == "\u{feff}" && at.start == 0 => {}
         Kind::Space if !word.is_ascii() && word != "\u{feff}" => {
             findings.push(foreign_blank(at, word))
         }
+        Kind::Space if !word.is_ascii() => findings.extend(hidden::run(word, at)),
+        Kind::Newline if word == "\r" => findings.push(lone_return(at)),
         Kind::Unknown if word.chars().all(|one| CURLY_QUOTES.contains(one)) => {
             findings.push(lone_quote(at, word))
+        }
+        Kind::Unknown if let Some(finding) = hidden::run(word, at.clone()) => {
+            findings.push(finding)
+        }
+        Kind::Unknown if let Some(plain) = hidden::plain_signs(word) => {
+            findings.push(sign_like(at, word, &plain))
         }
         Kind::Unknown => {
             let message = "this means nothing outside of strings and comments";
@@ -76,6 +115,9 @@ fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
             findings.push(finding.fix("write `//`", vec![edit(sign, "//")]));
         }
         Kind::SingleQuoted => findings.push(other_quotes(at, word)),
+        Kind::ForeignWord if let Some(looks) = hidden::as_it_looks(word) => {
+            findings.push(looks_like(at, looks))
+        }
         Kind::ForeignWord => {
             let message = "a name is made of ASCII letters, digits and `_`";
             let finding = SyntaxError::new("E0025", at.clone(), message);
@@ -93,6 +135,9 @@ fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
         }
         kind => {
             let Some(inner) = literal::string_inner(kind, word) else {
+                let is_sign = !word.is_ascii() && !READ_AS_THEY_ARE.has(kind);
+                let plain = is_sign.then(|| hidden::plain_signs(word)).flatten();
+                findings.extend(plain.map(|plain| sign_like(at, word, &plain)));
                 return;
             };
             let start = at.start + inner.start;
@@ -124,6 +169,31 @@ fn foreign_blank(at: Range<u32>, word: &str) -> SyntaxError {
     };
     let finding = SyntaxError::new("E0001", at.clone(), message);
     finding.fix(title, vec![edit(at, instead)])
+}
+
+/// A line end of machines that are gone: editors show two lines, most other tools one.
+fn lone_return(at: Range<u32>) -> SyntaxError {
+    SyntaxError::new("E0038", at.clone(), "this is U+000D without U+000A behind it")
+        .help("some tools would show one line, and others two")
+        .fix("end the line with U+000A", vec![edit(at, "\n")])
+}
+
+/// A sign that looks like one of the language, and is read as that.
+fn sign_like(at: Range<u32>, word: &str, plain: &str) -> SyntaxError {
+    let sign = word.chars().next().unwrap_or_default();
+    let message = format!("this is U+{:04X}, not `{plain}`", u32::from(sign));
+    let title = format!("write `{plain}`");
+    SyntaxError::new("E0001", at.clone(), message).fix(title, vec![edit(at, plain)])
+}
+
+/// A name with letters of another script that look like ASCII ones.
+fn looks_like(at: Range<u32>, (looks, letter, like): (String, char, char)) -> SyntaxError {
+    let (code, script) = (u32::from(letter), hidden::script(letter));
+    let message = format!("`{letter}` is U+{code:04X} ({script}), not `{like}`");
+    let title = format!("write `{looks}`");
+    SyntaxError::new("E0037", at.clone(), message)
+        .help("two names that look the same would be two different ones")
+        .fix(title, vec![edit(at, looks)])
 }
 
 /// A quote of a word processor that closes nothing on its line.

@@ -5,7 +5,8 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{FORMS, Random, SPEC, checked};
-use mlinfra_syntax::{format, lexer, parse};
+use mlinfra_syntax::error::ERRORS_KEPT_MAX;
+use mlinfra_syntax::{TEXT_BYTES_MAX, format, lexer, parse};
 
 const PIECES: &[&str] = &[
     "{",
@@ -175,7 +176,7 @@ fn nesting_without_end_is_one_finding() {
             began.elapsed()
         );
         assert_eq!(parse.tree.range(), 0..text.len() as u32, "{open:?}");
-        assert!(parse.errors.len() <= 100, "{open:?}");
+        assert!(parse.errors.len() <= ERRORS_KEPT_MAX, "{open:?}");
         let deep = parse
             .errors
             .iter()
@@ -287,4 +288,129 @@ fn marks_and_line_ends_of_other_systems_are_read() {
     assert_eq!(open.errors.len(), 1);
     assert_eq!(open.file().entries().count(), 2);
     assert_eq!(checked("a = \0\0\0 1\n").errors.len(), 1);
+}
+
+/// The findings of a text, each with the edited text if it has edits.
+fn mended(text: &str) -> Vec<(&'static str, String, Option<String>)> {
+    let parse = checked(text);
+    let one = |error: &mlinfra_syntax::SyntaxError| {
+        let fixed = error.fix.as_ref().map(|fix| {
+            let mut fixed = text.to_owned();
+            for edit in fix.edits.iter().rev() {
+                fixed.replace_range(edit.at.start as usize..edit.at.end as usize, &edit.text);
+            }
+            fixed
+        });
+        (error.code, error.message.clone(), fixed)
+    };
+    parse.errors.iter().map(one).collect()
+}
+
+/// One character that nobody sees or that looks like another is one finding, which names it, and
+/// its edit gives a text without a finding.
+#[test]
+fn characters_that_deceive_are_named_and_mended() {
+    for (text, code, name) in [
+        ("let a = 1\0\n", "E0036", "U+0000"),
+        ("let a = \"x\0y\"\n", "E0036", "U+0000"),
+        ("let a = 1 // x\u{1b}[2J\n", "E0036", "U+001B"),
+        ("let a = \"\u{202e}gpj.exe\"\n", "E0036", "U+202E"),
+        ("let a = \"${b}\u{2066}\"\n", "E0036", "U+2066"),
+        ("let a = \"\u{2066}${b}\"\n", "E0036", "U+2066"),
+        ("let a = 1 // \u{2067}no\n", "E0036", "U+2067"),
+        ("let a \u{202d}= 1\n", "E0036", "U+202D"),
+        ("let a = \"\"\"\n  x\u{202e}y\n  \"\"\"\n", "E0036", "U+202E"),
+        ("let `a\u{200b}` = 1\n", "E0036", "U+200B"),
+        ("let a = 1\u{feff}\n", "E0036", "U+FEFF"),
+        ("let r\u{430}te = 1\n", "E0037", "U+0430"),
+        ("let \u{3bf}ne = 1\n", "E0037", "U+03BF"),
+        ("let \u{ff41}\u{ff42} = 1\n", "E0037", "U+FF41"),
+        ("let a\u{ff1d}1\n", "E0001", "U+FF1D"),
+        ("let a = f\u{ff08}1\u{ff0c} 2)\n", "E0001", "U+FF08"),
+        ("let a = 3 \u{2212} 1\n", "E0001", "U+2212"),
+        ("let a = 3 \u{2264} 4\n", "E0001", "U+2264"),
+        ("let a = \u{ff15}\u{ff16}\n", "E0001", "U+FF15"),
+        ("let a = 1\rlet b = 2\n", "E0038", "U+000D"),
+        ("let a = 1 // b\rlet c = 2\n", "E0038", "U+000D"),
+        ("let a = \"\"\"\n  x\r  y\n  \"\"\"\n", "E0038", "U+000D"),
+    ] {
+        let found = mended(text);
+        let (first, message, fixed) = found.first().expect(text);
+        assert_eq!(*first, code, "{text:?}: {found:?}");
+        assert!(message.contains(name), "{text:?}: {message}");
+        // One sign a finding: the next edit mends the next one.
+        let mut text = fixed.clone().expect(text);
+        for _ in 1..found.len() {
+            let next = mended(&text).swap_remove(0);
+            assert_eq!(next.0, code, "{text:?}");
+            text = next.2.expect("an edit");
+        }
+        assert_eq!(mended(&text), [], "{text:?}");
+    }
+}
+
+#[test]
+fn what_other_scripts_need_is_no_finding() {
+    for text in [
+        "let a = \"Größe, \u{440}\u{430}\u{437}\u{43c}\u{435}\u{440}, 大きさ\"\n",
+        "let a = 1 // 👩\u{200d}💻 می\u{200c}خواهم\n",
+        "let `r\u{430}te` = 1\n",
+        "let a = \"tab\there\"\n",
+    ] {
+        assert_eq!(mended(text), [], "{text:?}");
+    }
+}
+
+#[test]
+fn very_long_tokens_are_one_token_each() {
+    let million = |piece: &str| piece.repeat(1_000_000);
+    for text in [
+        format!("let {} = 1\n", million("n")),
+        format!("let a = {}\n", million("7")),
+        format!("let a = 1.{}\n", million("7")),
+        format!("let a = 1 {}\n", million("u")),
+        format!("let a = \"{}\"\n", million("s")),
+        format!("let a = 1 // {}\n", million("c")),
+        format!("let a = \"\"\"\n  {}\n  \"\"\"\n", million("t")),
+        format!("let `{}` = 1\n", million("q")),
+        format!("/// {}\nlet a = 1\n", million("d")),
+    ] {
+        assert_eq!(checked(&text).errors, [], "{}", &text[..20]);
+    }
+    for (text, code) in [
+        (format!("let {} = 1\n", million("é")), "E0025"),
+        (format!("let {} = 1\n", million("\u{430}")), "E0037"),
+        (format!("let a = {}\n", million("$")), "E0001"),
+        (format!("let a = 1 {}\n", million("\0")), "E0036"),
+        (format!("let a = \"{}\"\n", million("\u{202e}x")), "E0036"),
+    ] {
+        let errors = checked(&text).errors;
+        assert!(errors.len() <= 10, "{code}: {}", errors.len());
+        assert_eq!(errors[0].code, code);
+    }
+}
+
+#[test]
+fn a_hundred_megabytes_are_refused_and_a_million_lines_are_read() {
+    let parse = parse(&format!("x = \"{}\"", "a".repeat(100 << 20)));
+    let codes: Vec<&str> = parse.errors.iter().map(|error| error.code).collect();
+    assert_eq!(codes, ["E0031"]);
+    let text = "let a = 1\n".repeat(1_000_000);
+    assert!(text.len() < TEXT_BYTES_MAX);
+    let lines = mlinfra_syntax::parse(&text);
+    assert_eq!(lines.errors, []);
+    assert_eq!(lines.file().entries().count(), 1_000_000);
+    let text = "key k on here { rotation = 90 days }\n".repeat(1_000_000);
+    let blocks = mlinfra_syntax::parse(&text);
+    assert_eq!(blocks.errors, []);
+    assert_eq!(blocks.file().entries().count(), 1_000_000);
+}
+
+/// Where there are more faults than are kept, the first ones are, in the order of the text.
+#[test]
+fn the_first_faults_of_very_many_are_kept() {
+    let errors = parse(&"let $ = \n".repeat(200_000)).errors;
+    assert_eq!(errors.len(), ERRORS_KEPT_MAX);
+    assert!(errors.is_sorted_by_key(|error| error.at.start));
+    assert!(errors[ERRORS_KEPT_MAX - 1].at.start < 10 * 20_000);
 }

@@ -1,7 +1,9 @@
 //! The name of one thing: `kind.name`, inside its parents: `api/endpoint.main`.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while, take_while1};
@@ -13,8 +15,14 @@ use nom::{IResult, Parser};
 
 /// Address = `{ name[key] "/" } kind.name[key]`: one grammar for the command line, the state and
 /// every message. `key` names the element of a `for`, quoted when it is a text.
+///
+/// Everything in a program names others, so a copy shares the text: it costs a count.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address {
+pub struct Address(Arc<Parts>);
+
+/// What an address is made of.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Parts {
     /// The enclosing blocks, outermost first: the name and the key of each.
     pub parents: Vec<Segment>,
     /// The kind, dotted if it belongs to a provider: `pool`, `aws.instance`.
@@ -42,25 +50,48 @@ impl Segment {
     }
 }
 
+impl Deref for Address {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl From<Parts> for Address {
+    fn from(parts: Parts) -> Self {
+        Address(Arc::new(parts))
+    }
+}
+
 impl Address {
     /// The address of a top-level block.
     pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
-        Address {
+        let parts = Parts {
             parents: Vec::new(),
             kind: kind.into(),
             leaf: Segment::new(name),
-        }
+        };
+        parts.into()
     }
 
     /// The address of a block nested in `self`.
     pub fn child(&self, kind: impl Into<String>, name: impl Into<String>) -> Self {
         let mut parents = self.parents.clone();
         parents.push(self.leaf.clone());
-        Address {
+        let parts = Parts {
             parents,
             kind: kind.into(),
             leaf: Segment::new(name),
-        }
+        };
+        parts.into()
+    }
+
+    /// The address of an element of a `for` whose blocks share this one.
+    pub fn with_key(&self, key: impl Into<String>) -> Self {
+        let mut parts = Parts::clone(self);
+        parts.leaf.key = Some(key.into());
+        parts.into()
     }
 
     /// The block's own name.
@@ -175,14 +206,12 @@ fn address(input: &str) -> IResult<&str, Address> {
         )));
     };
     let (rest, leaf) = segment(&input[input.len() - rest.len() - name.len()..])?;
-    Ok((
-        rest,
-        Address {
-            parents,
-            kind: words.join("."),
-            leaf,
-        },
-    ))
+    let parts = Parts {
+        parents,
+        kind: words.join("."),
+        leaf,
+    };
+    Ok((rest, parts.into()))
 }
 
 impl serde::Serialize for Address {

@@ -17,7 +17,7 @@ pub mod snapshot;
 pub mod table;
 pub mod value;
 
-pub use address::{Address, Segment};
+pub use address::{Address, Parts, Segment};
 pub use condition::{Condition, Figure, Verdict};
 pub use digest::Digest;
 pub use fault::Fault;

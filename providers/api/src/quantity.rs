@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -11,32 +12,28 @@ use serde::{Deserialize, Serialize};
 /// entry is zero; the empty dimension is a plain number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Dimension(pub BTreeMap<String, i8>);
+pub struct Dimension(pub Arc<BTreeMap<String, i8>>);
 
 impl Dimension {
     /// The dimension of one base unit.
     pub fn base(unit: &str) -> Self {
-        Dimension(BTreeMap::from([(unit.to_owned(), 1)]))
+        Dimension(BTreeMap::from([(unit.to_owned(), 1)]).into())
     }
 
     /// The dimension of a product.
     pub fn times(&self, other: &Self) -> Self {
-        let mut powers = self.0.clone();
-        for (unit, power) in &other.0 {
+        let mut powers = BTreeMap::clone(&self.0);
+        for (unit, power) in &*other.0 {
             *powers.entry(unit.clone()).or_insert(0) += power;
         }
         powers.retain(|_, power| *power != 0);
-        Dimension(powers)
+        Dimension(powers.into())
     }
 
     /// One over this dimension.
     pub fn inverse(&self) -> Self {
-        Dimension(
-            self.0
-                .iter()
-                .map(|(unit, power)| (unit.clone(), -power))
-                .collect(),
-        )
+        let under = self.0.iter().map(|(unit, power)| (unit.clone(), -power));
+        Dimension(Arc::new(under.collect()))
     }
 
     /// Whether this is a plain number.
@@ -49,7 +46,7 @@ impl fmt::Display for Dimension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut up: Vec<&str> = Vec::new();
         let mut down: Vec<&str> = Vec::new();
-        for (unit, power) in &self.0 {
+        for (unit, power) in &*self.0 {
             let side = if *power > 0 { &mut up } else { &mut down };
             (0..power.unsigned_abs()).for_each(|_| side.push(unit));
         }

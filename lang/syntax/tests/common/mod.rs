@@ -69,7 +69,7 @@ pub(crate) fn checked(text: &str) -> Parse {
         text.len(),
         "the tree holds every byte of {text:?}"
     );
-    assert!(parse.errors.len() <= 100);
+    assert!(parse.errors.len() <= mlinfra_syntax::error::ERRORS_KEPT_MAX);
     for pair in parse.errors.windows(2) {
         assert!(
             pair[0].at.start < pair[1].at.start,
