@@ -233,7 +233,7 @@ impl Checker<'_> {
         }
         let mut checked = self.empty_block(id, kind, item, BTreeMap::new());
         self.check_fields(id, kind, block, &mut checked);
-        self.blocks[id] = Some(checked);
+        self.blocks.set(id, checked);
     }
 
     /// An environment's name is that of a folder, and stands bare in expressions.
@@ -266,7 +266,7 @@ impl Checker<'_> {
     fn environment_block(&self) -> Option<&Block> {
         let chosen = self.environments.chosen.as_ref()?;
         let id = self.world_names.get(&(ENVIRONMENT, chosen.clone()))?;
-        self.blocks[*id].as_ref()
+        self.blocks.get(*id)
     }
 
     /// What the chosen environment says, for the program.
