@@ -425,11 +425,7 @@ impl Checker<'_> {
     }
 
     /// The same for a value as a term of the type behind the checked one.
-    fn refused_term(
-        &mut self,
-        checked: &crate::types::CheckedType,
-        term: &Term,
-    ) -> Option<String> {
+    fn refused_term(&mut self, checked: &crate::types::CheckedType, term: &Term) -> Option<String> {
         for require in &checked.requires {
             if let Err(message) = self.holds(require, &checked.name, term) {
                 return Some(message.unwrap_or_else(|| format!("this is no {}", checked.name)));

@@ -139,7 +139,9 @@ impl Checker<'_> {
     /// The regions that the project names, and where; none if it names none.
     pub(crate) fn residency(&self) -> Option<(Vec<&'static Case>, Span)> {
         let library: &'static Library = self.library;
-        let project = self.blocks.iter()
+        let project = self
+            .blocks
+            .iter()
             .find(|block| block.role.as_deref() == Some("project"))?;
         let field = project.fields.get("residency")?;
         let declared = library.kinds.get(&project.kind)?.fields.get("residency")?;

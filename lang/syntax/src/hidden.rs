@@ -63,7 +63,10 @@ fn finding(kind: Kind, text: &str, at: Range<u32>) -> SyntaxError {
     match in_string && kind != Kind::SingleQuoted {
         true => finding
             .help("what a reader sees would not be what is read")
-            .fix("write it as an escape", vec![edit(at, escaped().collect::<String>())]),
+            .fix(
+                "write it as an escape",
+                vec![edit(at, escaped().collect::<String>())],
+            ),
         false => finding
             .help("what a reader sees would not be what is read")
             .fix("take it out", vec![edit(at, "")]),

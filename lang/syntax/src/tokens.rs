@@ -173,9 +173,13 @@ fn foreign_blank(at: Range<u32>, word: &str) -> SyntaxError {
 
 /// A line end of machines that are gone: editors show two lines, most other tools one.
 fn lone_return(at: Range<u32>) -> SyntaxError {
-    SyntaxError::new("E0038", at.clone(), "this is U+000D without U+000A behind it")
-        .help("some tools would show one line, and others two")
-        .fix("end the line with U+000A", vec![edit(at, "\n")])
+    SyntaxError::new(
+        "E0038",
+        at.clone(),
+        "this is U+000D without U+000A behind it",
+    )
+    .help("some tools would show one line, and others two")
+    .fix("end the line with U+000A", vec![edit(at, "\n")])
 }
 
 /// A sign that looks like one of the language, and is read as that.

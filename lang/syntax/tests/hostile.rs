@@ -319,7 +319,11 @@ fn characters_that_deceive_are_named_and_mended() {
         ("let a = \"\u{2066}${b}\"\n", "E0036", "U+2066"),
         ("let a = 1 // \u{2067}no\n", "E0036", "U+2067"),
         ("let a \u{202d}= 1\n", "E0036", "U+202D"),
-        ("let a = \"\"\"\n  x\u{202e}y\n  \"\"\"\n", "E0036", "U+202E"),
+        (
+            "let a = \"\"\"\n  x\u{202e}y\n  \"\"\"\n",
+            "E0036",
+            "U+202E",
+        ),
         ("let `a\u{200b}` = 1\n", "E0036", "U+200B"),
         ("let a = 1\u{feff}\n", "E0036", "U+FEFF"),
         ("let r\u{430}te = 1\n", "E0037", "U+0430"),
