@@ -397,10 +397,10 @@ pub(crate) fn rate_of(rate: &Value) -> Option<(String, Option<Decimal>)> {
     let Value::Quantity(Quantity { amount, dimension }) = rate else {
         return None;
     };
-    let mut over = dimension.times(&Dimension::base("second")).0;
-    let (currency, power) = over.pop_first()?;
+    let over = dimension.times(&Dimension::base("second")).0;
+    let (currency, power) = over.first_key_value()?;
     let amount = amount.checked_mul(Decimal::from(SECONDS_PER_MONTH));
-    (power == 1 && over.is_empty()).then(|| (currency, amount.map(settled)))
+    (*power == 1 && over.len() == 1).then(|| (currency.clone(), amount.map(settled)))
 }
 
 /// The amount without the digits that a division may have cut off.

@@ -403,8 +403,7 @@ pub(crate) fn sum_of(value: &Value) -> Option<(String, Decimal)> {
     let Value::Quantity(Quantity { amount, dimension }) = value else {
         return None;
     };
-    let mut parts = dimension.0.clone();
-    let (currency, power) = parts.pop_first()?;
+    let (currency, power) = dimension.0.first_key_value()?;
     let is_currency = currency.bytes().all(|byte| byte.is_ascii_uppercase());
-    (power == 1 && parts.is_empty() && is_currency).then(|| (currency, *amount))
+    (*power == 1 && dimension.0.len() == 1 && is_currency).then(|| (currency.clone(), *amount))
 }
