@@ -245,9 +245,14 @@ impl<'t> Checker<'t> {
     pub(crate) fn report(&mut self, finding: Diagnostic) {
         self.errors += usize::from(finding.severity == Severity::Error);
         let is_known = self.is_copy && self.said.has_place(finding.code, finding.primary.span);
-        if is_known || self.is_supposed && code::is_of_values(finding.code) {
+        let is_of_values = code::is_of_values(finding.code);
+        if is_known || self.is_supposed && is_of_values {
             return;
         }
+        let finding = match self.is_copy && is_of_values {
+            true => self.with_origin(finding),
+            false => finding,
+        };
         self.said.add(&finding);
         self.findings.push(finding);
     }

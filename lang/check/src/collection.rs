@@ -95,6 +95,7 @@ impl Checker<'_> {
             Type::List(inner) => (**inner).clone(),
             _ => Type::Any,
         };
+        self.rounds_hide_nothing(repeat, env);
         let source = self.eval(&repeat.source, &Type::Any, env);
         let Some(rounds) = self.rounds(&source, repeat) else {
             return Term::error();

@@ -120,23 +120,32 @@ impl Checker<'_> {
 
     /// A name that would fit twice: the member of the expected type wins, and a warning says so.
     fn warn_ambiguous(&mut self, name: &str, span: Span, case_type: &Type, env: Env<'_>) {
-        let found = match env.local(name) {
-            Some(term) => Some(term.term_type.clone()),
-            None => (env.scope.and_then(|scope| self.find(name, scope)))
-                .and_then(|id| self.evaluated(id))
-                .map(|term| term.term_type.clone()),
+        let named = match env.local(name) {
+            Some(_) => None,
+            None => env.scope.and_then(|scope| self.find(name, scope)),
         };
-        if found.is_some_and(|found| found == *case_type) {
-            self.report(
-                Diagnostic::warning(
-                    code::NAME_AMBIGUOUS,
-                    span,
-                    format!("`{name}` is read as a case of `{case_type}`"),
-                )
-                .help("a value of this name would fit here too")
-                .help("rename the value, so that nobody has to guess"),
-            );
+        let found = match named {
+            Some(id) => self.evaluated(id),
+            None => env.local(name),
+        };
+        if found.is_none_or(|found| found.term_type != *case_type) {
+            return;
         }
+        let text = format!("`{name}` is read as a case of `{case_type}`");
+        let finding = Diagnostic::warning(code::NAME_AMBIGUOUS, span, text)
+            .help("a value of this name would fit here too");
+        let full = named.map(|id| format!("{}.{name}", self.nodes[id].address.kind));
+        let case = format!("{case_type}.{name}");
+        let is_named = matches!(case_type, Type::Enum(of) if of.name.is_some());
+        self.report(match full {
+            Some(value) if is_named => finding
+                .help(format!(
+                    "write `{case}` for the case, or `{value}` for the value"
+                ))
+                .fix(format!("{name} → {case}"), span, case),
+            Some(value) => finding.help(format!("write `{value}` if the value is meant")),
+            None => finding.help("rename the value, so that nobody has to guess"),
+        });
     }
 
     /// A name that stands outside of the component in which it is used; a finding if it is one.

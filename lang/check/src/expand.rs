@@ -46,6 +46,18 @@ impl<'t> Checker<'t> {
         self.put_off.push(id);
     }
 
+    /// Reports names of a loop in an expression that hide others.
+    pub(crate) fn rounds_hide_nothing(&mut self, repeat: &Loop, env: Env<'_>) {
+        for name in &repeat.names {
+            let outer = env.scope.and_then(|scope| self.find(&name.text, scope));
+            if let Some(outer) = outer
+                && !self.said.has_place(code::NAME_SHADOWS, name.span)
+            {
+                self.name_hides(name, outer);
+            }
+        }
+    }
+
     /// Declares a block with `for`.
     pub(crate) fn collect_family(
         &mut self,
@@ -207,6 +219,30 @@ impl<'t> Checker<'t> {
             &format!("more than {COPIES_MAX} declarations in all instances and elements of `for`"),
         );
         false
+    }
+
+    /// A finding with the instance or the element in which it was found.
+    pub(crate) fn with_origin(&self, finding: Diagnostic) -> Diagnostic {
+        let mut around = self.running.last().copied();
+        while let Some(id) = around {
+            let node = &self.nodes[id];
+            let is_instance = matches!(node.form, Form::Instance(_));
+            match &node.address.leaf.key {
+                Some(key) if !key.is_empty() => {
+                    let source = node.block.and_then(|block| block.repeat.as_ref());
+                    let at = source.map_or(node.name.span, |repeat| repeat.source.span);
+                    return finding.also(at, format!("in the element `{key}`"));
+                }
+                _ if is_instance
+                    && !self.is_sample(id)
+                    && !node.item.span.holds(finding.primary.span) =>
+                {
+                    return finding.also(node.name.span, "in this one");
+                }
+                _ => around = node.parent,
+            }
+        }
+        finding
     }
 
     /// Makes sure that the elements of a `for` are there.

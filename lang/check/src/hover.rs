@@ -17,7 +17,7 @@ use crate::diagnostic::FileId;
 use crate::world::World;
 use crate::{Checked, source};
 use declared::{Declaration, Words};
-use names::{Names, Target, block_around, entry_of};
+use names::{Names, Target, block_around, entry_of, inside};
 use render::{card, collapsed};
 
 /// What is said of a word.
@@ -53,7 +53,7 @@ pub fn files_of(world: &dyn World, root: &str) -> Vec<String> {
 
 /// The word that holds this byte, or ends before it.
 fn word_at(tree: &Node, offset: u32) -> Option<Node> {
-    let is_word = |node: &Node| node.kind() == Kind::Keyword || Name::cast(node.clone()).is_some();
+    let is_word = |node: &Node| is_keyword(node) || Name::cast(node.clone()).is_some();
     let mut ended = None;
     for node in tree.descendants().filter(Node::is_token) {
         let range = node.range();
@@ -70,6 +70,11 @@ fn word_at(tree: &Node, offset: u32) -> Option<Node> {
     ended
 }
 
+/// Whether this is a word of the language that something is said of.
+fn is_keyword(token: &Node) -> bool {
+    matches!(token.kind(), Kind::Keyword | Kind::For | Kind::When)
+}
+
 struct Reader<'a> {
     words: &'static Words,
     names: Names<'a>,
@@ -77,7 +82,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn says(&self, token: &Node) -> Option<String> {
-        if token.kind() == Kind::Keyword {
+        if is_keyword(token) {
             return form(token.text());
         }
         let name = Name::cast(token.clone())?;
@@ -90,7 +95,10 @@ impl Reader<'_> {
             Kind::QuantityExpression => self.words.unit(name.text()).map(Declaration::card),
             Kind::Argument => self.argument(name.text(), &parent),
             Kind::Pattern => self.case(name.text(), ""),
-            Kind::UseNames => self.block(&self.names.elsewhere(name.text())?),
+            Kind::UseNames => match self.names.elsewhere(name.text()) {
+                Some(block) => self.block(&block),
+                None => self.component(&self.names.component_elsewhere(name.text())?),
+            },
             _ => None,
         }
     }
@@ -102,7 +110,9 @@ impl Reader<'_> {
                 let block = Block::cast(owner)?;
                 let word = block.path()?.joined();
                 let declared = self.words.of_block(&block).map(Declaration::card);
-                declared.or_else(|| form(&word))
+                declared
+                    .or_else(|| form(&word))
+                    .or_else(|| self.component(&self.names.component_of(&block)?))
             }
             Kind::Field | Kind::Requirement => self.key(name.text(), &owner),
             Kind::Column => self.column(name.text(), &owner),
@@ -123,6 +133,21 @@ impl Reader<'_> {
         let mut sections = around.filter_map(|body| body.nested.get(section.text()));
         let name = member.name()?;
         sections.find_map(|section| Some(section.members.get(name.text())?.card()))
+    }
+
+    /// A component with its documentation and its parameters.
+    fn component(&self, component: &Block) -> Option<String> {
+        let own = entry_of(component.syntax()).and_then(|entry| entry.documentation());
+        let entries = component.body().into_iter().flat_map(|body| body.entries());
+        let blocks = entries.filter_map(|entry| as_block(entry.item()));
+        let is_parameter =
+            |block: &Block| block.path().is_some_and(|path| path.joined() == "param");
+        let parameters = blocks.filter(is_parameter);
+        let lines = parameters.map(|block| format!("\n  {}", declared::head(&block)));
+        let lines: String = lines.collect();
+        let end = if lines.is_empty() { "" } else { "\n" };
+        let head = format!("{} {{{lines}{end}}}", declared::head(component));
+        Some(card(&head, own))
     }
 
     /// A block with its documentation, its kind's, and what its table holds.
@@ -155,7 +180,10 @@ impl Reader<'_> {
         if block.path()?.joined() == "params" {
             return self.block(&self.names.block(key, owner)?);
         }
-        let body = self.words.of_body(&block)?;
+        let Some(body) = self.words.of_body(&block) else {
+            let component = self.names.component_of(&block)?;
+            return self.block(&inside(&component, "param", key)?);
+        };
         if let Some(member) = body.members.get(key) {
             return Some(member.card());
         }
@@ -377,6 +405,20 @@ fn form(word: &str) -> Option<String> {
             "A value from outside: `--param name=value`. Without a default it must be given.",
         ),
         "let" => ("let name = value", "A name for a value."),
+        "component" => (
+            "component name on kind { … }",
+            "Blocks under one word: `name main on place { … }` makes them all, with values for its \
+             parameters.",
+        ),
+        "for" => (
+            "for key, value in map",
+            "One block for each element, at an address of its own: `kind.name[key]`. The name alone \
+             is a map of all.",
+        ),
+        "when" => (
+            "when condition",
+            "The block is there only if the condition holds: a reference to it may be absent.",
+        ),
         "output" => (
             "output name = value",
             "A value that `mlinfra output` prints after an apply.",

@@ -55,7 +55,7 @@ impl Checker<'_> {
             });
         }
         let is_kind = self.kind_names.contains(&word) || matches!(word, "param" | "let");
-        if !is_kind {
+        if !is_kind && self.components.is_empty() {
             return None;
         }
         let found = self
@@ -70,6 +70,7 @@ impl Checker<'_> {
             });
         Some(match found {
             Some(id) => self.refer(id, name.span),
+            None if !is_kind => return None,
             None if self.is_open(scope) => Term::error(),
             None => {
                 self.unknown_of_kind(word, name, span);

@@ -8,6 +8,7 @@ use mlinfra_syntax::ast::{Attribute, Block, Column, Entry, Item, Param};
 use super::names::block_around;
 use super::render::{card, collapsed};
 use super::{as_block, operation_of};
+use crate::component::COMPONENT;
 use crate::schema::TEXTS;
 
 /// Every declaration, by its form and name.
@@ -133,6 +134,7 @@ impl Words {
         let word = block.path()?.joined();
         match block_around(block.syntax()) {
             None => self.get("kind", &word),
+            Some(outer) if is_component(&outer) => self.get("kind", &word),
             Some(outer) => self.of_body(&outer)?.nested.get(&word),
         }
     }
@@ -143,6 +145,11 @@ impl Words {
         let operation = operation.and_then(|name| self.get("op", &name));
         operation.or_else(|| self.of_block(block))
     }
+}
+
+/// Whether a block declares a component: in its body stand the blocks of a file.
+pub(crate) fn is_component(block: &Block) -> bool {
+    block.path().is_some_and(|path| path.joined() == COMPONENT)
 }
 
 /// A block's head, on one line: everything before its body.

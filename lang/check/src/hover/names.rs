@@ -5,7 +5,7 @@ use mlinfra_syntax::ast::{Block, Entry, Expr, File, Item, Member, Use};
 use mlinfra_syntax::{Kind, Node};
 
 use super::as_block;
-use super::declared::Words;
+use super::declared::{Words, is_component};
 use super::render::{card, implied, table_line};
 use crate::diagnostic::FileId;
 use crate::{Checked, program};
@@ -78,6 +78,20 @@ impl<'a> Names<'a> {
         others.find_map(|(_, file)| named(&mlinfra_syntax::parse(&file.text).tree, name))
     }
 
+    /// The component that a block is made of.
+    pub(crate) fn component_of(&self, block: &Block) -> Option<Block> {
+        let path = block.path()?.joined();
+        let word = path.rsplit('.').next()?;
+        component(&self.tree, word).or_else(|| self.component_elsewhere(word))
+    }
+
+    /// The component of this name in another file of the program, if this one uses any.
+    pub(crate) fn component_elsewhere(&self, word: &str) -> Option<Block> {
+        self.uses().next()?;
+        let mut others = self.checked.files.iter();
+        others.find_map(|file| component(&mlinfra_syntax::parse(&file.text).tree, word))
+    }
+
     fn uses(&self) -> impl Iterator<Item = Use> + use<> {
         let file = File::cast(self.tree.clone());
         let entries = file.into_iter().flat_map(|file| file.entries());
@@ -115,6 +129,9 @@ impl<'a> Names<'a> {
             _ => return None,
         };
         let body = outer.body();
+        if let Some(component) = self.component_of(&outer) {
+            return inside(&component, "output", &name).map(Target::Block);
+        }
         if let Some(inner) = body.as_ref().and_then(|body| named(body.syntax(), &name)) {
             return Some(Target::Block(inner));
         }
@@ -223,6 +240,24 @@ impl<'a> Names<'a> {
     }
 }
 
+/// The component of this name that a file declares.
+fn component(file: &Node, name: &str) -> Option<Block> {
+    let entries = file.children().filter_map(Entry::cast);
+    let mut blocks = entries.filter_map(|entry| as_block(entry.item()));
+    blocks
+        .find(|block| is_component(block) && block.name().is_some_and(|found| found.text() == name))
+}
+
+/// What a component declares by this form and name.
+pub(crate) fn inside(component: &Block, form: &str, name: &str) -> Option<Block> {
+    let entries = component.body()?.entries();
+    let mut blocks = entries.filter_map(|entry| as_block(entry.item()));
+    blocks.find(|block| {
+        let is_form = block.path().is_some_and(|path| path.joined() == form);
+        is_form && block.name().is_some_and(|found| found.text() == name)
+    })
+}
+
 /// The block of this name among the entries of a body or a file. What nothing can refer to has no
 /// name here.
 fn named(node: &Node, name: &str) -> Option<Block> {
@@ -231,6 +266,6 @@ fn named(node: &Node, name: &str) -> Option<Block> {
     blocks.find(|block| {
         let is_named = block.name().is_some_and(|found| found.text() == name);
         let form = block.path().map(|path| path.joined());
-        is_named && !matches!(form.as_deref(), Some("output" | "test"))
+        is_named && !matches!(form.as_deref(), Some("output" | "test" | "component"))
     })
 }

@@ -136,6 +136,45 @@ fn every_word_of_the_standard_library_is_explained() {
 }
 
 #[test]
+fn a_component_its_parameters_and_its_outputs_are_explained() {
+    let text = "/// Keeps things.\ncomponent shelf on target {\n  /// How much.\n  param size: bytes = 1 GiB\n\
+                storage main on here for n in [\"a\"] { capacity = size }\n  /// What there is.\n  \
+                output room = size\n}\ntarget here = local()\nshelf a on here { size = 2 GiB }\n\
+                output b = a.room\n";
+    for (from, to, wanted) in [
+        (
+            "shelf a",
+            "sh|elf a",
+            &[
+                "Keeps things.",
+                "component shelf on target {",
+                "  param size: bytes = 1 GiB",
+            ][..],
+        ),
+        (
+            "{ size = 2",
+            "{ si|ze = 2",
+            &["param size: bytes = 1 GiB", "How much."],
+        ),
+        (
+            "a.room",
+            "a.ro|om",
+            &["output room = size", "What there is."],
+        ),
+        ("shelf a", "shelf |a", &["shelf a on here"]),
+        ("capacity", "cap|acity", &["capacity : bytes?"]),
+        ("storage main", "st|orage main", &["kind storage on target"]),
+        ("component", "com|ponent", &["component name on kind"]),
+        ("for n", "fo|r n", &["One block for each"]),
+    ] {
+        let found = said(&text.replacen(from, to, 1)).unwrap_or_else(|| panic!("nothing: {to}"));
+        for part in wanted {
+            assert!(found.contains(part), "{to}\n{found}");
+        }
+    }
+}
+
+#[test]
 fn what_is_known_in_one_place_alone_is_explained_there() {
     let credit = |from: &str, word: &str| {
         let at = CREDIT.find(from).expect("the example holds it");

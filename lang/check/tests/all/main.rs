@@ -10,6 +10,7 @@ mod files;
 mod flow;
 mod gates;
 mod hover;
+mod names;
 mod newcomers;
 mod pages;
 mod policies;
