@@ -295,7 +295,8 @@ impl Checker<'_> {
                     }
                 }
             }
-            let value = self.eval(&arm.value, expected, env);
+            let is_chosen = matches && chosen.is_none();
+            let value = self.eval_arm(subject, arm, is_chosen, expected, env);
             failed |= value.term_type.is_error();
             match unify(&common, &value.term_type) {
                 Some(unified) => common = unified,

@@ -15,7 +15,7 @@ use crate::check::{Checker, Env};
 use crate::code;
 use crate::component::{COMPONENT, COPIES_MAX};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::fit::unify;
+use crate::family::{key_term, key_text};
 use crate::scope::{Declared, Form, NodeId, Place, Scope, ScopeId, has_bad};
 use crate::tree::{BlockItem, Expr, ExprKind, Item, Loop, Name};
 use crate::types::{Term, Type};
@@ -26,11 +26,11 @@ const KEY_BYTES_MAX: usize = 64;
 /// A block with `for`.
 pub(crate) struct Family {
     /// Where it is collected.
-    place: Place,
+    pub(crate) place: Place,
     /// What its keys are.
-    key_type: Type,
+    pub(crate) key_type: Type,
     /// Its elements by key, once its source was looked at.
-    elements: BTreeMap<String, NodeId>,
+    pub(crate) elements: BTreeMap<String, NodeId>,
 }
 
 /// One element to make: its key and what the names of the loop stand for.
@@ -317,11 +317,19 @@ impl<'t> Checker<'t> {
         let rounds = self.rounds(&source, repeat)?;
         let mut elements: Vec<Element> = Vec::new();
         let mut first_of: BTreeMap<String, usize> = BTreeMap::new();
-        let mut key_type = Type::String;
-        for (place, (first, second)) in rounds.into_iter().enumerate() {
+        // The elements of another `for` keep their keys, whatever these are.
+        let family = self.family_named(&repeat.source, env);
+        let family = family.and_then(|family| self.families.get(&family));
+        let mut key_type = family.map_or(Type::String, |family| family.key_type.clone());
+        for (place, (mut first, second)) in rounds.into_iter().enumerate() {
             let at = element_span(&repeat.source, place);
             let key = match keys.as_ref().and_then(|keys| keys.get(place)) {
-                Some(key) => key.clone(),
+                Some(key) => {
+                    if second.is_some() {
+                        first = key_term(key, &key_type);
+                    }
+                    key.clone()
+                }
                 None => {
                     key_type = first.term_type.bare().clone();
                     self.key_of(&first, at)?
@@ -450,132 +458,6 @@ impl<'t> Checker<'t> {
         self.scopes[scope].names.insert(name.text.clone(), id);
         self.prepare();
         self.done(id, term);
-    }
-
-    /// The elements of a `for`, by key.
-    pub(crate) fn elements_by_key(&self, family: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        let family = self.families.get(&family);
-        family
-            .into_iter()
-            .flat_map(|family| family.elements.values().copied())
-    }
-
-    fn family_map(&self, id: NodeId, element: Type) -> Term {
-        let elements = self.families.get(&id).map(|family| &family.elements);
-        let entries = elements.into_iter().flatten();
-        let entries = entries.map(|(key, id)| (key.clone(), self.reference_to(*id)));
-        Term::new(
-            Type::Map(Arc::new(element)),
-            Value::Record(entries.collect()),
-        )
-    }
-
-    /// What a reference to all elements of a `for` amounts to.
-    pub(crate) fn refer_to_family(&mut self, id: NodeId, of: &Arc<Form>, span: Span) -> Term {
-        let term = self.evaluate(id, span);
-        let with_content = matches!(&**of, Form::Block(kind) if kind.has_content());
-        if !with_content || term.term_type.is_error() {
-            return term;
-        }
-        let elements: Vec<NodeId> = self.elements_by_key(id).collect();
-        let mut common = Type::Any;
-        for element in elements {
-            let term = self.refer(element, span);
-            match unify(&common, &term.term_type) {
-                Some(unified) => common = unified,
-                // Tables of different columns: each is known by its key alone.
-                None => return self.family_map(id, Type::Any),
-            }
-        }
-        self.family_map(id, common)
-    }
-
-    /// An element of a map of blocks that have no type in common, as what it is.
-    pub(crate) fn as_declared(&mut self, term: Term) -> Term {
-        let id = match (&term.term_type, &term.value) {
-            (Type::Any, Value::Reference(reference)) if reference.path.is_empty() => {
-                self.addresses.get(&reference.address).copied()
-            }
-            _ => None,
-        };
-        match id {
-            Some(id) => self.refer(id, self.nodes[id].name.span),
-            None => term,
-        }
-    }
-
-    /// The block with `for` that an expression names.
-    pub(crate) fn family_named(&mut self, expr: &Expr, env: Env<'_>) -> Option<NodeId> {
-        if self.families.is_empty() {
-            return None;
-        }
-        let id = self.node_named(expr, env)?;
-        matches!(self.nodes[id].form, Form::Family(_)).then_some(id)
-    }
-
-    /// The declaration that an expression names, as far as that can be told without evaluating it.
-    fn node_named(&self, expr: &Expr, env: Env<'_>) -> Option<NodeId> {
-        match &expr.kind {
-            ExprKind::Name(name) if env.local(name).is_none() => self.find(name, env.scope?),
-            ExprKind::Member { object, name } => match self.node_named(object, env) {
-                Some(around) => self.inside(around, &name.text),
-                None => {
-                    let word = object.as_name()?;
-                    let found = self.find(&name.text, env.scope?)?;
-                    let of = &self.nodes[found].address.kind;
-                    (env.local(word).is_none() && of == word).then_some(found)
-                }
-            },
-            _ => None,
-        }
-    }
-
-    /// `workers["eu"]`: one element of a `for`.
-    pub(crate) fn element_at(&mut self, family: NodeId, index: &Expr, env: Env<'_>) -> Term {
-        self.expand_family(family, index.span);
-        let failed = self
-            .evaluated(family)
-            .is_none_or(|term| term.term_type.is_error());
-        let known = self.families.get(&family).filter(|_| !failed);
-        let Some(key_type) = known.map(|family| family.key_type.clone()) else {
-            self.eval(index, &Type::Error, env);
-            return Term::error();
-        };
-        let at = self.value(index, &key_type, env);
-        if at.term_type.is_error() || !self.must_be_known(&at, index.span, "a key") {
-            return Term::error();
-        }
-        let key = key_text(&at.value).unwrap_or_default();
-        let elements = self.families.get(&family).map(|family| &family.elements);
-        if let Some(element) = elements.and_then(|elements| elements.get(&key)).copied() {
-            return self.refer(element, index.span);
-        }
-        let keys: Vec<&str> = elements
-            .into_iter()
-            .flat_map(|all| all.keys().map(String::as_str))
-            .collect();
-        let finding = Diagnostic::error(
-            code::INDEX_WRONG,
-            index.span,
-            format!("`{}` has no element `{key}`", self.nodes[family].name.text),
-        )
-        .help("what is made from it would have nothing to be made from");
-        let finding = match keys.as_slice() {
-            [] => finding.help("it has no elements at all"),
-            keys => finding.help(format!("its keys are {}", crate::scope::list_some(keys))),
-        };
-        self.report(finding);
-        Term::error()
-    }
-}
-
-/// A key as it stands in an address.
-fn key_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Int(number) => Some(number.to_string()),
-        Value::Case { name, arguments } if arguments.is_empty() => Some(name.clone()),
-        _ => None,
     }
 }
 

@@ -26,6 +26,7 @@ mod environment;
 mod eval;
 mod expand;
 mod facts;
+mod family;
 mod figure;
 mod fit;
 mod flow;

@@ -9,7 +9,7 @@ use crate::check::{Checker, Env, cycle_finding};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::scope::{Form, NodeId, ScopeId};
-use crate::tree::{Binary, Expr, ExprKind};
+use crate::tree::{Arm, Binary, Expr, ExprKind, Pattern};
 use crate::types::{Term, Type};
 
 /// How much is known of a condition.
@@ -178,6 +178,37 @@ impl<'t> Checker<'t> {
             self.assumed = found;
         }
         count
+    }
+
+    /// What stands behind a pattern: there, the subject is what the pattern says.
+    pub(crate) fn eval_arm(
+        &mut self,
+        subject: &Expr,
+        arm: &Arm,
+        is_chosen: bool,
+        expected: &Type,
+        env: Env<'_>,
+    ) -> Term {
+        let count = self.assumed.len();
+        if let ([Pattern::Value(pattern)], Some(scope)) = (arm.patterns.as_slice(), env.scope)
+            && !self.presences.is_empty()
+        {
+            let mut names = Vec::new();
+            names_of(subject, &mut names);
+            if names.iter().all(|name| env.local(name).is_none()) {
+                let (subject, pattern) = (self.written(subject.span), self.written(pattern.span));
+                self.assumed.push(Assumed {
+                    text: format!("{subject} == {pattern}"),
+                    scope,
+                    names,
+                });
+            }
+        }
+        let mode = self.enter(self.is_supposed || !is_chosen, self.is_copy);
+        let term = self.eval(&arm.value, expected, env);
+        self.leave(mode);
+        self.forget_assumed(count);
+        term
     }
 
     /// Takes back what was assumed since there were so many.

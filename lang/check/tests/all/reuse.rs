@@ -455,3 +455,97 @@ fn components_that_never_end_are_refused_at_once() {
     let codes: Vec<String> = faults(wide).into_iter().map(|(code, _)| code).collect();
     assert_eq!(codes, ["E0322"]);
 }
+
+const DATA: &str = "target here = local()\nstorage lake on here {}\npool worker on here { cpus >= 1 }\n\
+    dataset people for part in [\"a\", \"b\"] {\n  from = file(\"p.csv\"), keep = lake\n  \
+    columns { age : int, good : bool @label }\n}\n";
+
+#[test]
+fn tables_and_steps_repeat() {
+    let text = format!(
+        "{DATA}pipeline risk on worker for part in [\"a\", \"b\"] {{\n\
+         step clean = derive(people[part]) {{ old = age > 60 }}\n\
+         step parts = split(clean, stratify = good, seed = 1) {{ train = 80%, test = 20% }}\n\
+         step model for n in 1..2 = train(parts.train, label = good) {{ architecture = linear, epochs = n }}\n\
+         step report for n, m in model = evaluate(m, parts.test) {{ require auc >= 0.5 }}\n\
+         step release = register(model[2], name = part, gate = report[2])\n}}\n\
+         endpoint score on worker for name, r in risk {{ model = r.release, port = 8700 + length(name) }}\n"
+    );
+    let checked = check_text(&text);
+    assert_eq!(findings(&checked), Vec::<String>::new());
+    let all = addresses(&checked);
+    for wanted in [
+        "dataset.people[\"b\"]",
+        "risk[\"b\"]/step.clean",
+        "risk[\"a\"]/step.model[2]",
+        "endpoint.score[\"a\"]",
+    ] {
+        assert!(all.iter().any(|one| one == wanted), "{wanted}: {all:?}");
+    }
+    assert_eq!(all.len(), 3 + 2 + 2 * 8 + 2);
+}
+
+#[test]
+fn a_step_may_be_left_out() {
+    let text = "param check: bool = false\ntarget here = local()\npool worker on here { cpus >= 1 }\n\
+        storage lake on here {}\n\
+        dataset people { from = file(\"p.csv\"), keep = lake\ncolumns { age : int, good : bool @label } }\n\
+        pipeline risk on worker {\n\
+        step parts = split(people, stratify = good, seed = 1) { train = 80%, test = 20% }\n\
+        step model = train(parts.train, label = good) { architecture = linear }\n\
+        step report when check = evaluate(model, parts.test) { require auc >= 0.5 }\n\
+        step release = register(model, name = \"risk\", gate = report)\n}\n";
+    let absent = check_text(text);
+    assert_eq!(findings(&absent), Vec::<String>::new());
+    assert_eq!(absent.program.blocks.len(), 8);
+    let present = check_with(text, &[("check", "true")]);
+    assert_eq!(findings(&present), Vec::<String>::new());
+    assert_eq!(present.program.blocks.len(), 9);
+}
+
+#[test]
+fn a_component_takes_and_gives_tables_models_and_blocks() {
+    let text = "component fit on pool {\n  param data: dataset\n  param keep: storage\n  param name: string\n\
+        pipeline work {\n\
+        step parts = split(data, stratify = good, seed = 1) { train = 80%, test = 20% }\n\
+        step model = train(parts.train, label = good) { architecture = linear }\n\
+        step report = evaluate(model, parts.test) { require auc >= 0.5 }\n\
+        step release = register(model, name = name, gate = report)\n}\n\
+        endpoint main { model = work.release }\n\
+        output url = main.url\noutput model = work.release\n}\n";
+    let spec = format!(
+        "{text}{DATA}fit one on worker {{ data = people[\"a\"], keep = lake, name = \"x\" }}\n\
+         output url = one.url\nendpoint second on worker {{ model = one.model, port = 8711 }}\n"
+    );
+    assert_eq!(findings(&check_text(&spec)), Vec::<String>::new());
+    // Without an instance, what depends on what is given is not said.
+    assert_eq!(
+        findings(&check_text(&format!("{text}{DATA}"))),
+        Vec::<String>::new()
+    );
+    let wrong = spec.replace("label = good)", "label = godo)");
+    let codes: Vec<String> = faults(&wrong).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes.len(), 1, "{codes:?}");
+}
+
+#[test]
+fn a_match_on_the_condition_knows_what_is_there() {
+    let text = format!(
+        "{TWO}output x = match where {{ tpu => chips.capacity, cluster => nodes.capacity }}\n\
+         output y = match where {{ cluster => nodes.capacity, _ => none }}\n"
+    );
+    assert_eq!(faults(&text), []);
+    let wrong = format!("{TWO}output x = match where {{ cluster => chips.capacity, _ => none }}\n");
+    assert_eq!(faults(&wrong), [fault("E0309", "capacity")]);
+}
+
+#[test]
+fn a_finding_says_in_which_instance_it_is() {
+    let text =
+        "component c { param n: int\noutput m = [1, 2][n] }\nc one { n = 1 }\nc two { n = 7 }\n";
+    let checked = check_text(text);
+    assert_eq!(codes_at(&checked), [fault("E0325", "n")]);
+    let also = &checked.diagnostics[0].others;
+    let span = also[0].span;
+    assert_eq!(&text[span.start as usize..span.end as usize], "two");
+}
