@@ -89,9 +89,11 @@ fn heavy_crates_stay_at_home() {
 fn dependencies_run_one_way() {
     let rooms = rooms();
     let mut complaints = Vec::new();
+    // What is no member of the workspace is no room: nothing can depend on it.
+    let is_member = |text: &str| !text.contains("\n[workspace]\n");
     for file in FILES
         .iter()
-        .filter(|file| file.path.ends_with("/Cargo.toml"))
+        .filter(|file| file.path.ends_with("/Cargo.toml") && is_member(&file.text))
     {
         let room = file.path.trim_end_matches("/Cargo.toml");
         if room == FEATURES {

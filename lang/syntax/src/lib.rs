@@ -42,6 +42,8 @@ pub struct Parse {
     pub tree: Node,
     /// What is wrong, in the order of the text; at most [`error::ERRORS_KEPT_MAX`].
     pub errors: Vec<SyntaxError>,
+    /// How often a token was looked at: what parsing costs, on whatever machine.
+    pub steps: u64,
 }
 
 impl Parse {
@@ -65,6 +67,7 @@ pub fn parse(text: &str) -> Parse {
     let mut errors = tokens::findings(text, &lexed.tokens);
     let mut parser = parser::Parser::new(text, &lexed);
     grammar::file(&mut parser);
+    let steps = parser.steps();
     let (mut tree, findings) = parser.finish();
     errors.extend(findings);
     errors.extend(documentation::attach(&mut tree));
@@ -78,5 +81,6 @@ pub fn parse(text: &str) -> Parse {
     Parse {
         tree: Node::root(Arc::new(tree)),
         errors,
+        steps,
     }
 }

@@ -1,5 +1,6 @@
 //! The parser's engine: a cursor over lexemes, events, findings, and the tree made of them.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use crate::error::{SyntaxEdit, SyntaxError, edit};
@@ -68,6 +69,8 @@ pub(crate) struct Parser<'a> {
     pub(crate) continued: Option<usize>,
     /// Where nesting was last cut off: the first lexeme skipped, and the one behind the last.
     cut: Option<(usize, usize)>,
+    /// How often a lexeme was looked at.
+    steps: Cell<u64>,
 }
 
 impl<'a> Parser<'a> {
@@ -91,17 +94,25 @@ impl<'a> Parser<'a> {
             reached: 0,
             continued: None,
             cut: None,
+            steps: Cell::new(0),
         }
+    }
+
+    /// How often a lexeme was looked at.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps.get()
     }
 
     // The cursor.
 
     pub(crate) fn current(&self) -> Lexeme {
+        self.steps.set(self.steps.get() + 1);
         self.lexed.lexemes[self.position]
     }
 
     /// The lexeme `ahead` places on; the last one is the end of the file.
     pub(crate) fn ahead(&self, ahead: usize) -> Lexeme {
+        self.steps.set(self.steps.get() + 1);
         let last = self.lexed.lexemes.len() - 1;
         self.lexed.lexemes[(self.position + ahead).min(last)]
     }

@@ -418,3 +418,43 @@ fn the_first_faults_of_very_many_are_kept() {
     assert!(errors.is_sorted_by_key(|error| error.at.start));
     assert!(errors[ERRORS_KEPT_MAX - 1].at.start < 10 * 20_000);
 }
+
+/// What parsing costs is counted, not timed: twice the text takes twice the steps, and no token is
+/// looked at more than so often.
+#[test]
+fn steps_grow_with_the_length_alone() {
+    const STEPS_PER_TOKEN_MAX: u64 = 120;
+    for (start, piece) in [
+        ("x = ", "["),
+        ("", "{"),
+        ("x = f", "("),
+        ("", "a b {\n"),
+        ("x = ", "if "),
+        ("x = ", "not "),
+        ("", "x = 1\n"),
+        ("x = [1,\n", "[1,\n"),
+        ("x = \"", "${"),
+        ("", "} "),
+        ("x = ", "match a { b => "),
+        ("x = [", "a b\n"),
+        ("x = f(\n", "g(\nh = \n"),
+        ("a b {\n", "c = [\nd e {\n"),
+        ("x : ", "list("),
+        ("", "@a(\n"),
+        ("x = ", "1 + -"),
+        ("", "use \"a\".{b\n"),
+    ] {
+        let steps = |count: usize| {
+            let text = format!("{start}{}", piece.repeat(count));
+            let tokens = lexer::tokens(&text).len() as u64;
+            let steps = parse(&text).steps;
+            assert!(
+                steps <= STEPS_PER_TOKEN_MAX * (tokens + 10),
+                "{piece:?}: {steps} steps for {tokens} tokens"
+            );
+            steps
+        };
+        let (half, whole) = (steps(10_000), steps(20_000));
+        assert!(whole <= half * 2 + 2_000, "{piece:?}: {half} became {whole}");
+    }
+}
