@@ -455,6 +455,9 @@ fn steps_grow_with_the_length_alone() {
             steps
         };
         let (half, whole) = (steps(10_000), steps(20_000));
-        assert!(whole <= half * 2 + 2_000, "{piece:?}: {half} became {whole}");
+        assert!(
+            whole <= half * 2 + 2_000,
+            "{piece:?}: {half} became {whole}"
+        );
     }
 }
