@@ -4,6 +4,7 @@
 //! from the checked program what only checking knows: the columns of tables. So it answers in files
 //! with errors too, with what is still understood.
 
+mod complete;
 mod declared;
 mod names;
 mod render;
@@ -16,6 +17,7 @@ use mlinfra_syntax::{Kind, Node};
 use crate::diagnostic::FileId;
 use crate::world::World;
 use crate::{Checked, source};
+pub use complete::{Completion, Offer, complete};
 use declared::{Declaration, Words};
 use names::{Names, Target, block_around, entry_of, inside};
 use render::{card, collapsed};

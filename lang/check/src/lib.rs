@@ -87,7 +87,7 @@ pub use ask::{Answer, Question, evaluate, names};
 use check::Checker;
 pub use code::{Code, CodePage, codes};
 pub use diagnostic::{Diagnostic, Edit, FileId, Fix, Label, Severity, Span};
-pub use hover::{Hover, files_of, hover};
+pub use hover::{Completion, Hover, Offer, complete, files_of, hover};
 pub use program::{
     Argument, Block, ColumnFlow, Environment, Field, Gate, GivenParameter, ModelType, Output,
     PolicyFinding, PolicyStatus, Program, ReplayStep, Step, TableFlow,

@@ -8,6 +8,7 @@
 //! `server` answers them, `documents` keeps the open texts, `roots` finds the spec that a file
 //! belongs to, `findings` and `layout` make the answers, `lines` counts as editors count.
 
+mod completions;
 mod documents;
 mod findings;
 mod layout;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response};
 use lsp_types::{
-    CodeActionParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
+    CodeActionParams, CompletionParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
     DidOpenTextDocumentParams, DocumentFormattingParams, HoverParams,
 };
 use mlinfra_check::{Checked, FileId};
@@ -21,7 +21,7 @@ use crate::lines::{Encoding, Lines};
 use crate::roots::{Known, Root, root_of};
 use crate::transport::Incoming;
 use crate::uri::path_of;
-use crate::{Ended, Outside, layout};
+use crate::{Ended, Outside, completions, layout};
 
 /// How far the session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,6 +178,7 @@ impl<'a> Server<'a> {
                 Ok(Value::Null)
             }
             (Phase::Running, "textDocument/hover") => self.hover(read(params)?),
+            (Phase::Running, "textDocument/completion") => Ok(self.completion(&read(params)?)),
             (Phase::Running, "textDocument/formatting") => Ok(self.formatting(&read(params)?)),
             (Phase::Running, "textDocument/codeAction") => Ok(self.actions(&read(params)?)),
             (Phase::Running, "initialize") => Err(Refusal(
@@ -223,6 +224,7 @@ impl<'a> Server<'a> {
                 },
                 "textDocumentSync": { "openClose": true, "change": 2, "save": true },
                 "hoverProvider": true,
+                "completionProvider": { "triggerCharacters": [".", "@"] },
                 "documentFormattingProvider": true,
                 "codeActionProvider": { "codeActionKinds": ["quickfix"] },
             },
@@ -416,6 +418,25 @@ impl<'a> Server<'a> {
             }
         }
         Ok(Value::Null)
+    }
+
+    fn completion(&mut self, params: &CompletionParams) -> Value {
+        self.look();
+        let place = &params.text_document_position;
+        let path = place_of(place.text_document.uri.as_str());
+        for (_, checked, file) in self.specs_with(&path) {
+            let text = &checked.files[file.0 as usize].text;
+            let lines = Lines::new(text, self.client.encoding);
+            let offset = u32::try_from(lines.offset(place.position)).unwrap_or(u32::MAX);
+            let offers = mlinfra_check::complete(checked, file, offset);
+            let items: Vec<Value> = offers
+                .iter()
+                .enumerate()
+                .map(|(place, offer)| completions::item(place, offer, &lines))
+                .collect();
+            return json!(items);
+        }
+        Value::Null
     }
 
     fn formatting(&self, params: &DocumentFormattingParams) -> Value {

@@ -11,6 +11,7 @@ use crate::plan::PlanFinding;
 use crate::question::{Answer, Question};
 use crate::step;
 use crate::target::target_of;
+use crate::unread;
 
 /// What the program asks for, as far as the answers reach.
 #[derive(Debug, Default)]
@@ -48,6 +49,10 @@ pub(crate) fn desired(program: &Program, lowerings: &[&dyn Lower], answers: &Ans
         ready.into_iter().for_each(|block| graph.lower(block));
     }
     graph.check_reservations();
+    graph
+        .out
+        .findings
+        .splice(0..0, unread::unread(program, lowerings));
     let mut out = graph.out;
     let mut lowered = graph.lowered;
     out.resources = program
@@ -71,7 +76,7 @@ const MONITOR: &str = "monitor";
 fn is_resource(block: &Block) -> bool {
     !matches!(
         block.role.as_deref(),
-        Some("project" | "budget" | "pipeline" | "alert")
+        Some("project" | "budget" | "pipeline" | "alert" | "value")
     )
 }
 
@@ -143,19 +148,18 @@ impl<'a> Graph<'a> {
     }
 
     fn plain_resource(&mut self, block: &'a Block) -> Option<Resource> {
-        let Some((target, provider)) = target_of(self.program, self.standing_of(block)) else {
+        let standing = unread::standing_of(self.program, block);
+        let Some((target, provider)) = standing.and_then(|at| target_of(self.program, at)) else {
             if block.role.as_deref() == Some(MONITOR) {
                 let found = finding::watches_nothing(&block.address);
                 self.out.findings.push(found);
             }
             return None;
         };
-        let Some(lowering) = self.lowerings.iter().find(|known| known.name() == provider) else {
-            self.out
-                .findings
-                .push(finding::no_provider(&block.address, provider));
-            return None;
-        };
+        let lowering = self
+            .lowerings
+            .iter()
+            .find(|known| known.name() == provider)?;
         let host = self.host_facts(target, provider)?;
         let portable = self.portable(block);
         match lowering.lower(&portable, &host) {
@@ -172,20 +176,6 @@ impl<'a> Graph<'a> {
                 None
             }
         }
-    }
-
-    /// The block whose place counts: a monitor stands where the first thing that it watches does.
-    fn standing_of(&self, block: &'a Block) -> &'a Block {
-        if block.role.as_deref() != Some(MONITOR) || block.place.is_some() {
-            return block;
-        }
-        let mut first = None;
-        if let Some(watched) = block.fields.get("watch") {
-            watched.value.for_each_reference(&mut |reference| {
-                first = first.or_else(|| self.program.block(&reference.address));
-            });
-        }
-        first.unwrap_or(block)
     }
 
     /// The alerts of a monitor: `name`, `condition` and `lasting` of each, in the order written.

@@ -46,14 +46,82 @@ pub fn refused(address: &Address, refusal: Refusal) -> PlanFinding {
 pub(crate) const NO_PROVIDER: &str = "E0901";
 
 /// The target's provider is not part of this build.
-pub fn no_provider(address: &Address, provider: &str) -> PlanFinding {
+pub fn no_provider(target: &Address, provider: &str, blocks: usize) -> PlanFinding {
+    let things = match blocks {
+        1 => "1 block goes".to_owned(),
+        blocks => format!("{blocks} blocks go"),
+    };
     error(
         NO_PROVIDER,
         "no provider for this target is built in",
-        format!("`{address}` goes to a target of the provider `{provider}`"),
-        "place it on a target of a provider that is built in: `local`",
-        address,
+        format!("`{target}` is of the provider `{provider}`, and {things} there"),
+        "use a target of a provider that is built in: `local`; prices and checks hold all the same",
+        target,
         None,
+    )
+}
+
+/// A target that chooses between others, which no planner does yet.
+pub fn not_chosen(target: &Address, word: &str, candidates: &[Address]) -> PlanFinding {
+    let names: Vec<&str> = candidates.iter().map(Address::name).collect();
+    error(
+        "E0953",
+        "no target is chosen among several in this version",
+        format!("`{target}` is `{word}` of {}", names.join(", ")),
+        "name the target that is meant where blocks are placed",
+        target,
+        None,
+    )
+}
+
+/// Something is written that the target's provider does not build.
+pub fn unread(at: &Address, provider: &str, what: &str, of: &str, field: &str) -> PlanFinding {
+    error(
+        NOT_BUILT,
+        NOT_BUILT_TITLE,
+        format!("`{provider}` does not build {what} of a `{of}`, and it would have no effect"),
+        "take it out, or place the block on a target whose provider builds it",
+        at,
+        Some(field),
+    )
+}
+
+/// A step whose operation the target's provider does not run.
+pub fn not_run(at: &Address, provider: &str, operation: &str) -> PlanFinding {
+    error(
+        NOT_BUILT,
+        NOT_BUILT_TITLE,
+        format!("`{provider}` does not run `{operation}`"),
+        "take the step out, or place it on a target whose provider runs it",
+        at,
+        None,
+    )
+}
+
+const NOT_BUILT: &str = "E0950";
+const NOT_BUILT_TITLE: &str = "the target's provider does not build this";
+
+/// An output that the target's provider does not tell.
+pub fn withheld(at: &Address, provider: &str, name: &str) -> PlanFinding {
+    error(
+        "E0951",
+        "the target's provider does not tell this output",
+        format!("`{provider}` tells no `{name}` of `{at}`"),
+        "take out what refers to it",
+        at,
+        Some(name),
+    )
+}
+
+/// A requirement whose bound nobody knows.
+pub fn open_wish(at: &Address, field: &str) -> PlanFinding {
+    error(
+        "E0952",
+        "a requirement is not known when it is planned",
+        format!("what `{at}` asks of `{field}` rests on something that is not known"),
+        "put the file that it is computed from beside the spec, or write the amount",
+        at,
+        Some(field),
     )
 }
 

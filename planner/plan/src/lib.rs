@@ -17,6 +17,7 @@ pub mod resolve;
 mod serving;
 pub mod step;
 pub mod target;
+mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 

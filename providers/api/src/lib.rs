@@ -10,6 +10,7 @@ pub mod digest;
 pub mod fault;
 pub mod provider;
 pub mod quantity;
+mod reads;
 pub mod resource;
 pub mod row;
 pub mod secret;
@@ -26,6 +27,7 @@ pub use provider::{
     Refusal, Request, Verb, Wish,
 };
 pub use quantity::{Dimension, Quantity};
+pub use reads::{Reads, Shape, Takes, shape};
 pub use resource::{Resource, ResourceState, Token};
 pub use row::{RowExpression, RowOperator, Scalar};
 pub use secret::Secret;

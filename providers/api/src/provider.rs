@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Fault, Quantity, Resource, ResourceState, Token, Value};
+use crate::{Address, Fault, Quantity, Reads, Resource, ResourceState, Token, Value};
 
 /// What is done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -234,6 +234,22 @@ pub trait Lower: Send + Sync {
         block: &Portable,
         host: &BTreeMap<String, Value>,
     ) -> Result<Resource, Vec<Refusal>>;
+
+    /// What it reads of the blocks of a kind; of a nested one by `outer/inner`. What else is
+    /// written in them is refused.
+    fn reads(&self, _kind: &str) -> Reads {
+        Reads::All
+    }
+
+    /// What it reads of the steps of an operation.
+    fn runs(&self, _operation: &str) -> Reads {
+        Reads::All
+    }
+
+    /// The computed fields of an operation that it does not tell.
+    fn withholds(&self, _operation: &str) -> &'static [&'static str] {
+        &[]
+    }
 
     /// What a resource of this provider costs while it exists. A provider that has no prices says
     /// so: nothing is ever taken to be free.

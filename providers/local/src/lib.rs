@@ -9,6 +9,7 @@ mod lower;
 mod monitor;
 mod promql;
 mod reach;
+mod reads;
 mod result;
 mod serving;
 mod step;

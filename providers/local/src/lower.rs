@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use mlinfra_api::{Lower, Portable, Price, Quantity, Refusal, Resource, Value, Wish};
+use mlinfra_api::{Lower, Portable, Price, Quantity, Reads, Refusal, Resource, Value, Wish};
 use mlinfra_runtime_spec::{PROTOCOL, RequestSchema};
 
-use crate::kinds;
+use crate::{kinds, reads};
 
 /// The pure half of the provider `local`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +38,18 @@ impl Lower for LocalLower {
                 help: "place it on a target whose provider knows this kind".into(),
             }]),
         }
+    }
+
+    fn reads(&self, kind: &str) -> Reads {
+        reads::of_kind(kind)
+    }
+
+    fn runs(&self, operation: &str) -> Reads {
+        reads::of_operation(operation)
+    }
+
+    fn withholds(&self, operation: &str) -> &'static [&'static str] {
+        reads::withheld(operation)
     }
 
     fn price(&self, _: &Resource) -> Price {
@@ -156,6 +168,20 @@ fn reservation(block: &Portable, host: &BTreeMap<String, Value>) -> Result<Resou
             });
         }
     }
+    if let Some(nodes) = field(block, "nodes") {
+        let (low, high) = match &nodes {
+            Value::Range(low, high) => (low.as_int(), high.as_int()),
+            other => (other.as_int(), other.as_int()),
+        };
+        if low.is_none_or(|low| low > 1) || high.is_none_or(|high| high < 1) {
+            refusals.push(Refusal {
+                code: "E0950",
+                message: format!("`{}` asks for other than one machine", block.address),
+                field: Some("nodes".into()),
+                help: "this target is one machine: take `nodes` out".into(),
+            });
+        }
+    }
     let cpus = least(block, "cpus", 1, &mut refusals);
     let memory = least(block, "memory", MEMORY_DEFAULT_BYTES, &mut refusals);
     let has = |name: &str| host.get(name).and_then(amount);
@@ -264,7 +290,23 @@ fn endpoint(block: &Portable) -> Result<Resource, Vec<Refusal>> {
             help: "give it a release: `model = risk.release`, made by a step `register(…)`".into(),
         }]);
     };
-    let replicas = field(block, "replicas").unwrap_or(Value::Int(1));
+    let replicas = match field(block, "replicas") {
+        None => Value::Int(1),
+        Some(Value::Range(low, high)) if low == high => *low,
+        Some(Value::Range(low, high)) => {
+            return Err(vec![Refusal {
+                code: "E0950",
+                message: format!(
+                    "`{}` may have {low} to {high} replicas; this machine changes no number by \
+                     itself",
+                    block.address
+                ),
+                field: Some("replicas".into()),
+                help: format!("say how many: `replicas = {low}`"),
+            }]);
+        }
+        Some(fixed) => fixed,
+    };
     let port = field(block, "port").unwrap_or(Value::Int(8080));
     let mut shown = Vec::new();
     if let Some(schema) = model.get("request").and_then(Value::as_text)

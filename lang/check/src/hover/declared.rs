@@ -97,6 +97,13 @@ impl Words {
         self.all.get(&(form.to_owned(), name.to_owned()))
     }
 
+    /// Every declaration of this form, by name.
+    pub(crate) fn of_form<'w>(&'w self, form: &'w str) -> impl Iterator<Item = &'w Declaration> {
+        let all = self.all.iter();
+        all.filter(move |((of, _), _)| of == form)
+            .map(|(_, declared)| declared)
+    }
+
     /// The unit, also by its plural.
     pub(crate) fn unit(&self, name: &str) -> Option<&Declaration> {
         let singular = || self.get("unit", name.strip_suffix('s')?);

@@ -2,6 +2,7 @@
 
 mod ask;
 mod catalog;
+mod complete;
 mod credit;
 mod decided;
 mod environments;

@@ -6,3 +6,4 @@ mod cost;
 mod gates;
 mod gates_order;
 mod support;
+mod unread;

@@ -1,0 +1,614 @@
+//! What an editor offers at a place: what may stand there, by the type that is expected.
+//!
+//! The word under the cursor is replaced by one that parses everywhere, so that the tree says what
+//! kind of place it is, in files with errors too. What only checking knows, the columns of tables,
+//! comes from the program as it was checked last.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use mlinfra_api::TableType;
+use mlinfra_syntax::ast::{Block, Entry, Expr, Item, Member};
+use mlinfra_syntax::{Kind, Node};
+
+use super::declared::{Declaration, Words, head};
+use super::names::{Names, Target, block_around};
+use super::{Reader, as_block, built_in, form};
+use crate::declare::FORMS;
+use crate::diagnostic::FileId;
+use crate::resolve::TYPE_WORDS;
+use crate::schema::COLUMN_WORDS;
+use crate::{Checked, program};
+
+/// The most that is offered at a place.
+const OFFERS_MAX: usize = 400;
+
+/// The word that stands in for what is being written.
+const STAND_IN: &str = "zz_stand_in";
+
+/// The words that begin an entry at the top of a file and are the language's own.
+const TOP: [&str; 7] = [
+    "param",
+    "let",
+    "output",
+    "use",
+    "policy",
+    "test",
+    "component",
+];
+
+/// What is offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// What is written if it is taken.
+    pub label: String,
+    /// What it is.
+    pub of: Offer,
+    /// Its declaration, on one line.
+    pub detail: String,
+    /// Its documentation, in Markdown.
+    pub documentation: String,
+    /// The bytes that it replaces.
+    pub span: Range<u32>,
+}
+
+/// What an offer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Offer {
+    /// A field, a setting or a figure.
+    Field,
+    /// A parameter of what is called.
+    Parameter,
+    /// A case of a type, or a value such as `true`.
+    Case,
+    /// A column of a table.
+    Column,
+    /// A block, a parameter of the spec, a part.
+    Name,
+    /// An operation.
+    Operation,
+    /// A function.
+    Function,
+    /// A kind of block, or a word that begins an entry.
+    Kind,
+    /// A type.
+    Type,
+    /// A data class or an attribute.
+    Attribute,
+    /// A unit.
+    Unit,
+}
+
+/// What may stand at a byte of a file, sorted: what fits best first.
+pub fn complete(checked: &Checked, file: FileId, offset: u32) -> Vec<Completion> {
+    let Some(source) = checked.files.get(file.0 as usize) else {
+        return Vec::new();
+    };
+    let Some(span) = word_around(&source.text, offset as usize) else {
+        return Vec::new();
+    };
+    let prefix = source.text[span.start..offset as usize].to_owned();
+    let text = format!(
+        "{}{STAND_IN}{}",
+        &source.text[..span.start],
+        &source.text[span.end..]
+    );
+    let tree = mlinfra_syntax::parse(&text).tree;
+    let at = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+    let stands = |node: &Node| {
+        node.is_token() && node.range().start == at(span.start) && node.text() == STAND_IN
+    };
+    let Some(token) = tree.descendants().find(stands) else {
+        return Vec::new();
+    };
+    let place = Place {
+        reader: Reader {
+            words: Words::standard(),
+            names: Names::new(checked, file, tree.clone()),
+        },
+        checked,
+    };
+    let mut offers = Offers::default();
+    place.offer(&token, &mut offers);
+    let begins = |label: &str| label.to_lowercase().starts_with(&prefix.to_lowercase());
+    let mut all: Vec<Completion> = offers
+        .all
+        .into_iter()
+        .filter(|((_, label), _)| begins(label))
+        .map(|((of, label), (detail, documentation))| Completion {
+            label,
+            of,
+            detail,
+            documentation,
+            span: at(span.start)..at(span.end),
+        })
+        .collect();
+    all.truncate(OFFERS_MAX);
+    all
+}
+
+/// The bytes of the word at this byte: empty between two others. None inside of a character.
+fn word_around(text: &str, offset: usize) -> Option<Range<usize>> {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    if !text.is_char_boundary(offset) {
+        return None;
+    }
+    let bytes = text.as_bytes();
+    let before = bytes[..offset]
+        .iter()
+        .rev()
+        .take_while(|byte| is_word(byte));
+    let after = bytes[offset..].iter().take_while(|byte| is_word(byte));
+    Some(offset - before.count()..offset + after.count())
+}
+
+/// What is offered, each once: what it is, its label, and what there is to say.
+#[derive(Default)]
+struct Offers {
+    all: BTreeMap<(Offer, String), (String, String)>,
+}
+
+impl Offers {
+    fn add(&mut self, of: Offer, label: &str, detail: &str, documentation: &str) {
+        if label != STAND_IN {
+            let said = (detail.to_owned(), documentation.to_owned());
+            self.all.entry((of, label.to_owned())).or_insert(said);
+        }
+    }
+
+    fn declared(&mut self, of: Offer, one: &Declaration) {
+        self.add(of, &one.name, &one.head, &one.documentation);
+    }
+}
+
+struct Place<'a> {
+    reader: Reader<'a>,
+    checked: &'a Checked,
+}
+
+impl Place<'_> {
+    fn words(&self) -> &'static Words {
+        self.reader.words
+    }
+
+    fn offer(&self, token: &Node, offers: &mut Offers) {
+        let Some(parent) = token.parent() else { return };
+        match parent.kind() {
+            Kind::Path => self.at_path(&parent, offers),
+            Kind::NameExpression => self.at_expression(&parent, offers),
+            Kind::MemberExpression => self.at_member(&parent, offers),
+            Kind::QuantityExpression => {
+                for one in self.words().of_form("unit") {
+                    offers.declared(Offer::Unit, one);
+                }
+            }
+            Kind::Argument => self.parameters(&parent, offers),
+            _ => {}
+        }
+    }
+
+    fn at_path(&self, path: &Node, offers: &mut Offers) {
+        let Some(owner) = path.parent() else { return };
+        match owner.kind() {
+            Kind::Block | Kind::Field | Kind::Requirement | Kind::Column => {
+                self.at_entry(&owner, offers);
+            }
+            Kind::TypeAtom => self.at_type(&owner, offers),
+            Kind::Attribute => {
+                for one in self.words().of_form("data_class") {
+                    offers.declared(Offer::Attribute, one);
+                }
+                for one in self.words().of_form("attribute") {
+                    offers.declared(Offer::Attribute, one);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Where an entry begins: a block at the top, otherwise what the body around takes.
+    fn at_entry(&self, owner: &Node, offers: &mut Offers) {
+        let Some(around) = block_around(owner) else {
+            for one in self.words().of_form("kind") {
+                if !one.head.contains("@form") {
+                    offers.declared(Offer::Kind, one);
+                }
+            }
+            for word in TOP.into_iter().filter(|word| !FORMS.contains(word)) {
+                offers.add(Offer::Kind, word, "", &form(word).unwrap_or_default());
+            }
+            return;
+        };
+        let Some(body) = self.words().of_body(&around) else {
+            return;
+        };
+        let written = entries_of(&around);
+        for (name, member) in &body.members {
+            let is_set = !["@computed", "@fact", "@here"]
+                .iter()
+                .any(|mark| member.head.contains(mark));
+            if is_set && name != "each" && !written.contains(name) {
+                offers.add(Offer::Field, name, &member.head, &member.documentation);
+            }
+        }
+        for nested in body.nested.values().filter(|one| one.form == "kind") {
+            offers.declared(Offer::Kind, nested);
+        }
+        if body.form == "op" {
+            let said = form("require").unwrap_or_default();
+            offers.add(Offer::Kind, "require", "require condition", &said);
+        }
+        let each = body
+            .members
+            .get("each")
+            .map_or("", |each| each.head.as_str());
+        if has_cases(self.words(), &type_of(each)) {
+            self.columns(&around, &written, offers);
+        }
+    }
+
+    fn at_type(&self, atom: &Node, offers: &mut Offers) {
+        let in_columns = block_around(atom)
+            .and_then(|section| self.words().of_body(&section))
+            .is_some_and(|body| body.members.contains_key("each"));
+        if in_columns {
+            for word in COLUMN_WORDS {
+                offers.add(Offer::Type, word, "", &built_in(word).unwrap_or_default());
+            }
+            return;
+        }
+        for word in TYPE_WORDS {
+            offers.add(Offer::Type, word, "", &built_in(word).unwrap_or_default());
+        }
+        for one in self.words().of_form("type") {
+            offers.declared(Offer::Type, one);
+        }
+        for one in self.words().of_form("kind") {
+            offers.declared(Offer::Type, one);
+        }
+    }
+
+    fn at_expression(&self, expression: &Node, offers: &mut Offers) {
+        let place = self.kind_of_place(expression);
+        let wanted = match &place {
+            Some(kind) => kind.clone(),
+            None => type_of(&self.reader.expected(expression)),
+        };
+        if place.is_none() {
+            self.arguments(expression, offers);
+            cases(self.words(), &wanted, offers);
+        }
+        let is_row = wanted.contains("row(");
+        let around = block_around(expression);
+        if let Some(around) = &around
+            && (is_row || wanted.contains("column("))
+        {
+            self.columns(around, &BTreeSet::new(), offers);
+        }
+        if super::has_word(&wanted, "op") {
+            for one in self.words().of_form("op") {
+                offers.declared(Offer::Operation, one);
+            }
+            return;
+        }
+        self.figures(expression, offers);
+        self.names(expression, &wanted, offers);
+        if place.is_some() {
+            return;
+        }
+        for one in self.words().of_form("function") {
+            let fits = !is_row || one.head.contains("@row");
+            if fits {
+                offers.declared(Offer::Function, one);
+            }
+        }
+    }
+
+    /// The kind of block that belongs behind `on`, if that is where this stands.
+    fn kind_of_place(&self, expression: &Node) -> Option<String> {
+        let block = block_around(expression)?;
+        let place = block.place()?.syntax().range();
+        if !place.contains(&expression.range().start) {
+            return None;
+        }
+        let declared = self.words().of_block(&block)?;
+        let (_, behind) = declared.head.split_once(" on ")?;
+        let word = behind.strip_prefix("optional(").unwrap_or(behind);
+        let end = word.find(|c: char| !c.is_alphanumeric() && c != '_');
+        Some(word[..end.unwrap_or(word.len())].to_owned())
+    }
+
+    /// The parameters of the call that an argument stands in.
+    fn arguments(&self, expression: &Node, offers: &mut Offers) {
+        if let Some(argument) = expression.parent().filter(|p| p.kind() == Kind::Argument) {
+            self.parameters(&argument, offers);
+        }
+    }
+
+    fn parameters(&self, argument: &Node, offers: &mut Offers) {
+        let call = argument.parent().and_then(|arguments| arguments.parent());
+        let callee = call.and_then(|call| call.parts().next());
+        let Some(callee) = callee else { return };
+        for called in self.reader.callable(callee.text(), argument) {
+            for (name, member) in &called.parameters {
+                offers.add(Offer::Parameter, name, &member.head, &member.documentation);
+            }
+        }
+    }
+
+    /// What conditions in the bodies around may be about.
+    fn figures(&self, expression: &Node, offers: &mut Offers) {
+        let in_require = std::iter::successors(expression.parent(), Node::parent)
+            .any(|node| node.kind() == Kind::Require);
+        for body in self.reader.bodies_around(expression) {
+            let figures = body.members.iter();
+            for (name, member) in figures.filter(|(_, one)| one.head.contains("@here")) {
+                offers.add(Offer::Field, name, &member.head, &member.documentation);
+            }
+            let asked = body.nested.values().filter(|one| one.form == "function");
+            for one in asked.filter(|_| in_require || body.form == "kind") {
+                offers.declared(Offer::Function, one);
+            }
+        }
+    }
+
+    /// What is named in the bodies around and in the file, as far as it may be meant.
+    fn names(&self, expression: &Node, wanted: &str, offers: &mut Offers) {
+        let tables = [
+            "table", "like", "fits", "weights", "release", "report", "tokens",
+        ];
+        let wants_result = tables.iter().any(|word| super::has_word(wanted, word));
+        let kinds: BTreeSet<&str> = wanted
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .filter(|word| self.words().get("kind", word).is_some())
+            .collect();
+        let mut above = expression.parent();
+        while let Some(node) = above {
+            if matches!(node.kind(), Kind::Body | Kind::File) {
+                for block in blocks_of(&node) {
+                    let (Some(name), Some(path)) = (block.name(), block.path()) else {
+                        continue;
+                    };
+                    let word = path.joined();
+                    let is_meant = match word.as_str() {
+                        "output" | "test" | "policy" | "component" | "environment" => false,
+                        "param" | "let" => true,
+                        "pipeline" => kinds.is_empty() || wants_result,
+                        "step" | "dataset" => wants_result || kinds.contains(word.as_str()),
+                        word => kinds.contains(word) || wanted.is_empty(),
+                    };
+                    if is_meant {
+                        let documentation = block.syntax().parent();
+                        let documentation = documentation.and_then(|entry| entry.documentation());
+                        let said = documentation.unwrap_or_default();
+                        offers.add(Offer::Name, name.text(), &head(&block), &said);
+                    }
+                }
+            }
+            above = node.parent();
+        }
+    }
+
+    /// What stands behind a point.
+    fn at_member(&self, expression: &Node, offers: &mut Offers) {
+        let Some(base) = Member::cast(expression.clone()).and_then(|member| member.base()) else {
+            return;
+        };
+        let target = match &base {
+            Expr::Name(name) => {
+                let Some(word) = name.name() else { return };
+                let word = word.text();
+                let names = &self.reader.names;
+                let block = names
+                    .block(word, expression)
+                    .or_else(|| names.elsewhere(word));
+                match block {
+                    Some(block) => Target::Block(block),
+                    None => return self.of_word(word, offers),
+                }
+            }
+            Expr::Member(inner) => match self.reader.names.target(self.words(), inner.syntax()) {
+                Some(target) => target,
+                None => return,
+            },
+            _ => return,
+        };
+        match target {
+            Target::Block(block) => self.members(&block, offers),
+            Target::Part(block, part) => {
+                let table = self.checked_block(&block).and_then(|known| {
+                    let step = known.step.as_ref()?;
+                    step.parts.get(&part)
+                });
+                table
+                    .into_iter()
+                    .for_each(|table| add_columns(table, offers));
+            }
+            Target::Member(_) => {}
+        }
+    }
+
+    /// What stands behind the word of a type or a kind and a point.
+    fn of_word(&self, word: &str, offers: &mut Offers) {
+        if let Some(declared) = self.words().get("type", word) {
+            for case in declared.nested.values().filter(|one| one.form == "case") {
+                offers.declared(Offer::Case, case);
+            }
+        }
+        let of_kind = self
+            .checked
+            .program
+            .blocks
+            .iter()
+            .filter(|one| one.kind == word);
+        for block in of_kind {
+            offers.add(
+                Offer::Name,
+                block.address.name(),
+                word,
+                &block.documentation,
+            );
+        }
+    }
+
+    fn members(&self, block: &Block, offers: &mut Offers) {
+        let body = block.body().map(|body| body.syntax().clone());
+        for inner in body.iter().flat_map(blocks_of) {
+            if let Some(name) = inner.name() {
+                offers.add(Offer::Name, name.text(), &head(&inner), "");
+            }
+        }
+        if let Some(declared) = self.words().of_body(block) {
+            for (name, member) in declared.members.iter().filter(|(name, _)| *name != "each") {
+                offers.add(Offer::Field, name, &member.head, &member.documentation);
+            }
+            let asked = declared
+                .nested
+                .values()
+                .filter(|one| one.form == "function");
+            asked.for_each(|one| offers.declared(Offer::Function, one));
+        }
+        if let Some(known) = self.checked_block(block) {
+            let step = known.step.as_ref();
+            for part in step.iter().flat_map(|step| step.parts.keys()) {
+                offers.add(Offer::Name, part, "a part of the table", "");
+            }
+            let table = step.and_then(|step| step.table.as_ref());
+            let table = known.table.as_ref().or(table);
+            table
+                .into_iter()
+                .for_each(|table| add_columns(table, offers));
+        }
+    }
+
+    /// The columns of what flows into a step; if that is not known, those of every dataset.
+    fn columns(&self, block: &Block, written: &BTreeSet<String>, offers: &mut Offers) {
+        let step = self.checked_block(block).and_then(|one| one.step.as_ref());
+        let inputs: Vec<&TableType> = match step {
+            Some(step) => {
+                let arguments = step.arguments.values();
+                arguments.filter_map(|one| one.table.as_ref()).collect()
+            }
+            None => Vec::new(),
+        };
+        let everywhere = self.checked.program.blocks.iter();
+        let everywhere = everywhere.filter_map(|one| one.table.as_ref());
+        let tables: Vec<&TableType> = match inputs.is_empty() {
+            true => everywhere.collect(),
+            false => inputs,
+        };
+        let mut found = Offers::default();
+        tables
+            .iter()
+            .for_each(|table| add_columns(table, &mut found));
+        let left = found.all.into_iter();
+        offers
+            .all
+            .extend(left.filter(|((_, name), _)| !written.contains(name)));
+    }
+
+    /// The checked block that one of the tree became when it was checked last, by its names.
+    fn checked_block(&self, block: &Block) -> Option<&program::Block> {
+        let mut names = Vec::new();
+        let mut at = Some(block.clone());
+        while let Some(one) = at {
+            names.push(one.name()?.text().to_owned());
+            at = block_around(one.syntax());
+        }
+        names.reverse();
+        self.checked.program.blocks.iter().find(|known| {
+            let parents = known.address.parents.iter();
+            let path = parents.map(|segment| segment.name.as_str());
+            path.chain([known.address.name()])
+                .eq(names.iter().map(String::as_str))
+        })
+    }
+}
+
+/// The names of what is written in a block already.
+fn entries_of(block: &Block) -> BTreeSet<String> {
+    let entries = block.body().into_iter().flat_map(|body| body.entries());
+    entries
+        .filter_map(|entry| match entry.item()? {
+            Item::Field(field) => field.key()?.text(),
+            Item::Requirement(wish) => wish.path().map(|path| path.joined()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The blocks among the entries of a body or a file.
+fn blocks_of(node: &Node) -> Vec<Block> {
+    let entries = node.children().filter_map(Entry::cast);
+    entries.filter_map(|entry| as_block(entry.item())).collect()
+}
+
+fn add_columns(table: &TableType, offers: &mut Offers) {
+    for column in &table.columns {
+        let mut detail = format!("{}: {}", column.name, column.column_type);
+        for class in &column.classes {
+            detail += &format!(" @{class}");
+        }
+        let is_plain = |name: &str| {
+            let mut bytes = name.bytes();
+            let first = bytes
+                .next()
+                .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+            first && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        };
+        let label = match is_plain(&column.name) {
+            true => column.name.clone(),
+            false => format!("`{}`", column.name),
+        };
+        offers.add(Offer::Column, &label, &detail, "");
+    }
+}
+
+/// The type in a declaration's head: `encryption` of `encryption : encryption = plain @replaces`;
+/// of a kind what its blocks have behind `=`.
+fn type_of(declared: &str) -> String {
+    if declared.starts_with("kind ") {
+        return declared
+            .split_once(" = ")
+            .map_or("", |(_, value)| value)
+            .to_owned();
+    }
+    let of = declared.split_once(':').map_or("", |(_, of)| of);
+    let of = of.split(" = ").next().unwrap_or(of);
+    of.split(" @").next().unwrap_or(of).trim().to_owned()
+}
+
+/// Whether a type in this text has cases.
+fn has_cases(words: &Words, wanted: &str) -> bool {
+    let mut offers = Offers::default();
+    cases(words, wanted, &mut offers);
+    !offers.all.is_empty()
+}
+
+/// The cases of the types in this text, and the values of those that are the language's own.
+fn cases(words: &Words, wanted: &str, offers: &mut Offers) {
+    if let Some((_, listed)) = wanted.split_once("enum(") {
+        let listed = listed.split(')').next().unwrap_or_default();
+        for case in listed
+            .split(',')
+            .map(str::trim)
+            .filter(|case| !case.is_empty())
+        {
+            offers.add(Offer::Case, case, wanted, "");
+        }
+    }
+    for word in wanted.split(|c: char| !c.is_alphanumeric() && c != '_') {
+        if word == "bool" {
+            offers.add(Offer::Case, "true", "bool", "");
+            offers.add(Offer::Case, "false", "bool", "");
+        }
+        let declared = words.get("type", word).into_iter();
+        let nested = declared.flat_map(|declared| declared.nested.values());
+        for case in nested.filter(|one| one.form == "case") {
+            offers.declared(Offer::Case, case);
+        }
+    }
+    if wanted.ends_with('?') {
+        offers.add(Offer::Case, "none", wanted, "");
+    }
+}

@@ -1,0 +1,240 @@
+//! What is written and the target's provider does not build: refused, never ignored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mlinfra_api::{Address, Lower, Reads, Reference, Takes, Value};
+use mlinfra_check::{Block, Program, Step};
+
+use crate::finding;
+use crate::plan::PlanFinding;
+use crate::target::target_of;
+
+/// The roles of blocks that say something of what they name and stand nowhere themselves.
+const ALERT: &str = "alert";
+const DATASET: &str = "dataset";
+const STEP: &str = "step";
+
+/// What of the program no provider builds: a finding for each target whose provider is not built
+/// in, and one for each thing written that its provider does not read.
+pub(crate) fn unread(program: &Program, lowerings: &[&dyn Lower]) -> Vec<PlanFinding> {
+    let mut findings = Vec::new();
+    let mut unbuilt: BTreeMap<Address, (Vec<Address>, String)> = BTreeMap::new();
+    for block in &program.blocks {
+        let standing = standing_of(program, block);
+        let Some((target, provider)) = standing.and_then(|at| target_of(program, at)) else {
+            continue;
+        };
+        let Some(lowering) = lowerings.iter().find(|known| known.name() == provider) else {
+            let entry = unbuilt.entry(target.address.clone());
+            let (blocks, _) = entry.or_insert_with(|| (Vec::new(), provider.to_owned()));
+            blocks.push(block.address.clone());
+            continue;
+        };
+        let before = findings.len();
+        match &block.step {
+            Some(step) => in_step(block, step, *lowering, &mut findings),
+            None => in_block(program, block, *lowering, &mut findings),
+        }
+        if findings.len() == before {
+            withheld(program, block, *lowering, &mut findings);
+        }
+    }
+    let mut all: Vec<PlanFinding> = Vec::new();
+    for block in program.with_role("target") {
+        let Some((blocks, provider)) = unbuilt.get(&block.address) else {
+            continue;
+        };
+        let candidates = candidates(block);
+        all.push(match candidates.is_empty() {
+            true => finding::no_provider(&block.address, provider, blocks.len()),
+            false => finding::not_chosen(&block.address, provider, &candidates),
+        });
+    }
+    all.extend(findings);
+    all
+}
+
+/// The block whose place says where another one goes: a dataset goes where it is kept or first
+/// read, an alert where its monitor does, what stands nowhere where the first thing stands that it
+/// names.
+pub(crate) fn standing_of<'a>(program: &'a Program, block: &'a Block) -> Option<&'a Block> {
+    if block.place.is_some() || block.role.as_deref() == Some("target") {
+        return Some(block);
+    }
+    match block.role.as_deref() {
+        Some(DATASET) => {
+            let keep = block.fields.values().find_map(|field| {
+                let mut found = None;
+                field.value.for_each_reference(&mut |to| {
+                    found = found.or_else(|| program.block(&to.address));
+                });
+                found
+            });
+            keep.or_else(|| first_reader(program, &block.address))
+        }
+        Some(ALERT) => standing_of(program, program.block(block.parent.as_ref()?)?),
+        Some("monitor" | "access") => {
+            let mut first = None;
+            for field in block.fields.values() {
+                field.value.for_each_reference(&mut |to| {
+                    first = first.or_else(|| program.block(&to.address));
+                });
+            }
+            first.filter(|first| first.address != block.address)
+        }
+        _ => None,
+    }
+}
+
+/// The first step that reads a dataset.
+fn first_reader<'a>(program: &'a Program, dataset: &Address) -> Option<&'a Block> {
+    program.with_role(STEP).find(|block| {
+        let arguments = block.step.iter().flat_map(|step| step.arguments.values());
+        let mut read = arguments.filter_map(|argument| argument.value.as_reference());
+        read.any(|reference| reference.address == *dataset)
+    })
+}
+
+/// The targets between which a target chooses.
+fn candidates(target: &Block) -> Vec<Address> {
+    let mut all = Vec::new();
+    if let Some(value) = &target.value {
+        value.for_each_reference(&mut |to| all.push(to.address.clone()));
+    }
+    all
+}
+
+/// The kind as a provider is asked for it: a nested one by `outer/inner`.
+fn kind_of(program: &Program, block: &Block) -> String {
+    let outer = block
+        .parent
+        .as_ref()
+        .and_then(|parent| program.block(parent));
+    match outer {
+        Some(outer) => format!("{}/{}", outer.kind, block.kind),
+        None => block.kind.clone(),
+    }
+}
+
+fn in_block(
+    program: &Program,
+    block: &Block,
+    lowering: &dyn Lower,
+    findings: &mut Vec<PlanFinding>,
+) {
+    let kind = kind_of(program, block);
+    let reads = lowering.reads(&kind);
+    // A kind that it has not at all is refused as a whole where it is lowered.
+    if reads == Reads::Nothing {
+        return;
+    }
+    let written = block.fields.iter().filter(|(_, field)| field.written);
+    let wished = block
+        .wishes
+        .iter()
+        .map(|(wish, _)| (&wish.field, &wish.value));
+    let fields = written
+        .map(|(name, field)| (name, &field.value))
+        .chain(wished);
+    let mut told = BTreeSet::new();
+    for (name, value) in fields {
+        let what = not_taken(reads.field(name), name, value);
+        if let Some(what) = what.filter(|_| told.insert(name)) {
+            let found = finding::unread(&block.address, lowering.name(), &what, &block.kind, name);
+            findings.push(found);
+        }
+    }
+    for (wish, _) in &block.wishes {
+        if matches!(wish.value, Value::Unknown(_)) && !told.contains(&wish.field) {
+            findings.push(finding::open_wish(&block.address, &wish.field));
+        }
+    }
+}
+
+fn in_step(block: &Block, step: &Step, lowering: &dyn Lower, findings: &mut Vec<PlanFinding>) {
+    let reads = lowering.runs(&step.operation);
+    if reads == Reads::Nothing {
+        let provider = lowering.name();
+        findings.push(finding::not_run(&block.address, provider, &step.operation));
+        return;
+    }
+    let arguments = step.arguments.iter().map(|(name, one)| (name, &one.value));
+    let settings = step.settings.iter();
+    let written = arguments
+        .chain(settings)
+        .filter(|(name, _)| step.spans.contains_key(*name))
+        .map(|(name, value)| (name, name.as_str(), value));
+    let entries = step
+        .entries
+        .iter()
+        .map(|(name, value)| (name, "each", value));
+    for (name, field, value) in written.chain(entries) {
+        let Some(what) = not_taken(reads.field(field), name, value) else {
+            continue;
+        };
+        let (provider, of) = (lowering.name(), &step.operation);
+        findings.push(finding::unread(&block.address, provider, &what, of, name));
+    }
+}
+
+/// What of a value is not taken: the field, a case, or a parameter of one.
+fn not_taken(takes: Option<Takes>, name: &str, value: &Value) -> Option<String> {
+    let shapes = match takes {
+        None => return Some(format!("`{name}`")),
+        Some(Takes::Any) => return None,
+        Some(Takes::Cases(shapes)) => shapes,
+    };
+    match value {
+        Value::List(elements) => {
+            let mut elements = elements.iter();
+            elements.find_map(|element| not_taken(takes, name, element))
+        }
+        Value::Case {
+            name: case,
+            arguments,
+        } => {
+            let Some(shape) = shapes.iter().find(|shape| shape.case == case) else {
+                return Some(format!("`{name} = {case}`"));
+            };
+            let mut written = arguments.iter().filter(|(_, value)| **value != Value::None);
+            let stray = written.find(|(name, _)| !shape.parameters.contains(&name.as_str()));
+            stray.map(|(parameter, _)| format!("`{parameter}` of `{case}`"))
+        }
+        _ => None,
+    }
+}
+
+/// Reports outputs of steps that a block names and the provider does not tell.
+fn withheld(
+    program: &Program,
+    block: &Block,
+    lowering: &dyn Lower,
+    findings: &mut Vec<PlanFinding>,
+) {
+    let Some(step) = &block.step else { return };
+    let names = lowering.withholds(&step.operation);
+    if names.is_empty() {
+        return;
+    }
+    let mut asked = BTreeSet::new();
+    let mut visit = |reference: &Reference| {
+        let member = reference.path.first().map(String::as_str);
+        if reference.address == block.address
+            && let Some(name) = names.iter().find(|name| member == Some(**name))
+        {
+            asked.insert(*name);
+        }
+    };
+    for output in program.outputs.values() {
+        output.value.for_each_reference(&mut visit);
+    }
+    for other in &program.blocks {
+        let fields = other.fields.values();
+        fields.for_each(|field| field.value.for_each_reference(&mut visit));
+        let settings = other.step.iter().flat_map(|step| step.settings.values());
+        settings.for_each(|value| value.for_each_reference(&mut visit));
+    }
+    for name in asked {
+        findings.push(finding::withheld(&block.address, lowering.name(), name));
+    }
+}
