@@ -6,6 +6,7 @@ mod bad_input;
 mod crash;
 mod editor;
 mod example;
+mod examples_elsewhere;
 mod first_ten_minutes;
 mod gates;
 mod monitor;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mlinfra_api::{Address, Reference, RowExpression, Value};
 
 use crate::check::Checker;
-use crate::program::{ColumnFlow, TableFlow};
+use crate::program::{Block, ColumnFlow, ResultFlow, TableFlow};
 use crate::table::{Change, Table, TableColumn};
 use crate::types::Type;
 
@@ -26,6 +26,96 @@ impl Checker<'_> {
             }
         }
         flow.tables
+    }
+}
+
+/// What an endpoint gives: it carries what its model learned from.
+const ANSWERS: &str = "answers";
+
+impl Checker<'_> {
+    /// What is no table, with the classes of everything that was read for it.
+    pub(crate) fn result_flow(&self) -> Vec<ResultFlow> {
+        let mut all = Vec::new();
+        for id in self.as_written() {
+            let Some(block) = self.blocks.get(id) else {
+                continue;
+            };
+            let result = match (&block.step, self.evaluated(id)) {
+                (Some(_), Some(term)) => match &term.term_type {
+                    Type::Table(_) | Type::Parts(_) | Type::Error => None,
+                    Type::Opaque(name) => Some((name.to_string(), self.classes_read(block))),
+                    of => Some((of.to_string(), classes_of(of))),
+                },
+                (None, _) => self.answers(block).map(|classes| (ANSWERS.to_owned(), classes)),
+                _ => None,
+            };
+            all.extend(result.map(|(what, classes)| ResultFlow {
+                block: block.address.clone(),
+                what,
+                classes,
+            }));
+        }
+        all
+    }
+
+    /// The classes of what flowed into a step.
+    fn classes_read(&self, block: &Block) -> BTreeSet<String> {
+        let arguments = block.step.iter().flat_map(|step| step.arguments.values());
+        let mut classes = BTreeSet::new();
+        for argument in arguments {
+            let columns = argument.table.iter().flat_map(|table| &table.columns);
+            classes.extend(columns.flat_map(|column| column.classes.iter().cloned()));
+            let reference = argument.value.as_reference();
+            classes.extend(reference.into_iter().flat_map(|to| self.classes_at(&to.address)));
+        }
+        classes
+    }
+
+    fn classes_at(&self, address: &Address) -> BTreeSet<String> {
+        let id = self.addresses.get(address);
+        let term = id.and_then(|id| self.evaluated(*id));
+        match term.map(|term| &term.term_type) {
+            Some(of @ (Type::Weights(_) | Type::Release(_) | Type::Made(_))) => classes_of(of),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// The classes of what a block answers with: those of the releases that it serves.
+    fn answers(&self, block: &Block) -> Option<BTreeSet<String>> {
+        let mut served = None;
+        for field in block.fields.values() {
+            let Some(reference) = field.value.as_reference() else {
+                continue;
+            };
+            let id = *self.addresses.get(&reference.address)?;
+            if let Some(Type::Release(fitted)) = self.evaluated(id).map(|term| &term.term_type) {
+                let of = Type::Release(Arc::clone(fitted));
+                served.get_or_insert_with(BTreeSet::new).extend(classes_of(&of));
+            }
+        }
+        served
+    }
+}
+
+/// The classes of everything that was read for a result.
+fn classes_of(of: &Type) -> BTreeSet<String> {
+    let all = |table: &Table| -> BTreeSet<String> {
+        let classes = table.columns.iter().flat_map(|column| &column.classes);
+        classes.cloned().collect()
+    };
+    match of {
+        Type::Made(made) => all(&made.data),
+        Type::Weights(fitted) | Type::Release(fitted) => match &fitted.model {
+            None => all(&fitted.data),
+            Some(model) => {
+                let read = |column: &&TableColumn| {
+                    column.name == model.label || model.features.column(&column.name).is_some()
+                };
+                let columns = fitted.data.columns.iter().filter(read);
+                columns.flat_map(|column| column.classes.iter().cloned()).collect()
+            }
+        },
+        _ => BTreeSet::new(),
     }
 }
 

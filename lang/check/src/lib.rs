@@ -90,7 +90,7 @@ pub use diagnostic::{Diagnostic, Edit, FileId, Fix, Label, Severity, Span};
 pub use hover::{Completion, Hover, Offer, complete, files_of, hover};
 pub use program::{
     Argument, Block, ColumnFlow, Environment, Field, Gate, GivenParameter, ModelType, Output,
-    PolicyFinding, PolicyStatus, Program, ReplayStep, Step, TableFlow,
+    PolicyFinding, PolicyStatus, Program, ReplayStep, ResultFlow, Step, TableFlow,
 };
 use scope::{Form, Place, Scope};
 pub use source::SourceFile;
@@ -449,6 +449,7 @@ fn assemble(checker: &mut Checker<'_>) -> Program {
         environment: checker.environment(),
         parameters: checker.parameters_given(),
         flow: checker.flow(),
+        results: checker.result_flow(),
         ..Program::default()
     };
     let is_protected = checker.is_protected();

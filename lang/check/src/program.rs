@@ -23,6 +23,9 @@ pub struct Program {
     /// Every table that a block makes, in the order in which data flows, and where each of its
     /// columns comes from.
     pub flow: Vec<TableFlow>,
+    /// What is no table and carries what it was made from: models, tokens, reports, answers; in the
+    /// order written.
+    pub results: Vec<ResultFlow>,
     /// What the policies say of this program: one entry for each thing that each one looked at.
     pub policies: Vec<PolicyFinding>,
 }
@@ -76,6 +79,17 @@ pub struct TableFlow {
     pub columns: Vec<ColumnFlow>,
     /// The columns of `from` that it no longer has.
     pub dropped: Vec<String>,
+}
+
+/// A result that is no table, with the data classes of everything that was read for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResultFlow {
+    /// The block whose result it is.
+    pub block: Address,
+    /// What it is: `weights`, `release`, `report`, `tokens` …; `answers` of an endpoint.
+    pub what: String,
+    /// The classes.
+    pub classes: BTreeSet<String>,
 }
 
 /// A column of a table.

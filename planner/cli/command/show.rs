@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use mlinfra_api::{Observation, Provider, ResourceState};
+use mlinfra_check::ResultFlow;
 use mlinfra_runtime_spec::AgentHealth;
 use mlinfra_state::Store;
 use serde_json::json;
@@ -99,6 +100,9 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
 fn flow(workspace: &Workspace, column: Option<&str>, screen: &Screen) -> Result<Exit, Stop> {
     let sound = workspace.sound("show", screen)?;
     let mut journeys = journeys(&sound.program);
+    // What is made of all columns together says nothing of one.
+    let all = sound.program.results.iter().filter(|_| column.is_none());
+    let results: Vec<&ResultFlow> = all.collect();
     if let Some(column) = column {
         let is_asked = |journey: &Journey| {
             journey.column == column || journey.sources.iter().any(|source| source == column)
@@ -119,11 +123,22 @@ fn flow(workspace: &Workspace, column: Option<&str>, screen: &Screen) -> Result<
     }
     if screen.json {
         let columns: Vec<_> = journeys.iter().map(journey_as_json).collect();
-        screen.print_json(&json::envelope("show", json!({ "columns": columns })));
+        let results: Vec<_> = results.iter().map(|one| result_as_json(one)).collect();
+        let all = json!({ "columns": columns, "results": results });
+        screen.print_json(&json::envelope("show", all));
     } else {
         screen.print(&flow_view::table(&journeys, screen));
+        screen.print(&flow_view::results(&results, screen));
     }
     Ok(Exit::Done)
+}
+
+fn result_as_json(result: &ResultFlow) -> serde_json::Value {
+    json!({
+        "at": result.block.to_string(),
+        "what": result.what,
+        "classes": result.classes,
+    })
 }
 
 fn journey_as_json(journey: &Journey) -> serde_json::Value {

@@ -1,11 +1,14 @@
 //! Where each column goes, for people: a line a column, and what becomes of it.
 
+use mlinfra_check::ResultFlow;
+
 use super::Screen;
 use super::layout::{padded, wrapped};
 use super::theme::Ink;
 use crate::flow::Journey;
 
 const NAME_COLUMNS_MAX: usize = 18;
+const PLACE_COLUMNS_MAX: usize = 32;
 const CLASS_COLUMNS_MAX: usize = 20;
 
 /// All columns, below the block that has them first.
@@ -43,6 +46,34 @@ pub(crate) fn table(journeys: &[Journey], screen: &Screen) -> String {
             parts.push("goes nowhere".to_owned());
         }
         out += &wrapped(&parts.join(", "), screen.width, &first, &rest);
+    }
+    out
+}
+
+/// What carries the classes of what it was made from, without being a table.
+pub(crate) fn results(results: &[&ResultFlow], screen: &Screen) -> String {
+    let places: Vec<String> = results.iter().map(|one| one.block.to_string()).collect();
+    let place_width = width(places.iter().map(String::as_str), PLACE_COLUMNS_MAX);
+    let what_width = width(results.iter().map(|one| one.what.as_str()), NAME_COLUMNS_MAX);
+    let rest = " ".repeat(place_width + what_width + 6);
+    let mut out = String::new();
+    for (result, place) in results.iter().zip(&places) {
+        if out.is_empty() {
+            let head = screen.theme.paint(Ink::Strong, "what is made of it");
+            out += &format!("\n{head}\n");
+        }
+        let mut place = place.as_str();
+        if place.chars().count() > place_width {
+            out += &format!("  {place}\n");
+            place = "";
+        }
+        let (place, what) = (padded(place, place_width), padded(&result.what, what_width));
+        let names: Vec<&str> = result.classes.iter().map(String::as_str).collect();
+        let classes = match names.is_empty() {
+            true => "–".to_owned(),
+            false => names.join(", "),
+        };
+        out += &wrapped(&classes, screen.width, &format!("  {place}  {what}  "), &rest);
     }
     out
 }

@@ -90,8 +90,8 @@ const PLACES: &[(&str, &str, &[&str], &[&str])] = &[
     ),
     // The call of a step, and the type of a column.
     (
-        "step clean  = drop_nulls(applicants)",
-        "step clean  = |",
+        "drop_nulls(applicants)",
+        "|",
         &["drop_nulls", "embed", "read"],
         &["derive2"],
     ),

@@ -154,3 +154,60 @@ fn the_flow_is_there_as_far_as_a_spec_with_errors_is_understood() {
     assert_eq!(masked.dropped, ["personal_status", "telephone", "credit"]);
     assert!(column(masked, "age").masked_by.is_empty());
 }
+
+#[test]
+fn what_is_no_table_carries_the_classes_of_what_was_read_for_it() {
+    let text = "\
+target here = local()
+pool worker on here
+model small { from = file(\"small.gguf\") }
+dataset people {
+  from = file(\"people.csv\")
+  columns {
+    zip  : string  @health @identifier
+    card : string  @payment
+    body : string
+    pay  : int     @personal
+    good : bool    @label
+  }
+}
+pipeline p on worker {
+  step masked = mask(people) {
+    zip  = prefix(3)
+    card = truncate(first = 6, last = 4)
+    body = drop
+  }
+  step parts  = split(masked) { train = 80%, test = 20% }
+  step model  = train(parts.train, label = good) { architecture = linear, exclude = [card] }
+  step report = evaluate(model, parts.test)
+  step done   = register(model, name = \"m\", gate = report)
+  step tokens = tokens_of(people, context = 8, column = body)
+  step near   = embed(people, body, model = small)
+}
+endpoint score on worker { model = p.done }
+";
+    let checked = check_text(text);
+    assert!(!checked.has_errors(), "{:#?}", checked.diagnostics);
+    let shown: Vec<String> = (checked.program.results.iter())
+        .map(|result| {
+            let classes: Vec<&str> = result.classes.iter().map(String::as_str).collect();
+            format!("{} {}: {}", result.block, result.what, classes.join(" "))
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "p/step.model weights: health label personal",
+            "p/step.report report: health label personal",
+            "p/step.done release: health label personal",
+            "p/step.tokens tokens: health identifier label payment personal",
+            "endpoint.score answers: health label personal",
+        ]
+    );
+    // The vectors carry what the texts do, and are a column of the table behind.
+    let near = (checked.program.flow.iter()).find(|flow| flow.table.address.name() == "near");
+    let vector = near.and_then(|near| near.columns.last());
+    let vector = vector.expect("there is a column of vectors");
+    assert_eq!((vector.name.as_str(), vector.shown_type.as_str()), ("vector", "vector"));
+    assert_eq!(vector.from, ["body"]);
+}
