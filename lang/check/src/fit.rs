@@ -176,6 +176,12 @@ fn fit_plain(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit> {
         | (Type::Table(_), Type::AnyTable)
         | (Type::Weights(_), Type::AnyWeights)
         | (Type::Release(_), Type::AnyRelease) => Ok(value.clone()),
+        // Of a block that is a table, the block may be meant.
+        (Type::Table(table), Type::Block(kind))
+            if *table.address.kind == **kind && table.part.is_none() =>
+        {
+            Ok(value.clone())
+        }
         (Type::Made(made), Type::Opaque(name)) if made.name == *name => Ok(value.clone()),
         (from, to) if from == to => Ok(value.clone()),
         _ => Err(Misfit::Type),

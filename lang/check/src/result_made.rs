@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use mlinfra_api::Value;
+use mlinfra_api::{ColumnBase, Value};
 
 use crate::check::Checker;
 use crate::code;
@@ -147,7 +147,10 @@ impl Checker<'_> {
             return self.holds_texts(&column, span).then_some(column);
         }
         let texts: Vec<&TableColumn> = (table.columns.iter())
-            .filter(|column| is_text_column(column))
+            .filter(|column| {
+                let base = column.column_type.map(|known| known.base);
+                base == Some(ColumnBase::String) && column.cells == Cells::Plain
+            })
             .collect();
         if let [only] = texts.as_slice() {
             return Some((*only).clone());

@@ -83,7 +83,7 @@ const LINES: &[(&str, Option<&str>)] = &[
     ("pool p on cloud { accelerator in [a100_80gb, h100] }", None),
     (
         "pool p on cloud { accelerator in [a100_80gb, h101] }",
-        Some("E0302 at \"h101\": `h101` is no case of `accelerator`"),
+        Some("E0315 at \"h101\": `h101` is no case of `accelerator`"),
     ),
     (
         "pool p on cloud { purchase = spot(max_price = 13.50 USD/h, fallback = on_demand) }",
@@ -91,7 +91,7 @@ const LINES: &[(&str, Option<&str>)] = &[
     ),
     (
         "pool p on cloud { purchase = spot(max_price = 13.50 USD) }",
-        Some("E0304 at \"13.50 USD\": this is a price, and a price a second belongs here"),
+        Some("E0304 at \"13.50 USD\": this is an amount in USD, and an amount of money per second belongs here"),
     ),
     ("pool p on cloud { mount = { \"/scratch\" = lake } }", None),
     (
@@ -123,7 +123,7 @@ const LINES: &[(&str, Option<&str>)] = &[
     ),
     (
         "endpoint e on worker { model = small, limits = { requests = 60 } }",
-        Some("E0305 at \"60\": a frequency needs a unit"),
+        Some("E0305 at \"60\": a rate per time needs a unit"),
     ),
     (
         "endpoint e on worker { model = small, replicas = 0..3 }",
@@ -176,19 +176,19 @@ const LINES: &[(&str, Option<&str>)] = &[
     ("STEP derive(claims) { a = max(amount, 3 EUR) }", None),
     (
         "STEP derive(claims) { a = amount + fee }",
-        Some("E0314 at \"+\": EUR on one side, USD on the other"),
+        Some("E0303 at \"+\": an amount in EUR on one side, an amount in USD on the other"),
     ),
     (
         "STEP derive(claims) { a = amount > 100 }",
-        Some("E0314 at \">\": EUR on one side, a plain number on the other"),
+        Some("E0303 at \">\": an amount in EUR on one side, a plain number on the other"),
     ),
     (
         "STEP derive(claims) { a = log1p(amount) }",
-        Some("E0304 at \"amount\": `log1p` works on plain numbers, and this is EUR"),
+        Some("E0304 at \"amount\": `log1p` works on plain numbers, and this is an amount in EUR"),
     ),
     (
         "STEP derive(claims) { a = amount * amount }",
-        Some("E0314 at \"*\": EUR on one side, EUR on the other"),
+        Some("E0303 at \"*\": an amount in EUR on one side, an amount in EUR on the other"),
     ),
     // Maskings take what they are for.
     (
