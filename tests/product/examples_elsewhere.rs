@@ -46,7 +46,9 @@ fn every_example_checks_and_its_plan_says_which_provider_is_missing() {
         let planned = on(example, &plan).exits(1);
         let said = format!("{}{}", planned.stdout, planned.stderr);
         for target in *targets {
-            let times = said.matches(&format!("`{target}` is of the provider")).count();
+            let times = said
+                .matches(&format!("`{target}` is of the provider"))
+                .count();
             assert_eq!(times, 1, "{example} {target}: {said}");
         }
         let all = said.matches("is of the provider").count();

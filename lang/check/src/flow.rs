@@ -46,7 +46,9 @@ impl Checker<'_> {
                     Type::Opaque(name) => Some((name.to_string(), self.classes_read(block))),
                     of => Some((of.to_string(), classes_of(of))),
                 },
-                (None, _) => self.answers(block).map(|classes| (ANSWERS.to_owned(), classes)),
+                (None, _) => self
+                    .answers(block)
+                    .map(|classes| (ANSWERS.to_owned(), classes)),
                 _ => None,
             };
             all.extend(result.map(|(what, classes)| ResultFlow {
@@ -66,7 +68,11 @@ impl Checker<'_> {
             let columns = argument.table.iter().flat_map(|table| &table.columns);
             classes.extend(columns.flat_map(|column| column.classes.iter().cloned()));
             let reference = argument.value.as_reference();
-            classes.extend(reference.into_iter().flat_map(|to| self.classes_at(&to.address)));
+            classes.extend(
+                reference
+                    .into_iter()
+                    .flat_map(|to| self.classes_at(&to.address)),
+            );
         }
         classes
     }
@@ -90,7 +96,9 @@ impl Checker<'_> {
             let id = *self.addresses.get(&reference.address)?;
             if let Some(Type::Release(fitted)) = self.evaluated(id).map(|term| &term.term_type) {
                 let of = Type::Release(Arc::clone(fitted));
-                served.get_or_insert_with(BTreeSet::new).extend(classes_of(&of));
+                served
+                    .get_or_insert_with(BTreeSet::new)
+                    .extend(classes_of(&of));
             }
         }
         served
@@ -112,7 +120,9 @@ fn classes_of(of: &Type) -> BTreeSet<String> {
                     column.name == model.label || model.features.column(&column.name).is_some()
                 };
                 let columns = fitted.data.columns.iter().filter(read);
-                columns.flat_map(|column| column.classes.iter().cloned()).collect()
+                columns
+                    .flat_map(|column| column.classes.iter().cloned())
+                    .collect()
             }
         },
         _ => BTreeSet::new(),

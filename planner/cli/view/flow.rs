@@ -54,7 +54,10 @@ pub(crate) fn table(journeys: &[Journey], screen: &Screen) -> String {
 pub(crate) fn results(results: &[&ResultFlow], screen: &Screen) -> String {
     let places: Vec<String> = results.iter().map(|one| one.block.to_string()).collect();
     let place_width = width(places.iter().map(String::as_str), PLACE_COLUMNS_MAX);
-    let what_width = width(results.iter().map(|one| one.what.as_str()), NAME_COLUMNS_MAX);
+    let what_width = width(
+        results.iter().map(|one| one.what.as_str()),
+        NAME_COLUMNS_MAX,
+    );
     let rest = " ".repeat(place_width + what_width + 6);
     let mut out = String::new();
     for (result, place) in results.iter().zip(&places) {
@@ -73,7 +76,12 @@ pub(crate) fn results(results: &[&ResultFlow], screen: &Screen) -> String {
             true => "–".to_owned(),
             false => names.join(", "),
         };
-        out += &wrapped(&classes, screen.width, &format!("  {place}  {what}  "), &rest);
+        out += &wrapped(
+            &classes,
+            screen.width,
+            &format!("  {place}  {what}  "),
+            &rest,
+        );
     }
     out
 }

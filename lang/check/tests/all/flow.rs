@@ -208,6 +208,9 @@ endpoint score on worker { model = p.done }
     let near = (checked.program.flow.iter()).find(|flow| flow.table.address.name() == "near");
     let vector = near.and_then(|near| near.columns.last());
     let vector = vector.expect("there is a column of vectors");
-    assert_eq!((vector.name.as_str(), vector.shown_type.as_str()), ("vector", "vector"));
+    assert_eq!(
+        (vector.name.as_str(), vector.shown_type.as_str()),
+        ("vector", "vector")
+    );
     assert_eq!(vector.from, ["body"]);
 }

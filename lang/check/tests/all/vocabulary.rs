@@ -91,14 +91,19 @@ const LINES: &[(&str, Option<&str>)] = &[
     ),
     (
         "pool p on cloud { purchase = spot(max_price = 13.50 USD) }",
-        Some("E0304 at \"13.50 USD\": this is an amount in USD, and an amount of money per second belongs here"),
+        Some(
+            "E0304 at \"13.50 USD\": this is an amount in USD, and an amount of money per second belongs here",
+        ),
     ),
     ("pool p on cloud { mount = { \"/scratch\" = lake } }", None),
     (
         "pool p on cloud { container = image(\"a/b:1\", token = token) }",
         None,
     ),
-    ("pool p on cloud { nodes = 0..4, scale = to_queue(target = 1) }", None),
+    (
+        "pool p on cloud { nodes = 0..4, scale = to_queue(target = 1) }",
+        None,
+    ),
     (
         "pool p on cloud { model_memory >= small.memory(batch = 4) }",
         None,
@@ -107,7 +112,10 @@ const LINES: &[(&str, Option<&str>)] = &[
         "pool p on cloud { memory >= small.memory(batch = 0) }",
         Some("E0319 at \"0\": there must be at least one"),
     ),
-    ("budget run { limit = 400 USD, covers = [worker], overrun = refuse }", None),
+    (
+        "budget run { limit = 400 USD, covers = [worker], overrun = refuse }",
+        None,
+    ),
     ("budget run { limit = 400 USD/month }", None),
     (
         "budget run { limit = -1 USD }",
@@ -141,8 +149,14 @@ const LINES: &[(&str, Option<&str>)] = &[
         "endpoint e on worker { model = small, auth = mtls, tls = required, protocol = openai }",
         None,
     ),
-    ("role r { members = [\"a\"], may_read = [lake, claims], may_use = vault }", None),
-    ("role r { members = [\"a\"], may_write = claims }", Some("E0301 at \"claims\": this is a table, and a list of storages belongs here")),
+    (
+        "role r { members = [\"a\"], may_read = [lake, claims], may_use = vault }",
+        None,
+    ),
+    (
+        "role r { members = [\"a\"], may_write = claims }",
+        Some("E0301 at \"claims\": this is a table, and a list of storages belongs here"),
+    ),
     ("project p { edition = 2026 }", None),
     (
         "project p { edition = 2027 }",
@@ -201,7 +215,9 @@ const LINES: &[(&str, Option<&str>)] = &[
     ),
     (
         "STEP mask(claims) { amount = generalize(year) }",
-        Some("E0416 at \"generalize(year)\": `generalize` works on date columns, and this is float"),
+        Some(
+            "E0416 at \"generalize(year)\": `generalize` works on date columns, and this is float",
+        ),
     ),
     // Operations.
     ("STEP embed(claims, note, model = small)", None),
@@ -222,7 +238,10 @@ const LINES: &[(&str, Option<&str>)] = &[
         ),
     ),
     ("STEP tokens_of(claims, context = 8, column = note)", None),
-    ("STEP command(claims) { run = \"a\", gives = files, env = { A = \"b\", T = token } }", None),
+    (
+        "STEP command(claims) { run = \"a\", gives = files, env = { A = \"b\", T = token } }",
+        None,
+    ),
     (
         "@deprecated(\"use `lake`\")\nstorage old on cloud\ndataset d { from = old / \"x\", columns { a : int } }",
         Some("E0442 at \"old\": `old` is on its way out"),
@@ -252,5 +271,8 @@ fn a_pack_without_policies_is_never_a_silent_pass() {
     let text = "project p { comply = [hipaa, fisma(confidentiality = high, integrity = low, availability = low)] }";
     let found = findings(&checked(&[("main.mlinfra", text)], &[]));
     assert_eq!(found.len(), 2, "{found:#?}");
-    assert!(found.iter().all(|finding| finding.starts_with("E0443")), "{found:#?}");
+    assert!(
+        found.iter().all(|finding| finding.starts_with("E0443")),
+        "{found:#?}"
+    );
 }
