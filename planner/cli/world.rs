@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-use mlinfra_check::{ParameterFile, ParameterSource, World};
+use mlinfra_check::{Head, ParameterFile, ParameterSource, World};
 
 use crate::arguments::Global;
 use crate::problem::Problem;
@@ -32,6 +32,24 @@ impl Disk {
 impl World for Disk {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
         bounded(&confined(&self.folder, path)?, SPEC_BYTES_MAX)
+    }
+
+    fn head(&self, path: &str, bytes_max: u64) -> Result<Head, String> {
+        let path = confined(&self.folder, path)?;
+        let metadata = std::fs::metadata(&path).map_err(reason)?;
+        // A pipe has no length, and opening one may wait for ever.
+        if !metadata.is_file() {
+            return Err("it is no file".to_owned());
+        }
+        let file = std::fs::File::open(&path).map_err(reason)?;
+        let mut bytes = Vec::new();
+        file.take(bytes_max)
+            .read_to_end(&mut bytes)
+            .map_err(reason)?;
+        Ok(Head {
+            bytes,
+            file_bytes: metadata.len(),
+        })
     }
 
     fn parameter(&self, name: &str) -> Option<String> {

@@ -22,6 +22,7 @@ use crate::scope::{Declared, Form, NodeId, Scope, ScopeId};
 use crate::source::SourceFile;
 use crate::tree::Expr;
 use crate::types::{Term, Type};
+use crate::world::World;
 
 /// How many declarations may wait for one another while one is evaluated. They are evaluated in
 /// the order in which they name one another, so this is reached only by what that order misses.
@@ -107,6 +108,12 @@ pub(crate) struct Checker<'t> {
     /// Whether what is looked at is no part of the program: what depends on its values is not said.
     pub(crate) is_supposed: bool,
     pub(crate) running: Vec<NodeId>,
+    /// Where the files are that a spec speaks of.
+    pub(crate) world: Option<&'t dyn World>,
+    /// What the files of models say, by the model's block; none where they say nothing.
+    pub(crate) models: BTreeMap<Address, Option<crate::memory::Facts>>,
+    /// The models of which it was said that their size is not known.
+    pub(crate) sizeless: BTreeSet<Address>,
     errors: usize,
     states: Vec<State>,
     indexed: usize,
@@ -235,6 +242,9 @@ impl<'t> Checker<'t> {
             is_copy: false,
             is_supposed: false,
             running: Vec::new(),
+            world: None,
+            models: BTreeMap::new(),
+            sizeless: BTreeSet::new(),
             errors: 0,
             states: Vec::new(),
             indexed: 0,

@@ -447,6 +447,7 @@ fn cases(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) {
             memory: bytes(library, item, "memory"),
             parameters,
             deprecated: text(item, "deprecated"),
+            cuts: has(item, "cuts"),
             takes: words(item, "takes")
                 .iter()
                 .filter_map(|word| column_base(word))
@@ -537,6 +538,7 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
         unkeyed: has(item, "unkeyed"),
         some: has(item, "some"),
         distinct: has(item, "distinct"),
+        memory: words(item, "memory").pop(),
         of_class: words(item, "of").pop(),
         here: has(item, "here"),
         deprecated: text(item, "deprecated"),

@@ -9,7 +9,7 @@ use mlinfra_api::Value;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::schema::{Function, KindValue};
+use crate::schema::{Function, Kind, KindValue};
 use crate::scope::{Form, NodeId, list};
 use crate::suggest::nearest;
 use crate::tree::{Argument, Attribute, Binary, Body, Expr, ExprKind, Name, Node, TextPart};
@@ -156,12 +156,13 @@ impl Checker<'_> {
             self.report(finding);
             return Some(Term::error());
         };
-        Some(self.asked_of(id, &Arc::clone(function), arguments, name.span, env))
+        Some(self.asked_of(id, &kind, &Arc::clone(function), arguments, name.span, env))
     }
 
     fn asked_of(
         &mut self,
         id: NodeId,
+        kind: &Kind,
         function: &Arc<Function>,
         arguments: &[Argument],
         span: Span,
@@ -185,7 +186,7 @@ impl Checker<'_> {
             values.insert(parameter.name.clone(), value);
         }
         self.evaluate(id, span);
-        let value = self.answer(id, &function.name, &values, span);
+        let value = self.answer(id, kind, function, &values);
         let unknown = || Value::Unknown(function.result.to_string());
         Term::new(function.result.clone(), value.unwrap_or_else(unknown))
     }
@@ -193,12 +194,15 @@ impl Checker<'_> {
     /// What a block answers; none if nobody knows.
     fn answer(
         &mut self,
-        _block: NodeId,
-        _function: &str,
-        _arguments: &BTreeMap<String, Value>,
-        _span: Span,
+        id: NodeId,
+        kind: &Kind,
+        function: &Function,
+        arguments: &BTreeMap<String, Value>,
     ) -> Option<Value> {
-        None
+        match function.name.as_str() {
+            "memory" => self.model_memory(id, kind, arguments),
+            _ => None,
+        }
     }
 
     /// Warns if what is referred to is marked as on its way out.

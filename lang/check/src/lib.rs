@@ -41,6 +41,7 @@ mod listing;
 mod lower;
 mod made;
 mod member;
+mod memory;
 mod mend;
 mod message;
 mod model;
@@ -96,7 +97,7 @@ use scope::{Form, Place, Scope};
 pub use source::SourceFile;
 use source::{Sources, as_use};
 pub use vocabulary::{Member, Word, nearest_word, vocabulary};
-pub use world::{ParameterFile, ParameterSource, World};
+pub use world::{Head, ParameterFile, ParameterSource, World};
 
 /// What a check gives: always all three, whatever was found.
 #[derive(Clone, Debug, Default)]
@@ -164,6 +165,7 @@ fn run(world: &dyn World, root: &str, test: Option<&str>, question: Option<&Ques
             let chosen = Chosen {
                 environment: Some(name),
                 test,
+                world,
             };
             run_in(&sources, &given, chosen, None).tested.checked
         });
@@ -177,7 +179,11 @@ fn run(world: &dyn World, root: &str, test: Option<&str>, question: Option<&Ques
     }
     let environment = wanted.as_ref().or(declared.first()).map(String::as_str);
     let mut asked = question.map(|question| Asked::read(question, &mut sources.files));
-    let chosen = Chosen { environment, test };
+    let chosen = Chosen {
+        environment,
+        test,
+        world,
+    };
     let run = run_in(&sources, &given, chosen, asked.as_mut());
     finished(run, sources.files, question.is_some())
 }
@@ -197,6 +203,7 @@ fn finished(mut run: Run, mut files: Vec<SourceFile>, was_asked: bool) -> Run {
 struct Chosen<'a> {
     environment: Option<&'a str>,
     test: Option<&'a str>,
+    world: &'a dyn World,
 }
 
 /// Checks the spec as it is in one environment, with the parameters of one test. The files are
@@ -204,7 +211,11 @@ struct Chosen<'a> {
 fn run_in(
     sources: &Sources,
     outside: &given::Outside,
-    Chosen { environment, test }: Chosen<'_>,
+    Chosen {
+        environment,
+        test,
+        world,
+    }: Chosen<'_>,
     asked: Option<&mut Asked>,
 ) -> Run {
     let mut findings = sources.findings.clone();
@@ -225,6 +236,7 @@ fn run_in(
     checker.texts = &sources.files;
     checker.given = given;
     checker.environments = environment::Environments::of(sources, environment);
+    checker.world = Some(world);
     for finding in findings {
         checker.report(finding);
     }
@@ -254,6 +266,7 @@ fn run_in(
     check_parameters(&mut checker, sources);
     check_once(&mut checker);
     checker.check_residency();
+    checker.check_memory();
     checker.check_judgements();
     let program = Arc::new(assemble(&mut checker));
     checker.blocks.are_of(Arc::clone(&program));

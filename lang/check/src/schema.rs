@@ -180,6 +180,8 @@ pub(crate) struct FieldDeclaration {
     pub(crate) some: bool,
     /// Whether it lists nothing twice, and lists in it are never empty.
     pub(crate) distinct: bool,
+    /// Which part of what memory is reckoned from it is: `weights`.
+    pub(crate) memory: Option<String>,
     /// The class that each column must have which it lists.
     pub(crate) of_class: Option<String>,
     /// Whether conditions in the same body may name it.

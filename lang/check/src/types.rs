@@ -166,6 +166,8 @@ pub(crate) struct Case {
     pub(crate) countries: Vec<String>,
     /// As hardware: the bytes of memory that one of it has.
     pub(crate) memory: Option<u64>,
+    /// As a way to share work: whether each has a part of the model, and not all of it.
+    pub(crate) cuts: bool,
     /// As a masking: which columns it can be used on; all if empty.
     pub(crate) takes: Vec<ColumnBase>,
     /// As a masking: what it makes of the column.
@@ -318,6 +320,7 @@ impl Type {
             name,
             countries: Vec::new(),
             memory: None,
+            cuts: false,
             parameters: Vec::new(),
             takes: Vec::new(),
             result: CaseResult::Same,

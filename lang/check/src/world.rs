@@ -6,6 +6,15 @@ pub trait World {
     /// The bytes of a spec file, by its path relative to the root file's folder.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 
+    /// The first bytes of a file of data, at most so many, and how long all of it is. Such a file may
+    /// be larger than any memory.
+    fn head(&self, path: &str, bytes_max: u64) -> Result<Head, String> {
+        let mut bytes = self.read(path)?;
+        let file_bytes = bytes.len() as u64;
+        bytes.truncate(usize::try_from(bytes_max).unwrap_or(usize::MAX));
+        Ok(Head { bytes, file_bytes })
+    }
+
     /// A parameter's text as the user gave it on the command line or in the environment.
     fn parameter(&self, name: &str) -> Option<String>;
 
@@ -45,4 +54,13 @@ pub struct ParameterFile {
     pub name: String,
     /// Its bytes, or why they can't be read.
     pub content: Result<Vec<u8>, String>,
+}
+
+/// How a file begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its first bytes.
+    pub bytes: Vec<u8>,
+    /// How many bytes the whole file has.
+    pub file_bytes: u64,
 }

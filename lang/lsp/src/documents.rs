@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lsp_types::{Range, TextDocumentContentChangeEvent};
-use mlinfra_check::World;
+use mlinfra_check::{Head, World};
 use mlinfra_syntax::TEXT_BYTES_MAX;
 
 use crate::lines::{Encoding, Lines, Starts};
@@ -186,6 +186,14 @@ impl World for Overlay<'_> {
                 Some(disk) => disk.read(path),
                 None => Err("this text is not saved in a folder yet".to_owned()),
             },
+        }
+    }
+
+    fn head(&self, path: &str, bytes_max: u64) -> Result<Head, String> {
+        // Files of data are not edited as text.
+        match &self.disk {
+            Some(disk) => disk.head(path, bytes_max),
+            None => Err("this text is not saved in a folder yet".to_owned()),
         }
     }
 

@@ -487,16 +487,16 @@ fn found(block: &Block, budget: &BudgetStanding, total: &Total) -> Option<PlanFi
         Standing::Open if total.unknown.is_empty() => {
             let cost = total.text(Some(total.known_high), &budget.currency);
             let what = finding::counted(budget);
-            let why = format!("{what} costs {cost}; the limit is {limit}");
+            let why = format!("{what} {cost}; the limit is {limit}");
             Some(finding::open_budget(budget, why))
         }
         Standing::Open => {
             let unknown: Vec<&str> = total.unknown.values().map(String::as_str).collect();
-            let why = format!(
-                "no price in {} is known: {}",
-                budget.currency,
-                unknown.join("; ")
-            );
+            let what = match total.run {
+                true => "what a run costs has no bound".to_owned(),
+                false => format!("no price in {} is known", budget.currency),
+            };
+            let why = format!("{what}: {}", unknown.join("; "));
             Some(finding::open_budget(budget, why))
         }
         Standing::Proven => near(block, budget, total, &limit),

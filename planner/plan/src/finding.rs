@@ -301,16 +301,17 @@ pub(crate) fn goes_early(early: &Early) -> PlanFinding {
     }
 }
 
-/// What counts against a budget, in words.
+/// What counts against a budget, and that it costs something.
 pub(crate) fn counted(budget: &BudgetStanding) -> String {
     let names = budget.covers.as_ref().map(|covers| {
-        let names: Vec<String> = covers.iter().map(|one| format!("`{one}`")).collect();
-        names.join(" and ")
+        let names = covers.iter().map(|one| format!("`{one}`"));
+        names.collect::<Vec<String>>()
     });
-    match names {
-        Some(names) if !names.is_empty() => names,
-        Some(_) => "nothing".to_owned(),
-        None => "all of it".to_owned(),
+    match names.as_deref() {
+        None => "all of it costs".to_owned(),
+        Some([]) => "nothing costs".to_owned(),
+        Some([one]) => format!("{one} costs"),
+        Some(several) => format!("{} cost", several.join(" and ")),
     }
 }
 
@@ -347,7 +348,7 @@ pub fn over_budget(budget: &BudgetStanding, cost: &str, limit: &str) -> PlanFind
     error(
         "E0942",
         "the budget does not reach",
-        format!("{} costs {cost}; the limit is {limit}", counted(budget)),
+        format!("{} {cost}; the limit is {limit}", counted(budget)),
         "make something smaller or take it out, or raise the limit",
         &budget.address,
         Some("limit"),
@@ -360,7 +361,7 @@ pub fn near_budget(budget: &BudgetStanding, cost: &str, limit: &str, share: &str
         "E0943",
         "the budget is nearly used",
         format!(
-            "{} costs up to {cost} of {limit}; a warning is asked for from {share} on",
+            "{} up to {cost} of {limit}; a warning is asked for from {share} on",
             counted(budget)
         ),
         "nothing has to be done; the next thing may not fit",

@@ -11,6 +11,7 @@ mod files;
 mod flow;
 mod gates;
 mod hover;
+mod memory;
 mod names;
 mod newcomers;
 mod pages;

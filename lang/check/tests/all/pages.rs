@@ -66,6 +66,8 @@ fn every_wrong_example_raises_its_code_and_every_right_one_nothing() {
             let mut found = findings(&mlinfra_check::check(&world, "main.mlinfra"));
             // The parser's pages show form alone, and name what nothing declares.
             found.retain(|text| page.code > "E0100" || text.as_str() < "E0100");
+            // A page has no room for a model's file, so its size is not known there.
+            found.retain(|text| !text.starts_with("E0462"));
             if !found.is_empty() {
                 faults.push(format!("{} right: {found:?}", page.code));
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mlinfra_check::{Checked, Diagnostic, ParameterFile, World, check};
+use mlinfra_check::{Checked, Diagnostic, Head, ParameterFile, World, check};
 
 /// Files and parameters in memory.
 #[derive(Clone, Default)]
@@ -11,6 +11,8 @@ pub(crate) struct Memory {
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) parameter_files: Vec<ParameterFile>,
     pub(crate) environment: Option<String>,
+    /// How long a file is of which only the first bytes are here.
+    pub(crate) lengths: BTreeMap<String, u64>,
 }
 
 impl World for Memory {
@@ -19,6 +21,14 @@ impl World for Memory {
             .get(path)
             .cloned()
             .ok_or_else(|| "no such file".to_owned())
+    }
+
+    fn head(&self, path: &str, bytes_max: u64) -> Result<Head, String> {
+        let mut bytes = self.read(path)?;
+        let file_bytes = self.lengths.get(path).copied();
+        let file_bytes = file_bytes.unwrap_or(bytes.len() as u64);
+        bytes.truncate(usize::try_from(bytes_max).unwrap_or(usize::MAX));
+        Ok(Head { bytes, file_bytes })
     }
 
     fn parameter(&self, name: &str) -> Option<String> {

@@ -18,6 +18,9 @@ const MACHINES: &str = "machines";
 /// Blocks that keep data.
 const STORE: &str = "store";
 
+/// The target that stands for several.
+const CHEAPEST: &str = "cheapest";
+
 /// Where a rate is for a machine, whatever is in it.
 const BY_MACHINE: &str = "onprem";
 
@@ -43,16 +46,66 @@ pub(crate) fn parts(
             // What runs costs what it runs on, and that is counted there.
             Some("pipeline" | "step" | "dataset" | "alert" | "monitor") => continue,
             _ if block.place.as_ref() != Some(&target.address) => continue,
-            Some(MACHINES) => machines(block, target, provider, &mut findings),
-            Some(STORE) => stored(block, target, provider),
-            _ => unknown(
-                block,
-                format!("the catalog has no price for a {}", block.kind),
-            ),
+            _ if provider == CHEAPEST => cheapest(program, block, target, &mut findings),
+            _ => at(block, target, provider, &mut findings),
         };
         parts.push(part);
     }
     (parts, findings)
+}
+
+/// What a block costs on this target.
+fn at(block: &Block, target: &Block, provider: &str, findings: &mut Vec<PlanFinding>) -> CostPart {
+    match block.role.as_deref() {
+        Some(MACHINES) => machines(block, target, provider, findings),
+        Some(STORE) => stored(block, target, provider),
+        _ => unknown(
+            block,
+            format!("the catalog has no price for a {}", block.kind),
+        ),
+    }
+}
+
+/// What a block costs on that of several targets where it costs least at most; ties go to the
+/// first. Where it can't be had, or what it costs is not known, it is passed over.
+fn cheapest(
+    program: &Program,
+    block: &Block,
+    target: &Block,
+    findings: &mut Vec<PlanFinding>,
+) -> CostPart {
+    let mut offers = Vec::new();
+    let mut missing = Vec::new();
+    let Some(Value::List(places)) = argument(target, "of") else {
+        return unknown(block, "where it may go is not known yet".to_owned());
+    };
+    for place in places.iter().filter_map(Value::as_reference) {
+        let place = program.block(&place.address);
+        let provider = place.and_then(|place| place.value.as_ref()?.as_case());
+        if let (Some(place), Some(provider)) = (place, provider.filter(|one| *one != CHEAPEST)) {
+            offers.push((place, at(block, place, provider, &mut missing)));
+        }
+    }
+    // The sort is stable: of two that cost the same, the one named first stays first.
+    offers.sort_by_key(|(_, part)| (part.high.is_none(), part.high));
+    let mut offers = offers.into_iter();
+    let Some((place, first)) = offers.next() else {
+        return unknown(block, "there is no target to go to".to_owned());
+    };
+    if first.high.is_none() {
+        findings.append(&mut missing);
+    }
+    let others = offers.map(|(place, part)| match part.amount() {
+        Some(amount) => format!("at `{}`: {amount}", place.address),
+        None => format!("at `{}`: {}", place.address, part.reason),
+    });
+    let mut passed_over: Vec<String> = others.collect();
+    passed_over.extend(first.passed_over.iter().cloned());
+    CostPart {
+        reason: format!("at `{}`: {}", place.address, first.reason),
+        passed_over,
+        ..first
+    }
 }
 
 fn unknown(block: &Block, reason: String) -> CostPart {

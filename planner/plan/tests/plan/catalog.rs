@@ -325,6 +325,10 @@ fn a_budget_counts_what_it_covers() {
     };
     assert_eq!(standing("42000"), Standing::Proven);
     assert_eq!(standing("39000"), Standing::Open);
+    let both = budget(month("40000"), &["trainers", "workers"]);
+    let (_, found) = priced(vec![aws("eu-central-1"), trainers(), both]);
+    let said = "`pool.trainers` and `pool.workers` cost up to 39420 USD/month of 40000 USD/month";
+    assert!(found[0].message.starts_with(said), "{found:?}");
     let all = block("budget", "limit", &[("limit", month("42000"))]);
     let (cost, found) = priced(vec![aws("eu-central-1"), trainers(), network(), all]);
     assert_eq!(cost.budgets[0].standing, Standing::Open);
@@ -431,6 +435,57 @@ fn machines_of_ones_own_cost_the_declared_rate() {
     let open = lab("slurm", &[]);
     assert_eq!(part(&open, "nodes").high, None);
     assert!(part(&open, "nodes").reason.contains("`rate`"));
+}
+
+#[test]
+fn of_several_targets_the_cheapest_is_taken() {
+    let reference = |name: &str| {
+        Value::Reference(Reference {
+            address: Address::new("target", name),
+            path: Vec::new(),
+        })
+    };
+    let named = |name: &str, region: &str| target(name, "aws", &[("region", Value::text(region))]);
+    let of = |names: &[&str]| {
+        let all = Value::List(names.iter().map(|name| reference(name)).collect());
+        let mut wanted = trainers();
+        wanted
+            .fields
+            .get_mut("purchase")
+            .expect("it is written")
+            .value = case("on_demand", &[]);
+        let blocks = vec![
+            named("germany", "eu-central-1"),
+            named("virginia", "us-east-1"),
+            named("ireland", "eu-west-1"),
+            target("cloud", "cheapest", &[("of", all)]),
+            wanted,
+        ];
+        priced(blocks)
+    };
+    let (cost, found) = of(&["germany", "virginia", "ireland"]);
+    assert_eq!(found, Vec::new());
+    let chosen = part(&cost, "trainers");
+    assert_eq!(
+        chosen.high,
+        Some(dollars("27.44705") * Decimal::from(4 * 730))
+    );
+    assert!(
+        chosen.reason.starts_with("at `target.virginia`"),
+        "{}",
+        chosen.reason
+    );
+    assert!(
+        chosen.passed_over[0].starts_with("at `target.germany`: "),
+        "{chosen:?}"
+    );
+    assert!(
+        chosen.passed_over[1].contains("has no machine"),
+        "{chosen:?}"
+    );
+    let (cost, found) = of(&["ireland"]);
+    assert_eq!(part(&cost, "trainers").high, None);
+    assert_eq!(found[0].code, "E0960");
 }
 
 #[test]
