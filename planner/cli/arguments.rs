@@ -266,6 +266,11 @@ pub(crate) enum Command {
     /// Every `apply` and `destroy` of this state, from its journal. Works when the spec is gone or
     /// broken.
     Log(command::log::Arguments),
+    /// Write down what the spec is made with
+    ///
+    /// Digests of the standard library, of the catalog and of every file that the spec names, as
+    /// `mlinfra.lock` beside it. `plan` and `apply` tell what differs; with `--locked` they fail.
+    Lock(command::lock::Arguments),
     /// Remove everything that apply made
     ///
     /// Plans, shows the plan, asks, and does it, by what the state knows: the spec may be gone by
@@ -320,6 +325,7 @@ impl Command {
             Command::Show(_) => "show",
             Command::Report(_) => "report",
             Command::Output(_) => "output",
+            Command::Lock(_) => "lock",
             Command::Log(_) => "log",
             Command::Destroy(_) => "destroy",
             Command::Explain(_) => "explain",

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mlinfra_api::{Observation, Provider};
+use mlinfra_api::{Existing, Fault, Observation, Provider, Resource};
 use mlinfra_apply::Recheck;
 use mlinfra_local::Local;
 use mlinfra_plan::{Answer, Question};
@@ -53,8 +53,33 @@ impl Facts {
                 };
                 Answer::Resource { observation }
             }
+            Question::Existing { resource, id } => self.existing(resource, id),
             Question::Port { host, port, .. } => Answer::Port {
                 free: TcpListener::bind((host.as_str(), *port)).is_ok(),
+            },
+        }
+    }
+
+    fn existing(&self, resource: &Resource, id: &str) -> Answer {
+        let Some(provider) = &self.provider else {
+            let reason = "nothing was applied here yet, so nothing was left".to_owned();
+            return Answer::NotTaken { reason };
+        };
+        match provider.existing(resource, id) {
+            Ok(Existing {
+                handle,
+                made_as,
+                outputs,
+            }) => Answer::Existing {
+                handle,
+                made_as,
+                outputs,
+            },
+            Err(Fault::Refused { message, .. } | Fault::Failed { message, .. }) => {
+                Answer::NotTaken { reason: message }
+            }
+            Err(fault) => Answer::NotTaken {
+                reason: fault.to_string(),
             },
         }
     }

@@ -10,6 +10,7 @@ mod flow;
 mod graph;
 mod interrupt;
 mod judged;
+mod locked;
 mod names;
 mod operate;
 mod problem;

@@ -15,6 +15,7 @@ use crate::example;
 use crate::facts::Facts;
 use crate::interrupt::{self, Watch};
 use crate::judged;
+use crate::locked;
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session, Wanted};
 use crate::view::progress::Progress;
@@ -36,6 +37,8 @@ pub(crate) struct Order<'a> {
     pub(crate) data_may_go: bool,
     /// Whether a person agreed beforehand.
     pub(crate) yes: bool,
+    /// Whether everything must be as it was locked.
+    pub(crate) locked: bool,
     /// Whether the operation goes on without this command.
     pub(crate) detach: bool,
     /// The most provider calls at once.
@@ -123,7 +126,10 @@ pub(crate) fn plan_and_apply(
         goal: order.goal,
         data_may_go: order.data_may_go,
     };
-    let plan = session::plan(order.workspace, sound, Some(&session), wanted);
+    let (plan, answers) = session::planned(order.workspace, sound, Some(&session), wanted);
+    if order.goal == Goal::Apply {
+        locked::hold(order.workspace, &answers, order.locked, screen)?;
+    }
     // What still runs from before is followed even if nothing else is to be done.
     let is_settled = plan.is_empty() && session.store.snapshot().open.is_empty();
     let fails = plan.failing_gates().next();

@@ -206,6 +206,16 @@ pub(crate) fn plan(
     session: Option<&Session>,
     wanted: Wanted,
 ) -> Plan {
+    planned(workspace, sound, session, wanted).0
+}
+
+/// The same, with everything that was answered.
+pub(crate) fn planned(
+    workspace: &Workspace,
+    sound: &Sound,
+    session: Option<&Session>,
+    wanted: Wanted,
+) -> (Plan, Answers) {
     let nothing = Snapshot::default();
     let snapshot = session.map_or(&nothing, |session| session.store.snapshot());
     let facts = Facts::new(
@@ -225,7 +235,7 @@ pub(crate) fn plan(
             data_may_go: wanted.data_may_go,
         };
         match mlinfra_plan::plan(inputs) {
-            Outcome::Planned(plan) => return *plan,
+            Outcome::Planned(plan) => return (*plan, answers),
             Outcome::Ask(questions) => {
                 for question in questions {
                     let answer = facts.answer(&question);

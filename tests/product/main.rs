@@ -5,6 +5,7 @@
 mod bad_input;
 mod crash;
 mod editor;
+mod environments;
 mod example;
 mod examples_elsewhere;
 mod first_ten_minutes;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mlinfra_api::{Address, Reference, Value, Wish};
 
+use crate::attribute::AFTER;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
@@ -13,7 +14,7 @@ use crate::program::{Block, Field};
 use crate::schema::{FieldDeclaration, Kind, KindValue, Place};
 use crate::scope::{Form, NAMES_OF_KIND_MAX, NodeId};
 use crate::suggest::nearest;
-use crate::tree::{Attribute, Binary, BlockItem, Expr, ExprKind, Item, Node, Path};
+use crate::tree::{Binary, BlockItem, Expr, ExprKind, Item, Node, Path};
 use crate::types::{Term, Type, a};
 
 impl<'t> Checker<'t> {
@@ -32,7 +33,8 @@ impl<'t> Checker<'t> {
         if let Some(instead) = &kind.deprecated {
             self.warn_deprecated(&kind.name, instead, block.path.span);
         }
-        let attributes = self.attributes(&item.attributes);
+        let scope = self.nodes[id].scope;
+        let attributes = self.attributes(&item.attributes, kind, Env::of(scope));
         let mut checked = self.empty_block(id, kind, item, attributes);
         let term = if matches!(kind.value, KindValue::Operation) {
             self.check_step(id, block, &mut checked, &kind.place)
@@ -77,6 +79,7 @@ impl<'t> Checker<'t> {
             table: None,
             holds_data: kind.holds_data || attributes.contains_key("protect"),
             attributes,
+            after: Vec::new(),
             replaces: kind.replaces.clone(),
             computed: kind.computed.clone(),
             span: item.span,
@@ -139,75 +142,6 @@ impl<'t> Checker<'t> {
                     _ => "write `if … then … else …` as its value",
                 }),
             );
-        }
-    }
-
-    /// The attributes of a block, with their arguments.
-    pub(crate) fn attributes(
-        &mut self,
-        attributes: &[Attribute],
-    ) -> BTreeMap<String, BTreeMap<String, Value>> {
-        let mut all = BTreeMap::new();
-        for attribute in attributes {
-            let name = attribute.path.text();
-            let library = self.library;
-            let Some(parameters) = library.attributes.get(&name) else {
-                let known = library.attributes.keys().map(String::as_str);
-                let meant = nearest(&name, known);
-                if !name.is_empty() {
-                    self.report(
-                        Diagnostic::error(
-                            code::ATTRIBUTE_UNKNOWN,
-                            attribute.path.span,
-                            format!("there is no attribute `{name}` for this"),
-                        )
-                        .help("it would stand here without any effect")
-                        .suggest(attribute.path.span, &name, meant),
-                    );
-                }
-                continue;
-            };
-            let bound = self.bind(parameters, &attribute.arguments, &name, attribute.path.span);
-            let Some(bound) = bound else { continue };
-            let mut values = BTreeMap::new();
-            for (parameter, argument) in parameters.iter().zip(bound) {
-                let value = match argument {
-                    Some(argument) if parameter.parameter_type == Type::Word => {
-                        self.word_value(argument)
-                    }
-                    Some(argument) => {
-                        self.value(argument, &parameter.parameter_type, Env::library())
-                            .value
-                    }
-                    None => self.parameter_default(parameter),
-                };
-                values.insert(parameter.name.clone(), value);
-            }
-            if library.recorded.contains(&name) {
-                let text = format!("`@{name}` is recorded, and changes nothing in this version");
-                self.report(
-                    Diagnostic::warning(code::ATTRIBUTE_RECORDED, attribute.path.span, text)
-                        .help("everything is judged as if it did not stand here")
-                        .help("leave it for those who read the spec, or take it out"),
-                );
-            }
-            all.insert(name, values);
-        }
-        all
-    }
-
-    /// A bare word as a value.
-    fn word_value(&mut self, argument: &Expr) -> Value {
-        match argument.as_name() {
-            Some(word) => Value::text(word),
-            None => {
-                self.report(
-                    Diagnostic::error(code::TYPE_WRONG, argument.span, "a name belongs here")
-                        .help("what is meant is said by its name alone")
-                        .help("write the name without quotes"),
-                );
-                Value::None
-            }
         }
     }
 
@@ -413,6 +347,12 @@ impl<'t> Checker<'t> {
             match &item.node {
                 Node::Field { path, value } => {
                     let name = path.word();
+                    if name == AFTER && !kind.fields.contains_key(AFTER) {
+                        if !self.field_twice(&name, path.span, &mut seen) {
+                            checked.after = self.comes_after(value, env);
+                        }
+                        continue;
+                    }
                     let Some(declared) = self.declared_field(id, kind, path, item) else {
                         stray = true;
                         continue;

@@ -13,6 +13,7 @@ use crate::environment::Environments;
 use crate::expand::Family;
 use crate::facts::Facts;
 use crate::made::Blocks;
+use crate::moves::Moves;
 use crate::policy::Policy;
 use crate::presence::{Assumed, Presence};
 use crate::program::Gate;
@@ -62,6 +63,8 @@ pub(crate) struct Checker<'t> {
     pub(crate) environments: Environments,
     /// The first of each form that says something about the world, by its word and name.
     pub(crate) world_names: HashMap<(&'static str, String), NodeId>,
+    /// What is said of names that are no longer in the spec.
+    pub(crate) moves: Moves,
     /// What may still be spent on values.
     pub(crate) budget: Budget,
     /// The places written on blocks, as far as they were asked for.
@@ -220,6 +223,7 @@ impl<'t> Checker<'t> {
             given: BTreeMap::new(),
             environments: Environments::default(),
             world_names: HashMap::new(),
+            moves: Moves::default(),
             budget: Budget::new(),
             places: HashMap::new(),
             class_spans: HashMap::new(),
@@ -581,6 +585,7 @@ fn is_for_people(written: &Type) -> bool {
         | Type::KindWord
         | Type::Word
         | Type::Made(_)
+        | Type::FieldWord
         | Type::BlocksOf(_)
         | Type::Cells
         | Type::Float

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mlinfra_api::{Address, Value};
+use mlinfra_api::{Address, Reference, Value};
 
 use crate::check::{Checker, cycle_finding};
 use crate::diagnostic::{Diagnostic, Span};
@@ -67,6 +67,13 @@ impl Checker<'_> {
         }
         if let Some(value) = &block.value {
             add(value, block.name_span);
+        }
+        for first in &block.after {
+            let reference = Reference {
+                address: first.clone(),
+                path: Vec::new(),
+            };
+            add(&Value::Reference(reference), block.name_span);
         }
         if let Some(step) = &block.step {
             let span = |name: &str| step.spans.get(name).copied().unwrap_or(block.name_span);

@@ -28,12 +28,14 @@ const ACCOUNT: &str = "account";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WorldForm {
     Environment,
+    Moved,
+    Removed,
 }
 
 impl WorldForm {
     /// The form with this word.
     pub(crate) fn of(word: &str) -> Option<WorldForm> {
-        [WorldForm::Environment]
+        [WorldForm::Environment, WorldForm::Moved, WorldForm::Removed]
             .into_iter()
             .find(|form| form.word() == word)
     }
@@ -42,6 +44,8 @@ impl WorldForm {
     pub(crate) fn word(self) -> &'static str {
         match self {
             WorldForm::Environment => ENVIRONMENT,
+            WorldForm::Moved => "moved",
+            WorldForm::Removed => "removed",
         }
     }
 }
@@ -192,6 +196,8 @@ impl Checker<'_> {
     pub(crate) fn check_world_form(&mut self, id: NodeId, form: WorldForm) -> Term {
         match form {
             WorldForm::Environment => self.check_environment(id),
+            WorldForm::Moved => self.check_moved(id),
+            WorldForm::Removed => self.check_removed(id),
         }
         Term::error()
     }
@@ -400,6 +406,7 @@ mod tests {
     #[test]
     fn every_form_is_found_by_its_word() {
         assert_eq!(WorldForm::of(ENVIRONMENT), Some(WorldForm::Environment));
+        assert_eq!(WorldForm::of("removed"), Some(WorldForm::Removed));
         assert_eq!(WorldForm::of("pool"), None);
     }
 }

@@ -7,6 +7,7 @@
 
 mod advice;
 pub mod ask;
+mod attribute;
 mod block;
 mod budget;
 mod call;
@@ -45,6 +46,7 @@ mod memory;
 mod mend;
 mod message;
 mod model;
+mod moves;
 mod names;
 mod operate;
 mod order;
@@ -90,8 +92,8 @@ pub use code::{Code, CodePage, codes};
 pub use diagnostic::{Diagnostic, Edit, FileId, Fix, Label, Severity, Span};
 pub use hover::{Completion, Hover, Offer, complete, files_of, hover};
 pub use program::{
-    Argument, Block, ColumnFlow, Environment, Field, Gate, GivenParameter, ModelType, Output,
-    PolicyFinding, PolicyStatus, Program, ReplayStep, ResultFlow, Step, TableFlow,
+    Argument, Block, ColumnFlow, Environment, Field, Gate, GivenParameter, ModelType, Moved,
+    Output, PolicyFinding, PolicyStatus, Program, Removed, ReplayStep, ResultFlow, Step, TableFlow,
 };
 use scope::{Form, Place, Scope};
 pub use source::SourceFile;
@@ -268,7 +270,9 @@ fn run_in(
     checker.check_residency();
     checker.check_memory();
     checker.check_judgements();
-    let program = Arc::new(assemble(&mut checker));
+    let mut program = assemble(&mut checker);
+    checker.settle_moves(&mut program);
+    let program = Arc::new(program);
     checker.blocks.are_of(Arc::clone(&program));
     checker.check_limits(&program);
     checker.check_cycles(&program);

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_api::{Address, ColumnType, Condition, Reference, TableType, Value, Wish};
+use mlinfra_api::{
+    Address, ColumnType, Condition, Name, Reference, TableType, Value, Wish,
+};
 
 use crate::diagnostic::{Fix, Span};
 
@@ -18,6 +20,10 @@ pub struct Program {
     pub blocks: Vec<Block>,
     /// The outputs, by name.
     pub outputs: BTreeMap<String, Output>,
+    /// What `moved` says, in the order written.
+    pub moves: Vec<Moved>,
+    /// What `removed` says, in the order written.
+    pub removed: Vec<Removed>,
     /// The names of the `test` blocks, in the order written.
     pub tests: Vec<String>,
     /// Every table that a block makes, in the order in which data flows, and where each of its
@@ -44,6 +50,28 @@ impl Environment {
     pub fn may_touch(&self, target: &Address) -> bool {
         self.targets.as_ref().is_none_or(|all| all.contains(target))
     }
+}
+
+/// A block is called otherwise than it was: `moved "storage.lake" = "storage.pond"`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moved {
+    /// What it was called.
+    pub from: Name,
+    /// What it is called now.
+    pub to: Name,
+    /// The whole entry.
+    pub span: Span,
+}
+
+/// A block is no longer in the spec on purpose: `removed "storage.old" { keep = true }`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Removed {
+    /// What it was called.
+    pub name: Name,
+    /// Whether what was made of it stays and is forgotten. If not, its data may go too.
+    pub keep: bool,
+    /// The whole entry.
+    pub span: Span,
 }
 
 /// A parameter's value and who gave it.
@@ -194,6 +222,8 @@ pub struct Block {
     pub attributes: BTreeMap<String, BTreeMap<String, Value>>,
     /// Whether the kind holds data (declared `@protect`).
     pub holds_data: bool,
+    /// What must be there first although no data comes from it: `after`.
+    pub after: Vec<Address>,
     /// The kind's fields whose change needs a new resource.
     pub replaces: BTreeSet<String>,
     /// The kind's computed fields: what a reference may name that only apply will know.

@@ -91,6 +91,7 @@ pub(crate) fn word_type(library: &Library, word: &str, kinds: &[&str]) -> Option
         "any" => Type::Any,
         "kind" => Type::KindWord,
         "word" => Type::Word,
+        "field" => Type::FieldWord,
         "type" => Type::Cells,
         "table" => Type::AnyTable,
         "weights" => Type::AnyWeights,

@@ -26,7 +26,7 @@ pub(crate) const TEXTS: &[&str] = &[
 ];
 
 /// The packs of policies, by the word that `comply` names them with.
-const PACKS: &[(&str, &str)] = &[(
+pub(crate) const PACKS: &[(&str, &str)] = &[(
     "gdpr",
     include_str!("../../../stdlib/compliance/gdpr.mlinfra"),
 )];

@@ -21,8 +21,8 @@ pub(crate) type NodeId = usize;
 /// A scope, by its place in [`Checker::scopes`].
 pub(crate) type ScopeId = usize;
 
-/// The forms of the language that this version does not check.
-const FORMS_UNSUPPORTED: [&str; 3] = ["moved", "removed", "import"];
+/// What other languages have a form for, and this one an attribute.
+const FORMS_UNSUPPORTED: [&str; 1] = ["import"];
 
 /// A scope: a file, or the body of a block.
 #[derive(Debug, Default)]
@@ -208,7 +208,7 @@ impl<'t> Checker<'t> {
             "let" => Form::Let,
             "param" => Form::Parameter,
             "output" => Form::Output,
-            COMPONENT | TEST | "policy" | "environment" if !place.is_file() => {
+            COMPONENT | TEST | "policy" | "environment" | "moved" | "removed" if !place.is_file() => {
                 let text = format!("a `{word}` stands at the top of a file");
                 self.out_of_place_at(block.path.span, place, &text);
                 return true;
@@ -239,10 +239,10 @@ impl<'t> Checker<'t> {
                     Diagnostic::error(
                         code::FORM_UNSUPPORTED,
                         block.path.span,
-                        format!("`{word}` is not in this version"),
+                        format!("`{word}` is said on the block itself"),
                     )
                     .help("it would stand here without any effect, so it is refused")
-                    .help("write out what it stands for, or take it out"),
+                    .help("what is there already says so: `@existing(\"id\")` before its block"),
                 );
                 self.stray_block(item, block, place);
                 return true;

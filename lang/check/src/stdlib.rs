@@ -1,8 +1,15 @@
 //! What the standard library declares, as lists: so that tests elsewhere can join declarations with
 //! what carries them out.
 
-use crate::schema::Library;
+use crate::schema::{Library, PACKS, TEXTS};
 use crate::types::Type;
+
+/// A digest of everything that the standard library says: another one means another language.
+pub fn digest() -> String {
+    let packs = PACKS.iter().map(|(_, text)| text);
+    let all = TEXTS.iter().chain(packs).map(|text| text.as_bytes());
+    mlinfra_api::Digest::of_parts(all).to_string()
+}
 
 /// The functions that a row expression may call, sorted: the data engine has a body for each.
 pub fn row_functions() -> Vec<&'static str> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mlinfra_api::{ColumnType, RowExpression, Value};
 use rust_decimal::Decimal;
 
+use crate::attribute::AFTER;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
@@ -95,6 +96,14 @@ impl Checker<'_> {
             return Term::error();
         };
         checked.place = self.place(id, block, &operation.place, broken);
+        for item in block.items().iter().filter(|_| is_order(&operation)) {
+            match &item.node {
+                Node::Field { path, value } if path.text() == AFTER => {
+                    checked.after = self.comes_after(value, Env::of(self.nodes[id].scope));
+                }
+                _ => {}
+            }
+        }
         checked.computed = operation
             .fields
             .iter()
@@ -380,6 +389,9 @@ impl Checker<'_> {
                 continue;
             }
             step.spans.insert(name.clone(), value.span);
+            if name == AFTER && is_order(operation) {
+                continue;
+            }
             if let Some(declared) = operation.fields.get(&name) {
                 if self.field_computed(declared, path) {
                     continue;
@@ -612,4 +624,10 @@ fn unknown_setting(name: &str, span: Span, operation: &Operation) -> Diagnostic 
         None if known.is_empty() => finding.help("it has no settings: take this out"),
         None => finding.help(format!("its settings are {}", crate::scope::list(&known))),
     }
+}
+
+/// Whether `after` in a body says what the step comes after: where each entry is one of the
+/// operation's own, it is such an entry.
+fn is_order(operation: &Operation) -> bool {
+    operation.each.is_none() && !operation.fields.contains_key(AFTER)
 }

@@ -66,6 +66,8 @@ pub(crate) enum Type {
     KindWord,
     /// A bare word that names nothing here.
     Word,
+    /// A field of the block that an attribute stands on.
+    FieldWord,
     /// Every block of the kind in this parameter.
     BlocksOf(Arc<str>),
     /// Binary floating point: rows alone have it.
@@ -415,6 +417,7 @@ impl fmt::Display for Type {
             Type::TrainingOf(_) => f.write_str("table"),
             Type::KindWord => f.write_str("kind"),
             Type::Word => f.write_str("word"),
+            Type::FieldWord => f.write_str("field"),
             Type::BlocksOf(_) => f.write_str("list of blocks"),
             Type::Any => f.write_str("any value"),
         }

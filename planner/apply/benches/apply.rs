@@ -120,6 +120,7 @@ fn plan(store: &Store, size: usize, depth: usize) -> Plan {
                 summary: String::new(),
                 details: Vec::new(),
                 needed: true,
+                made_as: None,
             },
             after: below.into_iter().collect(),
             deposed: None,
@@ -127,6 +128,7 @@ fn plan(store: &Store, size: usize, depth: usize) -> Plan {
         }
     };
     Plan {
+        state: Vec::new(),
         format: PLAN_FORMAT,
         project: "bench".into(),
         lineage: store.snapshot().lineage.clone(),

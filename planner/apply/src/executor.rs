@@ -84,6 +84,13 @@ fn run(
         command: options.command.clone(),
         at: (options.now)().text,
     })?;
+    // In one write with the beginning of the operation: all of it is recorded, or nothing.
+    for change in &plan.state {
+        engine.store.stage(Record::Changed {
+            operation: number,
+            change: change.clone(),
+        })?;
+    }
     engine.tell(Event::OperationStarted {
         operation: operation_name(number),
     });

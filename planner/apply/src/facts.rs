@@ -18,6 +18,8 @@ pub(crate) fn facts_by_address(plan: &Plan) -> BTreeMap<Address, Facts> {
                 let address = state.resource.address.clone();
                 facts.entry(address).or_default().push(fact.clone());
             }
+            // It is asked again by whoever plans next: once it is recorded, it is ours.
+            Question::Existing { .. } => {}
             Question::Port { address, .. } | Question::Host { address, .. } => {
                 facts.entry(address.clone()).or_default().push(fact.clone());
             }
@@ -46,6 +48,6 @@ pub(crate) fn changed(question: Option<&Question>) -> String {
         Some(Question::File { path }) => format!("the file `{path}` changed since the plan"),
         Some(Question::Port { port, .. }) => format!("port {port} was taken since the plan"),
         Some(Question::Host { .. }) => "the host changed since the plan".into(),
-        Some(Question::Resource { .. }) | None => "what is there changed since the plan".into(),
+        Some(Question::Resource { .. } | Question::Existing { .. }) | None => "what is there changed since the plan".into(),
     }
 }

@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// Allow data to be replaced or destroyed
     #[arg(long)]
     data: bool,
+    /// Fail if something is not as `mlinfra.lock` says
+    #[arg(long)]
+    locked: bool,
     /// The most provider calls at once
     #[arg(long, value_name = "COUNT", default_value_t = 10,
           value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -88,6 +91,7 @@ fn order<'a>(
         data_may_go: arguments.data,
         yes: arguments.yes,
         detach: arguments.detach,
+        locked: arguments.locked,
         parallel: usize::from(arguments.parallel),
     }
 }

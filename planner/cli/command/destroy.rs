@@ -49,6 +49,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         data_may_go: arguments.data,
         yes: arguments.yes,
         detach: false,
+        locked: false,
         parallel: usize::from(arguments.parallel),
     };
     session::can_agree(arguments.yes, &format!("{} -y", order.again()), screen)?;

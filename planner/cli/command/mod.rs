@@ -12,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod graph;
 pub(crate) mod init;
+pub(crate) mod lock;
 pub(crate) mod log;
 pub(crate) mod lsp;
 pub(crate) mod output;
@@ -39,6 +40,7 @@ pub(crate) fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Stop> {
         Command::Show(arguments) => show::run(arguments, global, screen),
         Command::Output(arguments) => output::run(arguments, global, screen),
         Command::Report(arguments) => report::run(arguments, global, screen),
+        Command::Lock(arguments) => lock::run(arguments, global, screen),
         Command::Log(arguments) => log::run(arguments, global, screen),
         Command::Lsp(arguments) => lsp::run(arguments, global, screen),
         Command::Destroy(arguments) => destroy::run(arguments, global, screen),

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::arguments::{Global, SpecArgument};
 use crate::judged;
+use crate::locked;
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session, Wanted};
 use crate::view::diagnostic::{self, Finding};
@@ -45,6 +46,9 @@ pub(crate) struct Arguments {
     /// Allow data to be replaced or destroyed
     #[arg(long)]
     data: bool,
+    /// Fail if something is not as `mlinfra.lock` says
+    #[arg(long)]
+    locked: bool,
     /// Print the plan as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -70,7 +74,8 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         },
         data_may_go: arguments.data,
     };
-    let plan = session::plan(&workspace, &sound, session.as_ref(), wanted);
+    let (plan, answers) = session::planned(&workspace, &sound, session.as_ref(), wanted);
+    locked::hold(&workspace, &answers, arguments.locked, screen)?;
     if let Some(file) = &arguments.out {
         save(&plan, file)?;
     }

@@ -221,7 +221,7 @@ fn one(change: &Change, width: usize, heading: &Heading, screen: &Screen) -> Str
             Ink::Bad
         }
         ChangeKind::Run => Ink::Live,
-        ChangeKind::Reuse => Ink::Faint,
+        ChangeKind::Reuse | ChangeKind::Move | ChangeKind::Forget | ChangeKind::Adopt => Ink::Faint,
     };
     let sign = screen.sign(change.kind.symbol());
     let name = padded(&change.address.to_string(), width);
@@ -304,6 +304,9 @@ fn said_of(reason: &Reason, heading: &Heading, screen: &Screen) -> String {
         Reason::Drift { reason } => reason.clone(),
         Reason::Removed => "no longer in the spec".to_owned(),
         Reason::Destroyed => "destroyed".to_owned(),
+        Reason::Moved { from } => format!("was {from}; nothing is done to it"),
+        Reason::Left => "stays where it is, and is no longer of this state".to_owned(),
+        Reason::Existing { handle } => format!("is there already, as {handle}"),
         // Whoever is at work now has taken up what an earlier operation left.
         Reason::Interrupted { operation } => match &heading.live {
             Some(text) => text.clone(),
@@ -354,6 +357,9 @@ pub(crate) fn counts(plan: &Plan) -> String {
             "to replace",
         ),
         (of(&[ChangeKind::Reuse]), "to take from an earlier run (=)"),
+        (of(&[ChangeKind::Move]), "to move"),
+        (of(&[ChangeKind::Adopt]), "to take over"),
+        (of(&[ChangeKind::Forget]), "to forget"),
         (of(&[ChangeKind::Delete]), "to destroy"),
         (plan.held().count(), "blocked by a gate (!)"),
     ];

@@ -354,6 +354,7 @@ mod tests {
             summary: String::new(),
             details: Vec::new(),
             needed: true,
+            made_as: None,
         }
     }
 

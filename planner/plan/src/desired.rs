@@ -26,11 +26,17 @@ pub(crate) struct Desired {
 
 /// Lowers every block. A block whose place or input is not lowered (its file is not known yet, its
 /// provider refused it) is left out without a finding of its own.
-pub(crate) fn desired(program: &Program, lowerings: &[&dyn Lower], answers: &Answers) -> Desired {
+pub(crate) fn desired(
+    program: &Program,
+    lowerings: &[&dyn Lower],
+    answers: &Answers,
+    names: &BTreeMap<Address, Address>,
+) -> Desired {
     let mut graph = Graph {
         program,
         lowerings,
         answers,
+        names,
         lowered: BTreeMap::new(),
         failed: BTreeSet::new(),
         out: Desired::default(),
@@ -41,7 +47,8 @@ pub(crate) fn desired(program: &Program, lowerings: &[&dyn Lower], answers: &Ans
         let ready: Vec<&Block> = program
             .blocks
             .iter()
-            .filter(|block| is_resource(block) && !graph.is_settled(block) && graph.is_ready(block))
+            .filter(|block| is_resource(block) && !is_out_of_bounds(program, block))
+            .filter(|block| !graph.is_settled(block) && graph.is_ready(block))
             .collect();
         if ready.is_empty() {
             break;
@@ -53,6 +60,7 @@ pub(crate) fn desired(program: &Program, lowerings: &[&dyn Lower], answers: &Ans
         .out
         .findings
         .splice(0..0, unread::unread(program, lowerings));
+    graph.check_attributes();
     let mut out = graph.out;
     let mut lowered = graph.lowered;
     out.resources = program
@@ -80,10 +88,19 @@ fn is_resource(block: &Block) -> bool {
     )
 }
 
+/// Whether the environment leaves this block alone: a target that may not be touched.
+fn is_out_of_bounds(program: &Program, block: &Block) -> bool {
+    let environment = program.environment.as_ref();
+    block.role.as_deref() == Some("target")
+        && environment.is_some_and(|environment| !environment.may_touch(&block.address))
+}
+
 pub(crate) struct Graph<'a> {
     pub(crate) program: &'a Program,
     lowerings: &'a [&'a dyn Lower],
     pub(crate) answers: &'a Answers,
+    /// What things are called that are not called by their address.
+    pub(crate) names: &'a BTreeMap<Address, Address>,
     pub(crate) lowered: BTreeMap<Address, Resource>,
     failed: BTreeSet<Address>,
     pub(crate) out: Desired,
@@ -130,6 +147,7 @@ impl<'a> Graph<'a> {
                 .for_each(|(_, v)| v.for_each_reference(&mut visit));
         }
         found.extend(block.place.clone());
+        found.extend(block.after.iter().cloned());
         found.remove(&block.address);
         found.retain(|address| self.program.block(address).is_some_and(is_resource));
         found
@@ -142,7 +160,13 @@ impl<'a> Graph<'a> {
             _ => self.plain_resource(block),
         };
         match result {
-            Some(resource) => drop(self.lowered.insert(block.address.clone(), resource)),
+            Some(mut resource) => {
+                resource.made_as = self.names.get(&block.address).cloned();
+                let after = block.after.iter();
+                let after = after.map(|first| format!("made after {first}: the spec says so"));
+                resource.details.extend(after);
+                self.lowered.insert(block.address.clone(), resource);
+            }
             None => drop(self.failed.insert(block.address.clone())),
         }
     }
@@ -225,6 +249,7 @@ impl<'a> Graph<'a> {
             place_properties: place.map(|p| p.properties.clone()).unwrap_or_default(),
             replaces: block.replaces.clone(),
             holds_data: block.holds_data,
+            made_as: self.names.clone(),
         }
     }
 
@@ -266,6 +291,20 @@ impl<'a> Graph<'a> {
     fn ask_for_port(&mut self, resource: &Resource) {
         if let Some(question) = port_question(resource) {
             self.ask(question);
+        }
+    }
+
+    /// What stands on a block that becomes no resource has no effect.
+    fn check_attributes(&mut self) {
+        for block in self.program.blocks.iter().filter(|block| !is_resource(block)) {
+            let stands = |name: &&&str| block.attributes.contains_key(**name);
+            let found = ["keep", "ignore", "existing"].iter().find(stands);
+            let found = found.map(|name| format!("@{name}"));
+            let after = (!block.after.is_empty()).then(|| "after".to_owned());
+            if let Some(what) = found.or(after) {
+                let finding = finding::no_effect(&block.address, &what);
+                self.out.findings.push(finding);
+            }
         }
     }
 

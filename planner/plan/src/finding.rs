@@ -403,3 +403,81 @@ pub fn watches_nothing(address: &Address) -> PlanFinding {
         Some("watch"),
     )
 }
+
+/// A block that goes is just like one that comes: it was perhaps renamed.
+pub(crate) fn renamed(from: &Address, to: &Address) -> PlanFinding {
+    PlanFinding {
+        error: false,
+        ..error(
+            "E0971",
+            "a block goes while one just like it comes",
+            format!("`{from}` is removed, and `{to}` made anew with the same settings"),
+            &format!("if it was renamed, say so in the spec: `moved \"{from}\" = \"{to}\"`"),
+            to,
+            None,
+        )
+    }
+}
+
+/// A move to an address where something stands.
+pub(crate) fn both_stand(from: &Address, to: &Address) -> PlanFinding {
+    error(
+        "E0972",
+        "something stands at both addresses of a move",
+        format!("`{from}` can't become `{to}`, which was made already"),
+        "take `moved` out and remove one of them, or name another address",
+        to,
+        None,
+    )
+}
+
+/// A change of the state where a call is open.
+pub(crate) fn in_the_way(address: &Address, to: &Address) -> PlanFinding {
+    PlanFinding {
+        busy: true,
+        ..error(
+            "E0973",
+            "what should change in the state is being worked on",
+            format!("a call for `{address}` was begun and its end is not recorded"),
+            "wait until it has ended: `mlinfra attach` follows it",
+            to,
+            None,
+        )
+    }
+}
+
+/// A field that is to be ignored and decides nothing by itself.
+pub(crate) fn nothing_to_ignore(address: &Address, field: &str) -> PlanFinding {
+    error(
+        "E0974",
+        "nothing can be ignored in this field",
+        format!("`{address}` is not made of `{field}` as it stands there"),
+        "take `@ignore` out; what is made of the field is always what the spec says",
+        address,
+        Some(field),
+    )
+}
+
+/// An attribute of a block that is nothing by itself.
+pub(crate) fn no_effect(address: &Address, what: &str) -> PlanFinding {
+    error(
+        "E0976",
+        "this block is nothing by itself",
+        format!("`{address}` says something of others, so `{what}` has no effect on it"),
+        "take it out, or write it on the blocks that are meant",
+        address,
+        None,
+    )
+}
+
+/// What stands already can't be taken over.
+pub(crate) fn not_taken(address: &Address, id: &str, reason: &str) -> PlanFinding {
+    error(
+        "E0975",
+        "what stands already can't be taken over",
+        format!("`{address}` names \"{id}\": {reason}"),
+        "name what is there, or take `@existing` out: it is made anew then",
+        address,
+        None,
+    )
+}

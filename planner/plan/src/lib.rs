@@ -9,6 +9,7 @@ mod diff;
 pub mod finding;
 pub mod gate;
 mod literal;
+mod relocate;
 mod order;
 pub mod plan;
 pub mod question;
@@ -71,14 +72,36 @@ pub const ROUNDS_MAX: usize = 3;
 
 /// Plans, or says what must be known first.
 pub fn plan(inputs: Inputs<'_>) -> Outcome {
-    let desired = match inputs.goal {
-        Goal::Apply => desired::desired(inputs.program, inputs.lowerings, inputs.answers),
+    let serial = inputs.snapshot.serial;
+    let mut relocated = relocate::moved(inputs.program, inputs.snapshot);
+    let lowered = |snapshot: &Snapshot| match inputs.goal {
+        Goal::Apply => {
+            let names = relocate::names(inputs.program, snapshot);
+            desired::desired(inputs.program, inputs.lowerings, inputs.answers, &names)
+        }
         Goal::Destroy => desired::Desired::default(),
+    };
+    let mut desired = lowered(&relocated.snapshot);
+    let existing = relocate::questions(inputs.program, &desired.resources, &relocated.snapshot);
+    if relocated.adopt(inputs.program, &desired.resources, inputs.answers) {
+        // What stands under another name is referred to by that name.
+        desired = lowered(&relocated.snapshot);
+    }
+    // What can't be lowered, or not yet, is wanted all the same.
+    let wanted = match inputs.goal {
+        Goal::Apply => inputs.program.blocks.iter().map(|block| &block.address).collect(),
+        Goal::Destroy => BTreeSet::new(),
+    };
+    relocated.keep(inputs.program, &wanted);
+    let inputs = Inputs {
+        snapshot: &relocated.snapshot,
+        ..inputs
     };
     let is_known = |question: &Question| inputs.answers.get(question).is_some();
     let mut questions = desired.questions;
     // A port that a resource of ours has is not asked for: it is taken, by us.
     questions.retain(|question| !is_ours(inputs.snapshot, question));
+    questions.extend(existing.into_iter().filter(|question| !is_known(question)));
     questions.extend(
         decide::state_questions(inputs.snapshot, &desired.resources)
             .into_iter()
@@ -87,8 +110,14 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     if !questions.is_empty() {
         return Outcome::Ask(questions);
     }
-    let mut plan = empty_plan(&inputs);
+    let mut plan = Plan {
+        serial,
+        state: relocated.changes.clone(),
+        notices: relocate::notices(&relocated.changes),
+        ..empty_plan(&inputs)
+    };
     plan.findings = desired.findings;
+    plan.findings.extend(relocated.findings.clone());
     if plan.is_blocked() {
         // What stands where no provider is built in is not planned; what it would cost is known.
         if inputs.goal == Goal::Apply && cost::has_catalog_parts(inputs.program, inputs.lowerings) {
@@ -98,7 +127,9 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
         }
         return Outcome::Planned(Box::new(plan));
     }
-    let mut decided = decide::decide(inputs.snapshot, &desired.resources, inputs.answers);
+    let (resources, found) = ignored(&inputs, desired.resources);
+    plan.findings.extend(found);
+    let mut decided = decide::decide(inputs.snapshot, &resources, inputs.answers);
     for (address, reason) in &decided.unseen {
         plan.findings.push(finding::unseen(address, reason));
     }
@@ -108,7 +139,7 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     }
     plan.gates = gate::gates(
         inputs.program,
-        &desired.resources,
+        &resources,
         inputs.snapshot,
         inputs.answers,
         &decided,
@@ -124,16 +155,56 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     plan.actions = actions;
     let found = goes_early(&inputs, &plan, &done, &held, early);
     plan.findings.extend(found);
-    plan.changes = shown(&inputs, &decided.changes, &done, &held);
-    plan.kept = kept(&plan, &desired.resources, &decided.changes);
+    plan.changes = relocate::shown(&relocated.changes, inputs.snapshot);
+    plan.changes.extend(shown(&inputs, &decided.changes, &done, &held));
+    let renamed = relocate::renamed(inputs.snapshot, &decided.changes);
+    plan.findings.extend(renamed);
+    plan.kept = kept(&plan, &resources, &decided.changes);
     if inputs.goal == Goal::Apply {
-        let (cost, found) = cost::of(inputs.program, inputs.lowerings, &desired.resources);
+        let (cost, found) = cost::of(inputs.program, inputs.lowerings, &resources);
         plan.cost = Some(cost);
         plan.findings.extend(found);
     }
     plan.facts = facts(&inputs, &plan);
     Outcome::Planned(Box::new(plan))
 }
+
+/// The wanted resources, each with what its block ignores as it is recorded; and what can't be
+/// ignored.
+fn ignored(
+    inputs: &Inputs<'_>,
+    mut resources: Vec<mlinfra_api::Resource>,
+) -> (Vec<mlinfra_api::Resource>, Vec<PlanFinding>) {
+    let ignoring = inputs.program.blocks.iter().filter_map(|block| {
+        let fields = block.attributes.get(IGNORE)?.get("fields")?.as_list()?;
+        Some((&block.address, (block, fields)))
+    });
+    let ignoring: BTreeMap<&Address, _> = ignoring.collect();
+    let mut findings = Vec::new();
+    for resource in &mut resources {
+        let Some((block, fields)) = ignoring.get(&resource.address) else {
+            continue;
+        };
+        let recorded = inputs.snapshot.resources.get(&resource.address);
+        for field in fields.iter().filter_map(mlinfra_api::Value::as_case) {
+            let is_given = block.fields.get(field).is_some_and(|given| given.written);
+            let is_made_of_it = resource.properties.contains_key(field);
+            if resource.identity.is_some() || is_given && !is_made_of_it {
+                findings.push(finding::nothing_to_ignore(&resource.address, field));
+                continue;
+            }
+            let Some(recorded) = recorded else { continue };
+            match recorded.resource.properties.get(field) {
+                Some(value) => drop(resource.properties.insert(field.to_owned(), value.clone())),
+                None => drop(resource.properties.remove(field)),
+            }
+        }
+    }
+    (resources, findings)
+}
+
+/// The attribute of a block whose differences in some fields are nobody's business here.
+const IGNORE: &str = "ignore";
 
 /// What a gate that is judged too late, or not at all, could not keep.
 fn goes_early(
@@ -218,6 +289,7 @@ fn empty_plan(inputs: &Inputs<'_>) -> Plan {
         lineage: inputs.snapshot.lineage.clone(),
         serial: inputs.snapshot.serial,
         actions: Vec::new(),
+        state: Vec::new(),
         changes: Vec::new(),
         kept: Vec::new(),
         findings: Vec::new(),
@@ -239,7 +311,9 @@ fn add_findings(
             ChangeKind::DeleteThenCreate | ChangeKind::CreateThenDelete => "replaces",
             _ => "",
         };
-        if decision.resource.holds_data && !verb.is_empty() && !inputs.data_may_go {
+        let may_go = inputs.data_may_go
+            || decision.kind == ChangeKind::Delete && relocate::may_go(inputs.program, address);
+        if decision.resource.holds_data && !verb.is_empty() && !may_go {
             plan.findings
                 .push(finding::holds_data(address, verb, inputs.goal));
         }
@@ -292,7 +366,7 @@ fn facts(inputs: &Inputs<'_>, plan: &Plan) -> Vec<(Question, Answer)> {
     let rests = |question: &Question| match question {
         Question::File { .. } => !plan.actions.is_empty(),
         Question::Port { address, .. } => changed.contains(&address),
-        Question::Host { .. } | Question::Resource { .. } => false,
+        Question::Existing { .. } | Question::Host { .. } | Question::Resource { .. } => false,
     };
     inputs
         .answers

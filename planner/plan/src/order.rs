@@ -288,6 +288,8 @@ fn add_nodes(
                 graph.add_node(action(Verb::Create, &decision.resource)),
             );
         }
+        // Nothing is called for these, and none of them is decided with the others.
+        ChangeKind::Move | ChangeKind::Forget | ChangeKind::Adopt => {}
         ChangeKind::CreateThenDelete => {
             let create = Action {
                 deposes: true,
@@ -365,6 +367,7 @@ mod tests {
             summary: String::new(),
             details: Vec::new(),
             needed: true,
+            made_as: None,
         }
     }
 

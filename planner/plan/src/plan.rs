@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_api::{Address, Resource, Value, Verb};
+use mlinfra_api::{Address, Resource, StateChange, Value, Verb};
 use serde::{Deserialize, Serialize};
 
 use crate::cost::Cost;
@@ -26,6 +26,9 @@ pub struct Plan {
     /// What apply does. An action's place in this list is its number; `after` names earlier ones
     /// only, so the list is in a right order as it stands.
     pub actions: Vec<Action>,
+    /// What the state alone changes by, in this order, before the first action.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub state: Vec<StateChange>,
     /// What people are shown, one entry a resource, in the order of the spec.
     pub changes: Vec<Change>,
     /// Steps whose result stays as it is while something else changes.
@@ -102,6 +105,12 @@ pub enum ChangeKind {
     Run,
     /// `=` a step's result is there already: it is recorded, nothing runs.
     Reuse,
+    /// `→` it is called otherwise; nothing is done to it.
+    Move,
+    /// `←` it stays where it is and is no longer of this state.
+    Forget,
+    /// `◂` it was there already and is of this state from now on.
+    Adopt,
 }
 
 impl ChangeKind {
@@ -115,6 +124,9 @@ impl ChangeKind {
             ChangeKind::Delete => "-",
             ChangeKind::Run => "▶",
             ChangeKind::Reuse => "=",
+            ChangeKind::Move => "→",
+            ChangeKind::Forget => "←",
+            ChangeKind::Adopt => "◂",
         }
     }
 }
@@ -151,6 +163,18 @@ pub enum Reason {
     Removed,
     /// `destroy` was asked for.
     Destroyed,
+    /// It was called otherwise.
+    Moved {
+        /// What it was called.
+        from: Address,
+    },
+    /// The spec no longer has it, and said that it stays where it is.
+    Left,
+    /// The spec says that it is there already.
+    Existing {
+        /// The provider's name for it.
+        handle: String,
+    },
     /// An earlier operation began it and did not see its end.
     Interrupted {
         /// The operation.
@@ -187,7 +211,7 @@ pub struct PlanFinding {
 impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.actions.is_empty()
+        self.actions.is_empty() && self.state.is_empty()
     }
 
     /// Whether a finding blocks it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mlinfra_api::{Address, Observation, ResourceState, Value};
+use mlinfra_api::{Address, Observation, Resource, ResourceState, Value};
 use serde::{Deserialize, Serialize};
 
 /// One question. The caller (the command line) answers it from the disk or through a provider.
@@ -26,6 +26,13 @@ pub enum Question {
     Resource {
         /// As recorded, or made up.
         state: Box<ResourceState>,
+    },
+    /// What stands under this id already, for a resource to take over?
+    Existing {
+        /// The resource as wanted.
+        resource: Box<Resource>,
+        /// The provider's own name of the thing, as the spec has it.
+        id: String,
     },
     /// Is this port free on this machine? Asked only where no resource of ours has it.
     Port {
@@ -65,6 +72,20 @@ pub enum Answer {
     Resource {
         /// How it is.
         observation: Observation,
+    },
+    /// Of what stands already.
+    Existing {
+        /// The provider's name for it, as it is recorded.
+        handle: String,
+        /// The address that it was made under, if that is not the one that takes it over.
+        made_as: Option<Address>,
+        /// What it tells of itself.
+        outputs: BTreeMap<String, Value>,
+    },
+    /// Of what is not there, or can't be taken over.
+    NotTaken {
+        /// Completes "because".
+        reason: String,
     },
     /// Of a port.
     Port {

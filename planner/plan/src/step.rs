@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_api::{Address, Resource, TableType, Value};
+use mlinfra_api::{Address, MADE_AS, Resource, TableType, Value};
 use mlinfra_check::{Block, Step};
 use mlinfra_runtime_spec::{StepTables, operation_version};
 
@@ -246,10 +246,14 @@ impl<'a> Graph<'a> {
     /// A storage as a step sees it: its address and what it was lowered to.
     fn store_record(&self, address: &Address) -> Option<Value> {
         let properties = self.lowered.get(address)?.properties.clone();
-        Some(Value::Record(BTreeMap::from([
+        let mut record = BTreeMap::from([
             ("address".into(), Value::text(address.to_string())),
             ("properties".into(), Value::Record(properties)),
-        ])))
+        ]);
+        let name = self.names.get(address);
+        let name = name.map(|name| (MADE_AS.into(), Value::text(name.to_string())));
+        record.extend(name);
+        Some(Value::Record(record))
     }
 
     fn bounds_of(&self, place: Option<&Address>) -> Value {
@@ -311,6 +315,7 @@ fn artifact_resource(
         summary: String::new(),
         details: Vec::new(),
         needed: true,
+        made_as: None,
     }
 }
 

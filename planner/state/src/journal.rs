@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use mlinfra_api::{Address, Fault, Resource, Token, Value, Verb};
+use mlinfra_api::{Address, Fault, Resource, StateChange, Token, Value, Verb};
 use serde::{Deserialize, Serialize};
 
 use crate::replay::Replayed;
@@ -64,6 +64,18 @@ pub enum Record {
         adopted: Option<String>,
         /// Who decided: `user@host`.
         who: String,
+    },
+    /// An operation changed what the state alone says: nothing was called for it.
+    Changed {
+        /// The operation.
+        operation: u64,
+        /// What changed.
+        change: StateChange,
+    },
+    /// What the project gives out to others, as an operation left it.
+    Outputs {
+        /// By name; secrets are sealed.
+        outputs: BTreeMap<String, Value>,
     },
     /// All that the records before this one add up to, so that replay may begin here.
     Checkpoint {
@@ -240,6 +252,8 @@ impl Record {
             Record::Operation { event, .. } => event.word(),
             Record::Action { event, .. } => event.word(),
             Record::Decided { .. } => "decided",
+            Record::Changed { .. } => "changed",
+            Record::Outputs { .. } => "outputs",
             Record::Checkpoint { .. } => "checkpoint",
         }
     }
@@ -390,6 +404,7 @@ mod tests {
             summary: String::new(),
             details: Vec::new(),
             needed: true,
+            made_as: None,
         };
         let text = || "x".to_owned();
         let outputs = BTreeMap::new;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mlinfra_api::{Address, OpenCall, Resource, ResourceState, Snapshot, Token, Value, Verb};
+use mlinfra_api::{
+    Address, OpenCall, Resource, ResourceState, Snapshot, StateChange, Token, Value, Verb,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{ActionEvent, ActionState, OperationEvent, OperationState, Record, Started};
@@ -123,7 +125,20 @@ impl Replayed {
                 event,
             } => self.add_action_event(*operation, *number, address, event)?,
             Record::Decided { token, adopted, .. } => self.decide(token, adopted.as_deref())?,
+            Record::Changed { operation, change } => self.add_change(*operation, change)?,
+            // What is given out is no part of what exists: plans made before it still hold.
+            Record::Outputs { outputs } => self.snapshot.outputs.clone_from(outputs),
             Record::Checkpoint { state } => *self = (**state).clone(),
+        }
+        Ok(())
+    }
+
+    fn add_change(&mut self, operation: u64, change: &StateChange) -> Result<(), String> {
+        self.operation_mut(operation)?;
+        self.snapshot.change(change)?;
+        if !self.changed {
+            self.changed = true;
+            self.snapshot.serial += 1;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mlinfra_api::{Resource, ResourceState, Secret, Value};
+use mlinfra_api::{Resource, ResourceState, Secret, StateChange, Value};
 use mlinfra_seal::{SealKey, keyed_digest, open_text, seal_text};
 
 use crate::journal::{ActionEvent, Record};
@@ -61,15 +61,25 @@ fn for_each_value(record: &mut Record, visit: &mut dyn FnMut(&mut Value)) {
             _ => {}
         },
         Record::Checkpoint { state } => of_replayed(state, visit),
+        Record::Outputs { outputs } => of_map(outputs, visit),
+        Record::Changed {
+            change: StateChange::Adopted { state },
+            ..
+        } => {
+            of_resource(&mut state.resource, visit);
+            of_map(&mut state.outputs, visit);
+        }
         Record::Created { .. }
         | Record::OperationStarted { .. }
         | Record::Operation { .. }
+        | Record::Changed { .. }
         | Record::Decided { .. } => {}
     }
 }
 
 fn of_replayed(state: &mut Replayed, visit: &mut dyn FnMut(&mut Value)) {
     let snapshot = &mut state.snapshot;
+    of_map(&mut snapshot.outputs, visit);
     for one in snapshot
         .resources
         .values_mut()

@@ -150,6 +150,96 @@ impl fmt::Debug for Address {
     }
 }
 
+/// The name of a block or of a component, and with it of everything inside: `storage.lake`,
+/// `risk/step.model`, `api` or `team/api["eu"]`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name {
+    /// What encloses it, outermost first.
+    pub parents: Vec<Segment>,
+    /// The block's kind; none for a component.
+    pub kind: Option<String>,
+    /// Its own name and key.
+    pub leaf: Segment,
+}
+
+impl Name {
+    /// Whether an address is this one, or inside of it.
+    pub fn holds(&self, address: &Address) -> bool {
+        self.is(address) || self.encloses(address)
+    }
+
+    fn is(&self, address: &Address) -> bool {
+        let same = address.parents == self.parents && address.leaf == self.leaf;
+        same && self.kind.as_ref() == Some(&address.kind)
+    }
+
+    fn encloses(&self, address: &Address) -> bool {
+        let rest = address.parents.strip_prefix(&*self.parents);
+        rest.and_then(<[Segment]>::first) == Some(&self.leaf)
+    }
+
+    /// What the address of something in here becomes once this is called `to`; none for what is
+    /// not in here.
+    pub fn renamed(&self, address: &Address, to: &Name) -> Option<Address> {
+        if let (true, Some(kind)) = (self.is(address), &to.kind) {
+            let parts = Parts {
+                parents: to.parents.clone(),
+                kind: kind.clone(),
+                leaf: to.leaf.clone(),
+            };
+            return Some(parts.into());
+        }
+        let inside = address.parents.get(self.parents.len() + 1..)?;
+        let moved = || Parts {
+            parents: [&*to.parents, std::slice::from_ref(&to.leaf), inside].concat(),
+            ..Parts::clone(address)
+        };
+        self.encloses(address).then(|| moved().into())
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for parent in &self.parents {
+            write!(f, "{parent}/")?;
+        }
+        match &self.kind {
+            Some(kind) => write!(f, "{kind}.{}", self.leaf),
+            None => write!(f, "{}", self.leaf),
+        }
+    }
+}
+
+impl FromStr for Name {
+    type Err = NotAnAddress;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        if let Ok(address) = text.parse::<Address>() {
+            return Ok(Name {
+                parents: address.parents.clone(),
+                kind: Some(address.kind.clone()),
+                leaf: address.leaf.clone(),
+            });
+        }
+        let segments = all_consuming(separated_list1(tag("/"), segment)).parse(text);
+        let mut parents = segments.map_err(|_| NotAnAddress(text.into()))?.1;
+        match parents.pop() {
+            Some(leaf) => Ok(Name {
+                parents,
+                kind: None,
+                leaf,
+            }),
+            None => Err(NotAnAddress(text.into())),
+        }
+    }
+}
+
 /// The text is no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -242,6 +332,30 @@ mod tests {
         ] {
             let address: Address = text.parse().expect(text);
             assert_eq!(address.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_name_takes_what_is_inside_along() {
+        let name = |text: &str| text.parse::<Name>().expect(text);
+        let address = |text: &str| text.parse::<Address>().expect(text);
+        for (from, to, old, new) in [
+            ("storage.lake", "storage.pond", "storage.lake", Some("storage.pond")),
+            ("pipeline.risk", "pipeline.credit", "risk/step.m", Some("credit/step.m")),
+            ("api", "web", "api/endpoint.main", Some("web/endpoint.main")),
+            ("a/api", "b/api[\"eu\"]", "a/api/x/step.s", Some("b/api[\"eu\"]/x/step.s")),
+            ("pool.w[0]", "pool.w[\"eu\"]", "pool.w[0]", Some("pool.w[\"eu\"]")),
+            ("storage.lake", "storage.pond", "storage.lakes", None),
+            ("api", "web", "storage.api", None),
+            ("api", "web", "b/api/storage.x", None),
+        ] {
+            let renamed = name(from).renamed(&address(old), &name(to));
+            assert_eq!(renamed, new.map(address), "{from} {to} {old}");
+            assert_eq!(name(from).holds(&address(old)), new.is_some());
+            assert_eq!(name(from).to_string(), from);
+        }
+        for text in ["", "a//b", "a/", "a b", "storage.", "-"] {
+            assert!(text.parse::<Name>().is_err(), "{text}");
         }
     }
 

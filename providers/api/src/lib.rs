@@ -5,6 +5,7 @@
 //! named, [`resource`] what a provider is asked for, [`provider`] how it is asked.
 
 pub mod address;
+pub mod change;
 pub mod condition;
 pub mod digest;
 pub mod fault;
@@ -18,12 +19,13 @@ pub mod snapshot;
 pub mod table;
 pub mod value;
 
-pub use address::{Address, Parts, Segment};
+pub use address::{Address, Name, Parts, Segment};
+pub use change::{MADE_AS, StateChange};
 pub use condition::{Condition, Figure, Verdict};
 pub use digest::Digest;
 pub use fault::Fault;
 pub use provider::{
-    Begun, Found, Listed, Lower, Observation, Portable, Price, Progress, Provider, Recovery,
+    Begun, Existing, Found, Listed, Lower, Observation, Portable, Price, Progress, Provider, Recovery,
     Refusal, Request, Verb, Wish,
 };
 pub use quantity::{Dimension, Quantity};

@@ -134,6 +134,17 @@ pub enum Observation {
     },
 }
 
+/// Something that stands already and can be taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Existing {
+    /// The provider's name for it.
+    pub handle: String,
+    /// The address that it was made under, if it was made under one.
+    pub made_as: Option<Address>,
+    /// What it tells of itself.
+    pub outputs: BTreeMap<String, Value>,
+}
+
 /// One thing that carries our lineage's mark.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listed {
@@ -169,6 +180,17 @@ pub trait Provider: Send + Sync {
     /// there, wherever it came from (`state` is then made up from the wanted resource).
     fn observe(&self, state: &ResourceState) -> Result<Observation, Fault>;
 
+    /// Looks for what stands already under an id that a person gave, so that a resource can take it
+    /// over. Changes nothing.
+    fn existing(&self, resource: &Resource, _id: &str) -> Result<Existing, Fault> {
+        let what = format!(
+            "`{}` can't take over a {} that is there already",
+            self.name(),
+            resource.resource_type
+        );
+        Err(Fault::refused("E0975", what))
+    }
+
     /// Lists everything with this lineage's mark.
     fn list(&self, lineage: &str) -> Result<Vec<Listed>, Fault>;
 }
@@ -195,6 +217,16 @@ pub struct Portable {
     pub replaces: std::collections::BTreeSet<String>,
     /// Whether the kind holds data, by declaration.
     pub holds_data: bool,
+    /// What other things were made as, where that is not their address: see
+    /// [`Resource::made_as`].
+    pub made_as: BTreeMap<Address, Address>,
+}
+
+impl Portable {
+    /// The address that another thing itself is named after.
+    pub fn physical<'a>(&'a self, address: &'a Address) -> &'a Address {
+        self.made_as.get(address).unwrap_or(address)
+    }
 }
 
 /// A wish for selection: `memory >= 1 GiB`.

@@ -44,6 +44,17 @@ pub struct Resource {
     /// Whether it is wanted for its own sake. A resource that is not (an intermediate table) may
     /// be absent as long as nothing that needs it runs.
     pub needed: bool,
+    /// The address that it was made under, if it has moved since. Whatever a provider names after
+    /// the address it names after this one: [`Resource::physical`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_as: Option<Address>,
+}
+
+impl Resource {
+    /// The address that the thing itself is named after.
+    pub fn physical(&self) -> &Address {
+        self.made_as.as_ref().unwrap_or(&self.address)
+    }
 }
 
 /// One thing that a provider manages, as the state knows it: the resource that was asked for and

@@ -1,10 +1,10 @@
 //! What exists, as last recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Resource, ResourceState, Token, Verb};
+use crate::{Address, Resource, ResourceState, Token, Value, Verb};
 
 /// The state of one project and environment. Planning reads it, only `apply` moves it on, and only
 /// through the journal.
@@ -22,6 +22,12 @@ pub struct Snapshot {
     pub open: BTreeMap<Address, OpenCall>,
     /// How often something was begun at each address, also where nothing exists now.
     pub incarnations: BTreeMap<Address, u64>,
+    /// What is forgotten, not removed, once nothing asks for it any more.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kept: BTreeSet<Address>,
+    /// What the project gave out when it was last applied, for other projects: its `output`s.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Value>,
 }
 
 /// A call that was begun and whose end is not recorded.

@@ -92,7 +92,7 @@ fn api_key(lineage: &str, key: &SealKey, resource: &Resource) -> Option<Secret> 
     if resource.properties.get("auth").and_then(Value::as_case) != Some("api_key") {
         return None;
     }
-    let text = format!("endpoint-key\n{lineage}\n{}", resource.address);
+    let text = format!("endpoint-key\n{lineage}\n{}", resource.physical());
     Some(Secret::new(format!(
         "mlk_{}",
         &keyed_digest(key, text.as_bytes())[..40]

@@ -22,7 +22,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use mlinfra_api::{
-    Begun, Fault, Found, Listed, Observation, Progress, Provider, Recovery, Request, Resource,
+    Address, Begun, Existing, Fault, Found, Listed, Observation, Progress, Provider, Recovery, Request, Resource,
     ResourceState, Token, Value, Verb,
 };
 use mlinfra_runtime_spec::{
@@ -79,7 +79,7 @@ impl Local {
     /// Where a storage's objects lie and what seals them, for `show`.
     pub fn store(&self, storage: &Resource) -> Option<StoreReference> {
         let record = Value::Record(BTreeMap::from([
-            ("address".into(), Value::text(storage.address.to_string())),
+            ("address".into(), Value::text(storage.physical().to_string())),
             (
                 "properties".into(),
                 Value::Record(storage.properties.clone()),
@@ -94,7 +94,7 @@ impl Local {
     }
 
     fn begin_key(&self, request: &Request) -> Result<Begun, Fault> {
-        let path = files::key_file(&self.state, &request.resource.address);
+        let path = files::key_file(&self.state, request.resource.physical());
         if request.verb == Verb::Delete {
             return removed(fs::remove_file(&path), "its file");
         }
@@ -119,7 +119,7 @@ impl Local {
     }
 
     fn begin_folder(&self, request: &Request) -> Result<Begun, Fault> {
-        let path = files::store_folder(&self.state, &request.resource.address);
+        let path = files::store_folder(&self.state, request.resource.physical());
         if request.verb == Verb::Delete {
             return removed(fs::remove_dir_all(&path), "its folder");
         }
@@ -270,9 +270,10 @@ impl Local {
 
     /// Removes what earlier calls for this step left: units that ended and whose end was told.
     fn sweep_ended(&self, request: &Request) -> Result<(), Fault> {
-        let address = request.resource.address.to_string();
+        let names = [&request.resource.address, request.resource.physical()];
+        let names = names.map(ToString::to_string);
         let is_earlier = |unit: &UnitSpec| {
-            unit.address == address
+            names.contains(&unit.address)
                 && unit.token != request.token.0
                 && matches!(unit.workload, Workload::Step(_))
         };
@@ -388,8 +389,8 @@ impl Provider for Local {
                     reason: "the agent is not running".into(),
                 },
             },
-            kinds::KEY => observe_key(&files::key_file(&self.state, &resource.address), state),
-            kinds::FOLDER => match files::store_folder(&self.state, &resource.address).is_dir() {
+            kinds::KEY => observe_key(&files::key_file(&self.state, resource.physical()), state),
+            kinds::FOLDER => match files::store_folder(&self.state, resource.physical()).is_dir() {
                 true => present(),
                 false => Observation::Absent,
             },
@@ -406,6 +407,38 @@ impl Provider for Local {
             kinds::ENDPOINT => self.observe_endpoint(state),
             kinds::MONITOR => self.observe_monitor(state),
             _ => present(),
+        })
+    }
+
+    /// A store or a key that this state left standing, by the address that it was made under.
+    fn existing(&self, resource: &Resource, id: &str) -> Result<Existing, Fault> {
+        let refused = |what: String| Fault::refused("E0975", what);
+        let made_as: Address = id.parse().map_err(|_| {
+            refused("here a thing is named by the address that it was made under".to_owned())
+        })?;
+        let path = match resource.resource_type.as_str() {
+            kinds::KEY => files::key_file(&self.state, &made_as),
+            kinds::FOLDER => files::store_folder(&self.state, &made_as),
+            _ => {
+                let what = format!("this machine takes over no {}", resource.resource_type);
+                return Err(refused(what));
+            }
+        };
+        if made_as.kind != resource.address.kind || !path.exists() {
+            return Err(refused(format!("there is no {}", path.display())));
+        }
+        let outputs = match resource.resource_type.as_str() {
+            kinds::KEY => {
+                let key = SealKey::read(&path);
+                let key = key.map_err(|error| refused(format!("it can't be read: {error}")))?;
+                BTreeMap::from([("fingerprint".into(), fingerprint(&key))])
+            }
+            _ => BTreeMap::new(),
+        };
+        Ok(Existing {
+            handle: relative(&self.state, &path),
+            made_as: Some(made_as),
+            outputs,
         })
     }
 

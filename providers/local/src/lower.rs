@@ -82,6 +82,7 @@ pub(crate) fn resource(
         summary: String::new(),
         details: Vec::new(),
         needed: true,
+        made_as: None,
     }
 }
 
@@ -132,7 +133,7 @@ fn folder(block: &Portable) -> Resource {
         .and_then(|encryption| match encryption {
             Value::Case { name, arguments } if name == "customer" => {
                 let key = arguments.values().find_map(Value::as_reference)?;
-                Some(key.address.clone())
+                Some(block.physical(&key.address).clone())
             }
             _ => None,
         });

@@ -294,7 +294,7 @@ fn short(address: &str) -> &str {
 impl Local {
     /// Writes the file of a monitor, or removes it.
     pub(crate) fn begin_monitor(&self, request: &Request) -> Result<Begun, Fault> {
-        let path = files::monitor_file(&self.state, &request.resource.address);
+        let path = files::monitor_file(&self.state, request.resource.physical());
         if request.verb == Verb::Delete {
             return removed(fs::remove_file(&path), "its file of rules");
         }
@@ -322,7 +322,7 @@ impl Local {
 
     /// Whether the file is there as it was written.
     pub(crate) fn observe_monitor(&self, state: &ResourceState) -> Observation {
-        let path = files::monitor_file(&self.state, &state.resource.address);
+        let path = files::monitor_file(&self.state, state.resource.physical());
         match fs::read(&path) {
             Ok(bytes) if state.outputs.get("sha256") == Some(&digest(&bytes)) => {
                 Observation::Present {

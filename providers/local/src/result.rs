@@ -95,6 +95,7 @@ mod tests {
                 summary: String::new(),
                 details: Vec::new(),
                 needed: true,
+                made_as: None,
             },
             incarnation: 1,
             handle: String::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mlinfra_api::{Fault, Request, Resource, Value};
+use mlinfra_api::{Fault, MADE_AS, Request, Resource, Value};
 use mlinfra_runtime_spec::{
     ArtifactReference, Bounds, PROTOCOL, StepInput, StepSpec, StepTables, StoreReference, UnitSpec,
     Workload, files,
@@ -42,6 +42,7 @@ pub(crate) fn store(state: &Path, record: &Value) -> Option<StoreReference> {
             capacity: None,
         });
     };
+    let address = record.get(MADE_AS).and_then(Value::as_text).unwrap_or(address);
     let none = BTreeMap::new();
     let properties = record
         .get("properties")

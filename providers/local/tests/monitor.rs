@@ -77,6 +77,7 @@ fn monitor(watch: Value, alerts: Vec<Value>) -> Portable {
         place_properties: BTreeMap::new(),
         replaces: BTreeSet::new(),
         holds_data: false,
+        made_as: BTreeMap::new(),
     }
 }
 

@@ -49,6 +49,7 @@ fn resource(address: &str, resource_type: &str) -> Resource {
         summary: String::new(),
         details: Vec::new(),
         needed: true,
+        made_as: None,
     }
 }
 
@@ -145,6 +146,7 @@ fn a_refusal_for_memory_is_said_in_whole_gibibytes() {
         place_properties: BTreeMap::new(),
         replaces: BTreeSet::new(),
         holds_data: false,
+        made_as: BTreeMap::new(),
     };
     let memory = Value::Quantity(Quantity::bytes(24_619_260 << 10));
     let host = BTreeMap::from([

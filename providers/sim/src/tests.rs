@@ -23,6 +23,7 @@ fn request(resource_type: &str, name: &str, incarnation: u64) -> Request {
             summary: String::new(),
             details: Vec::new(),
             needed: true,
+            made_as: None,
         },
         prior: None,
     }

@@ -78,7 +78,7 @@ impl World {
         let fault = self.faults.remove(&self.begins);
         self.begins += 1;
         self.log.push(Logged {
-            address: request.resource.address.clone(),
+            address: request.resource.physical().clone(),
             token: request.token.clone(),
             verb: request.verb,
             fault,
@@ -184,7 +184,7 @@ impl World {
     }
 
     fn make(&mut self, request: &Request, prior: Option<&str>, unseen: u32) -> String {
-        let address = &request.resource.address;
+        let address = request.resource.physical();
         self.made += 1;
         let handle = match is_named(request) {
             true => format!("{}-{}", address.file_name(), request.token),

@@ -12,6 +12,7 @@ mod flow;
 mod gates;
 mod hover;
 mod memory;
+mod moves;
 mod names;
 mod newcomers;
 mod pages;

@@ -7,6 +7,7 @@ mod broken;
 mod every_write;
 mod gates;
 mod limits;
+mod moves;
 mod random;
 mod shapes;
 mod support;

@@ -53,6 +53,7 @@ pub(crate) fn node(number: usize, resource_type: &str, polls: i64, needs: &[usiz
         summary: String::new(),
         details: Vec::new(),
         needed: true,
+        made_as: None,
     }
 }
 
@@ -99,6 +100,7 @@ pub(crate) fn plan(desired: &Desired, snapshot: &Snapshot) -> Plan {
     }
     remove_unwanted(desired, snapshot, &mut actions);
     Plan {
+        state: Vec::new(),
         format: PLAN_FORMAT,
         project: "test".into(),
         lineage: snapshot.lineage.clone(),

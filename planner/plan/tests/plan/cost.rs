@@ -98,6 +98,7 @@ pub(crate) fn block(kind: &str, name: &str, fields: &[(&str, Value)]) -> Block {
         table: None,
         attributes: BTreeMap::new(),
         holds_data: false,
+        after: Vec::new(),
         replaces: BTreeSet::new(),
         computed: BTreeSet::new(),
         span,

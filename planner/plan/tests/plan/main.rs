@@ -5,5 +5,6 @@ mod changes;
 mod cost;
 mod gates;
 mod gates_order;
+mod moves;
 mod support;
 mod unread;

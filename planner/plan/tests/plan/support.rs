@@ -54,6 +54,8 @@ pub(crate) struct Fake {
     pub(crate) reports: BTreeMap<String, BTreeMap<String, Value>>,
     /// What was reported of each recipe key that ran.
     pub(crate) reported: BTreeMap<String, BTreeMap<String, Value>>,
+    /// What stands already, and what it was made as.
+    pub(crate) existing: Option<(String, Address)>,
     /// What was carried out, in order.
     pub(crate) done: Vec<String>,
 }
@@ -79,6 +81,7 @@ impl Fake {
                 ]),
             )]),
             reported: BTreeMap::new(),
+            existing: None,
             done: Vec::new(),
         }
     }
@@ -95,6 +98,16 @@ impl Fake {
                     ("cpus".into(), Value::Int(2)),
                     ("memory".into(), Value::Quantity(Quantity::bytes(24 << 30))),
                 ]),
+            },
+            Question::Existing { .. } => match &self.existing {
+                Some((handle, made_as)) => Answer::Existing {
+                    handle: handle.clone(),
+                    made_as: Some(made_as.clone()),
+                    outputs: BTreeMap::new(),
+                },
+                None => Answer::NotTaken {
+                    reason: "there is none".into(),
+                },
             },
             Question::Port { .. } => Answer::Port {
                 free: self.port_free,

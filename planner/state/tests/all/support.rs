@@ -50,6 +50,7 @@ pub(crate) fn started(lineage: &str, name: &str, incarnation: u64) -> Started {
             summary: String::new(),
             details: Vec::new(),
             needed: true,
+            made_as: None,
         },
         prior: None,
         deposes: false,

@@ -1,0 +1,190 @@
+//! `mlinfra.lock`: what a spec was made with, so that a difference is seen before it has an effect.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use mlinfra_api::Digest;
+use mlinfra_plan::{Answer, Answers, Question};
+use serde::{Deserialize, Serialize};
+
+use crate::problem::{Exit, Problem};
+use crate::view::{Screen, ending};
+use crate::workspace::Workspace;
+use crate::world::reason;
+use crate::write;
+
+/// The file's name, beside the spec.
+pub(crate) const FILE: &str = "mlinfra.lock";
+/// The version of its format.
+const VERSION: u32 = 1;
+
+/// Digests of everything that a plan is made from beside the spec itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Locked {
+    version: u32,
+    /// Of the kinds, types and functions that the language has.
+    library: String,
+    /// Of machines and prices.
+    catalog: String,
+    /// Of each file that the spec names, by its path.
+    files: BTreeMap<String, String>,
+}
+
+impl Locked {
+    /// What planning has just read.
+    pub(crate) fn of(answers: &Answers) -> Self {
+        let file = |(question, answer): &(Question, Answer)| match (question, answer) {
+            (Question::File { path }, Answer::File { sha256, .. }) => {
+                Some((path.clone(), format!("sha256:{sha256}")))
+            }
+            _ => None,
+        };
+        let tables = mlinfra_plan::catalog::tables().into_iter();
+        let tables: Vec<String> = tables.map(|(name, table)| format!("{name}\n{table}")).collect();
+        let catalog = Digest::of_parts(tables.iter().map(String::as_bytes));
+        Locked {
+            version: VERSION,
+            library: format!("sha256:{}", mlinfra_check::stdlib::digest()),
+            catalog: format!("sha256:{catalog}"),
+            files: answers.iter().filter_map(file).collect(),
+        }
+    }
+
+    /// The file of a spec; none if it has none.
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, Problem> {
+        let path = folder.join(FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(&path, &reason(error))),
+        };
+        match serde_json::from_str::<Locked>(&text) {
+            Ok(locked) if locked.version == VERSION => Ok(Some(locked)),
+            Ok(locked) => Err(unreadable(
+                &path,
+                &format!("it has version {}, and this program reads {VERSION}", locked.version),
+            )),
+            Err(error) => Err(unreadable(&path, &error.to_string())),
+        }
+    }
+
+    /// As it is written: sorted, the same bytes for the same content.
+    pub(crate) fn text(&self) -> String {
+        let text = serde_json::to_string_pretty(self).expect("a lock has string keys alone");
+        text + "\n"
+    }
+
+    /// What is no longer as it was locked, a sentence each. What the spec does not read now may be
+    /// read in another environment: it is no difference.
+    pub(crate) fn differences(&self, now: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.library != now.library {
+            found.push("the standard library is another one: this is another mlinfra".to_owned());
+        }
+        if self.catalog != now.catalog {
+            found.push("the catalog of machines and prices is another one".to_owned());
+        }
+        for (path, digest) in &now.files {
+            match self.files.get(path) {
+                Some(locked) if locked == digest => {}
+                Some(_) => found.push(format!("`{path}` holds something else")),
+                None => found.push(format!("`{path}` is not in it")),
+            }
+        }
+        found
+    }
+
+    /// The same, and every file of an earlier one that is still there and was not read now.
+    pub(crate) fn with(mut self, earlier: Option<Self>, folder: &Path) -> Self {
+        let files = earlier.into_iter().flat_map(|earlier| earlier.files);
+        for (path, digest) in files.filter(|(path, _)| folder.join(path).is_file()) {
+            self.files.entry(path).or_insert(digest);
+        }
+        self
+    }
+
+    /// Writes it beside the spec.
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), Problem> {
+        write::put(&folder.join(FILE), &self.text())
+    }
+}
+
+fn unreadable(path: &Path, why: &str) -> Problem {
+    Problem::new(Exit::Usage, "E0978", "there is no lock that could be held to")
+        .detail(format!("{}: {why}", path.display()))
+        .help(format!("`{} lock` writes it anew", ending::program()))
+}
+
+/// Holds what planning read against the lock. With `--locked` a difference ends the command;
+/// without, it is told.
+pub(crate) fn hold(
+    workspace: &Workspace,
+    answers: &Answers,
+    must: bool,
+    screen: &Screen,
+) -> Result<(), Problem> {
+    let locked = match Locked::read(&workspace.folder)? {
+        Some(locked) => locked,
+        None if must => {
+            let path = workspace.folder.join(FILE);
+            return Err(unreadable(&path, "no such file").at(workspace));
+        }
+        None => return Ok(()),
+    };
+    let differences = locked.differences(&Locked::of(answers));
+    if differences.is_empty() {
+        return Ok(());
+    }
+    if must {
+        let problem = Problem::new(Exit::Failed, "E0977", "something is not as it was locked");
+        let problem = differences.into_iter().fold(problem, Problem::detail);
+        let command = format!("{} lock{}", ending::program(), workspace.argument());
+        return Err(problem.help(format!("if that is meant: `{command}`, and commit `{FILE}`")));
+    }
+    for difference in differences {
+        screen.tell(&format!("since {FILE} was written: {difference}\n"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(files: &[(&str, &str)]) -> Answers {
+        let mut answers = Answers::default();
+        for (path, digest) in files {
+            let question = Question::File {
+                path: (*path).to_owned(),
+            };
+            let answer = Answer::File {
+                sha256: (*digest).to_owned(),
+                bytes: 1,
+                header: None,
+            };
+            answers.insert(question, answer);
+        }
+        answers
+    }
+
+    #[test]
+    fn a_difference_is_told_and_the_text_is_the_same_each_time() {
+        let one = Locked::of(&answers(&[("b.csv", "1"), ("a.csv", "2")]));
+        let same = Locked::of(&answers(&[("a.csv", "2"), ("b.csv", "1")]));
+        assert_eq!(one.text(), same.text());
+        assert!(one.differences(&same).is_empty());
+        let other = Locked::of(&answers(&[("a.csv", "3"), ("c.csv", "1")]));
+        let told = one.differences(&other);
+        assert_eq!(told, ["`a.csv` holds something else", "`c.csv` is not in it"]);
+        let read: Locked = serde_json::from_str(&one.text()).expect("it was written");
+        assert_eq!(read, one);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("b.csv"), "x").expect("a file");
+        let both = other.with(Some(one), folder.path());
+        let names: Vec<&str> = both.files.keys().map(String::as_str).collect();
+        assert_eq!(names, ["a.csv", "b.csv", "c.csv"]);
+        let newer = Locked { library: String::new(), catalog: String::new(), ..both.clone() };
+        assert_eq!(newer.differences(&both).len(), 2);
+    }
+}

@@ -1,0 +1,339 @@
+//! What the state alone changes by before anything is called: moves, adoptions, and what is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mlinfra_api::{Address, Resource, ResourceState, Snapshot, StateChange, Value};
+use mlinfra_check::{Block, Moved, Program};
+
+use crate::answers::Answers;
+use crate::diff::differences;
+use crate::finding;
+use crate::plan::{Change, ChangeKind, PlanFinding, Reason};
+use crate::question::{Answer, Question};
+use crate::recipe::canonical;
+use crate::resolve::resolve;
+
+/// The attribute of a block that is forgotten, not removed, once the spec has it no more.
+const KEEP: &str = "keep";
+/// The attribute of a block that stands already.
+const EXISTING: &str = "existing";
+
+/// The state as it is once all of this is recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Relocated {
+    pub(crate) snapshot: Snapshot,
+    /// In the order in which they are recorded.
+    pub(crate) changes: Vec<StateChange>,
+    pub(crate) findings: Vec<PlanFinding>,
+}
+
+/// Makes the moves that the spec asks for and the state has not seen yet.
+pub(crate) fn moved(program: &Program, snapshot: &Snapshot) -> Relocated {
+    let mut out = Relocated {
+        snapshot: snapshot.clone(),
+        ..Relocated::default()
+    };
+    for one in &program.moves {
+        let inside = |address: &&Address| one.from.holds(address);
+        let recorded: Vec<Address> = out.snapshot.resources.keys().filter(inside).cloned().collect();
+        for from in recorded {
+            if let Some(to) = one.from.renamed(&from, &one.to) {
+                out.make(StateChange::Moved { from, to }, Some(one));
+            }
+        }
+    }
+    out
+}
+
+impl Relocated {
+    fn make(&mut self, change: StateChange, by: Option<&Moved>) {
+        if let Some(address) = self.snapshot.in_the_way(&change) {
+            let found = finding::in_the_way(&address, change.address());
+            return self.findings.push(found);
+        }
+        match (self.snapshot.change(&change), &change) {
+            (Ok(()), _) => self.changes.push(change),
+            (Err(_), StateChange::Moved { from, to }) if by.is_some() => {
+                self.findings.push(finding::both_stand(from, to));
+            }
+            // What is not recorded needs no change.
+            (Err(_), _) => {}
+        }
+    }
+
+    /// Notes which blocks are kept, and forgets those that the spec has no more.
+    pub(crate) fn keep(&mut self, program: &Program, wanted: &BTreeSet<&Address>) {
+        let is_kept = |block: &&Block| block.attributes.contains_key(KEEP);
+        let asked: BTreeSet<Address> = program
+            .blocks
+            .iter()
+            .filter(is_kept)
+            .map(|block| block.address.clone())
+            .filter(|address| wanted.contains(address))
+            .collect();
+        let kept = self.snapshot.kept.clone();
+        let recorded: Vec<Address> = self.snapshot.resources.keys().cloned().collect();
+        for address in recorded.into_iter().filter(|address| !wanted.contains(address)) {
+            if kept.contains(&address) || is_left(program, &address) {
+                self.make(StateChange::Forgotten { address }, None);
+            }
+        }
+        let (noted, dropped) = (asked.difference(&kept), kept.difference(&asked));
+        let noted = noted.map(|address| (address.clone(), true));
+        let dropped = dropped.map(|address| (address.clone(), false));
+        for (address, keep) in noted.chain(dropped) {
+            // What is forgotten is no longer noted either.
+            if self.snapshot.kept.contains(&address) != keep {
+                self.make(StateChange::Kept { address, keep }, None);
+            }
+        }
+    }
+
+    /// Takes over what the spec says is there already, as far as the answers tell. Whether
+    /// something was.
+    pub(crate) fn adopt(
+        &mut self,
+        program: &Program,
+        wanted: &[Resource],
+        answers: &Answers,
+    ) -> bool {
+        let before = self.changes.len();
+        for (block, resource) in existing(program, wanted, &self.snapshot) {
+            let Some(id) = id_of(block) else { continue };
+            match answers.get(&question(resource, id)) {
+                Some(Answer::Existing { handle, made_as, outputs }) => {
+                    let adopted = ResourceState {
+                        outputs: outputs.clone(),
+                        ..self.adopted(resource, handle, made_as.as_ref())
+                    };
+                    match self.owner(&adopted) {
+                        None => {
+                            let state = Box::new(adopted);
+                            self.make(StateChange::Adopted { state }, None);
+                        }
+                        Some(owner) => {
+                            let reason = format!("it is `{owner}` of this state");
+                            let found = finding::not_taken(&block.address, id, &reason);
+                            self.findings.push(found);
+                        }
+                    }
+                }
+                Some(Answer::NotTaken { reason }) => {
+                    let found = finding::not_taken(&block.address, id, reason);
+                    self.findings.push(found);
+                }
+                _ => {}
+            }
+        }
+        self.changes.len() > before
+    }
+
+    /// The resource that stands for the same thing already.
+    fn owner(&self, adopted: &ResourceState) -> Option<Address> {
+        let is_it = |state: &&ResourceState| {
+            state.handle == adopted.handle
+                && state.resource.provider == adopted.resource.provider
+                && state.resource.resource_type == adopted.resource.resource_type
+        };
+        let recorded = self.snapshot.resources.values().chain(&self.snapshot.deposed);
+        let owner = recorded.into_iter().find(is_it);
+        owner.map(|state| state.resource.address.clone())
+    }
+
+    fn adopted(&self, wanted: &Resource, handle: &str, made_as: Option<&Address>) -> ResourceState {
+        let resolve = |(name, value): (&String, &Value)| {
+            (name.clone(), resolve(value, &self.snapshot))
+        };
+        ResourceState {
+            resource: Resource {
+                properties: wanted.properties.iter().map(resolve).collect(),
+                made_as: made_as.filter(|name| **name != wanted.address).cloned(),
+                ..wanted.clone()
+            },
+            incarnation: 0,
+            handle: handle.to_owned(),
+            outputs: BTreeMap::new(),
+        }
+    }
+}
+
+/// The blocks that stand already by what the spec says and are not recorded, with their resources.
+fn existing<'a>(
+    program: &'a Program,
+    wanted: &'a [Resource],
+    snapshot: &Snapshot,
+) -> Vec<(&'a Block, &'a Resource)> {
+    let of = |resource: &'a Resource| {
+        let block = program.block(&resource.address)?;
+        let is_new = !snapshot.resources.contains_key(&resource.address)
+            && !snapshot.open.contains_key(&resource.address);
+        (is_new && block.attributes.contains_key(EXISTING)).then_some((block, resource))
+    };
+    // Only blocks with the attribute are looked up at all.
+    let any = program.blocks.iter().any(|block| block.attributes.contains_key(EXISTING));
+    wanted.iter().filter(|_| any).filter_map(of).collect()
+}
+
+fn id_of(block: &Block) -> Option<&str> {
+    block.attributes.get(EXISTING)?.get("id")?.as_text()
+}
+
+fn question(resource: &Resource, id: &str) -> Question {
+    Question::Existing {
+        resource: Box::new(resource.clone()),
+        id: id.to_owned(),
+    }
+}
+
+/// What must be asked of things that stand already.
+pub(crate) fn questions(
+    program: &Program,
+    wanted: &[Resource],
+    snapshot: &Snapshot,
+) -> Vec<Question> {
+    let all = existing(program, wanted, snapshot).into_iter();
+    all.filter_map(|(block, resource)| Some(question(resource, id_of(block)?)))
+        .collect()
+}
+
+/// Whether the spec says that what was made of a block is left where it stands.
+fn is_left(program: &Program, address: &Address) -> bool {
+    let mut removed = program.removed.iter();
+    removed.any(|one| one.keep && one.name.holds(address))
+}
+
+/// Whether the spec says that a block is gone on purpose, so that its data may go.
+pub(crate) fn may_go(program: &Program, address: &Address) -> bool {
+    let mut removed = program.removed.iter();
+    removed.any(|one| !one.keep && one.name.holds(address))
+}
+
+/// The names of things that are not called by their address: those that moved, and those whose
+/// address is the name of another.
+pub(crate) fn names(program: &Program, snapshot: &Snapshot) -> BTreeMap<Address, Address> {
+    let recorded = snapshot.resources.values().chain(&snapshot.deposed);
+    let recorded: Vec<&Resource> = recorded.map(|state| &state.resource).collect();
+    let mut names = BTreeMap::new();
+    let mut taken: BTreeSet<Address> = BTreeSet::new();
+    for resource in recorded {
+        if let Some(name) = &resource.made_as {
+            taken.insert(name.clone());
+            names.insert(resource.address.clone(), name.clone());
+        }
+    }
+    if taken.is_empty() {
+        return names;
+    }
+    for block in &program.blocks {
+        let address = &block.address;
+        if taken.contains(address) && !snapshot.resources.contains_key(address) {
+            let name = free(address, &taken);
+            taken.insert(name.clone());
+            names.insert(address.clone(), name);
+        }
+    }
+    names
+}
+
+/// A name like this address that nothing has.
+fn free(address: &Address, taken: &BTreeSet<Address>) -> Address {
+    let key = address.leaf.key.clone().unwrap_or_default();
+    let mut name = address.clone();
+    let mut number = 2;
+    while taken.contains(&name) {
+        name = name.with_key(format!("{key}/{number}"));
+        number += 1;
+    }
+    name
+}
+
+/// What people are shown of the changes of the state.
+pub(crate) fn shown(changes: &[StateChange], snapshot: &Snapshot) -> Vec<Change> {
+    let summary = |address: &Address| {
+        let state = snapshot.resources.get(address);
+        state.map_or(String::new(), |state| state.resource.summary.clone())
+    };
+    let change = |one: &StateChange| {
+        let (kind, reason) = match one {
+            StateChange::Moved { from, .. } => {
+                (ChangeKind::Move, Reason::Moved { from: from.clone() })
+            }
+            StateChange::Forgotten { .. } => (ChangeKind::Forget, Reason::Left),
+            StateChange::Adopted { state } => {
+                let handle = state.handle.clone();
+                (ChangeKind::Adopt, Reason::Existing { handle })
+            }
+            StateChange::Kept { .. } => return None,
+        };
+        let address = one.address().clone();
+        Some(Change {
+            summary: summary(&address),
+            address,
+            kind,
+            reasons: vec![reason],
+            details: Vec::new(),
+            blocked_by: None,
+        })
+    };
+    changes.iter().filter_map(change).collect()
+}
+
+/// What is said of blocks that are kept from now on, or no longer.
+pub(crate) fn notices(changes: &[StateChange]) -> Vec<String> {
+    let text = |change: &StateChange| match change {
+        StateChange::Kept { address, keep: true } => Some(format!(
+            "{address} is kept: it stays where it is once the spec has it no more"
+        )),
+        StateChange::Kept { address, .. } => Some(format!(
+            "{address} is no longer kept: it is removed once the spec has it no more"
+        )),
+        _ => None,
+    };
+    changes.iter().filter_map(text).collect()
+}
+
+/// A warning for each block that goes while one just like it comes: it was perhaps renamed.
+pub(crate) fn renamed(
+    snapshot: &Snapshot,
+    changes: &BTreeMap<Address, crate::decide::Decision>,
+) -> Vec<PlanFinding> {
+    let of = |kind: ChangeKind| {
+        let all = changes.iter();
+        all.filter(move |(_, decision)| decision.kind == kind)
+    };
+    let like = |resource: &Resource| {
+        let kind = (&resource.address.kind, &resource.resource_type);
+        let place: Vec<String> = resource.depends_on.iter().map(ToString::to_string).collect();
+        canonical(&(kind, resource.properties.keys().collect::<Vec<_>>(), place.len()))
+    };
+    let mut new: BTreeMap<String, Vec<&Resource>> = BTreeMap::new();
+    for (_, decision) in of(ChangeKind::Create) {
+        new.entry(like(&decision.resource)).or_default().push(&decision.resource);
+    }
+    // The first that fits is taken, each once.
+    let mut found = Vec::new();
+    for (from, _) in of(ChangeKind::Delete) {
+        let Some(state) = snapshot.resources.get(from) else {
+            continue;
+        };
+        let Some(candidates) = new.get_mut(&like(&state.resource)) else {
+            continue;
+        };
+        let compared = candidates.iter().take(CANDIDATES_MAX);
+        let place = compared.clone().position(|wanted| is_like(&state.resource, wanted));
+        if let Some(place) = place {
+            found.push(finding::renamed(from, &candidates.remove(place).address));
+        }
+    }
+    found
+}
+
+/// With how many new blocks of the same kind one that goes is compared.
+const CANDIDATES_MAX: usize = 100;
+
+/// Whether they differ in nothing but their names.
+fn is_like(recorded: &Resource, wanted: &Resource) -> bool {
+    let mut same = recorded.clone();
+    same.address = wanted.address.clone();
+    differences(&same, wanted).is_empty()
+}

@@ -1,0 +1,154 @@
+//! Environments of one spec side by side, and blocks that are called otherwise, left standing and
+//! taken over again.
+
+use std::fs::{self, File};
+
+use serde_json::Value;
+
+use crate::support::Project;
+
+/// The credit example with two environments, each with a port of its own.
+fn two_environments() -> (Project, u16) {
+    let project = Project::credit();
+    let other = project.port + 1_000;
+    project.edit("credit.mlinfra", "epochs       = 30", "epochs       = 2");
+    let port = format!("port     = {}", project.port);
+    project.edit("credit.mlinfra", &port, "port     = http");
+    let text = project.read("credit.mlinfra");
+    let declared = format!(
+        "\nparam http: port\nenvironment dev {{ params {{ http = {} }} }}\n\
+         environment prod {{\n  protect = true\n  params {{ http = {other} }}\n}}\n",
+        project.port
+    );
+    project.write("credit.mlinfra", text + &declared);
+    (project, other)
+}
+
+fn resources(project: &Project, environment: &str) -> Vec<Value> {
+    let shown = project.run(&["show", "--json", "-e", environment]).exits(0).json();
+    shown["resources"].as_array().cloned().unwrap_or_default()
+}
+
+#[test]
+fn one_environment_never_touches_another() {
+    let (project, other) = two_environments();
+    project.run(&["check"]).exits(0);
+    for command in [&["plan"][..], &["apply", "-y"], &["show"], &["destroy", "-y"]] {
+        project.run(command).exits(2).says("E0970").says("`dev`, `prod`");
+    }
+    project.run(&["plan", "-e", "prd"]).exits(2).says("E0130");
+    assert!(!project.path(".mlinfra").exists());
+
+    project.run(&["plan", "dev"]).exits(0).says("environment dev");
+    project.run(&["apply", "-y", "dev"]).exits(0);
+    project.run(&["plan", "dev"]).exits(0).says("no changes");
+    project.run(&["show", "-e", "prod"]).exits(1).says("E1006");
+    assert!(project.answers());
+
+    // Somebody is at work on one: the other is free.
+    let lock = File::open(project.path(".mlinfra/environments/dev/lock"));
+    let lock = lock.expect("an applied state has a lock");
+    lock.lock().expect("nobody has it");
+    project.run(&["apply", "-y", "-e", "dev"]).exits(4).says("E0709");
+    project.run(&["apply", "-y", "-e", "prod"]).exits(0);
+    lock.unlock().expect("it was ours");
+    let url = |environment: &str| {
+        let url = project.run(&["output", "score.url", "-e", environment]);
+        url.exits(0).stdout
+    };
+    assert!(url("dev").contains(&project.port.to_string()));
+    assert!(url("prod").contains(&other.to_string()));
+    let before = resources(&project, "prod");
+
+    project.run(&["destroy", "-y", "--data", "-e", "dev"]).exits(0);
+    assert!(!project.answers());
+    assert_eq!(resources(&project, "prod"), before);
+    project.run(&["plan", "prod"]).exits(0).says("no changes");
+    let variable = "MLINFRA_ENVIRONMENT=prod";
+    let words = format!("{variable} {} plan", crate::support::MLINFRA);
+    project.shell(&words).exits(0).says("no changes");
+    project.run(&["state", "verify", "-e", "prod"]).exits(0);
+    // What is protected needs a word, whatever it is.
+    project.run(&["destroy", "-y", "-e", "prod"]).exits(1).says("E0907");
+    project.run(&["destroy", "-y", "--data", "-e", "prod"]).exits(0);
+}
+
+const STORE: &str = "\
+project demo {}
+target here = local()
+storage lake on here { class = file }
+";
+
+fn store() -> Project {
+    let project = Project::empty();
+    project.write("main.mlinfra", STORE);
+    project.run(&["apply", "-y"]).exits(0);
+    project.write(".mlinfra/stores/storage.lake/kept.txt", "kept");
+    project
+}
+
+#[test]
+fn a_block_that_moved_keeps_what_it_holds() {
+    let project = store();
+    project.edit("main.mlinfra", "storage lake", "storage pond");
+    let refused = project.run(&["plan"]).exits(1).says("E0971").says("E0907");
+    let line = "moved \"storage.lake\" = \"storage.pond\"";
+    let said = refused.stdout.replace('\n', " ");
+    assert!(said.contains(line), "{said}");
+    project.write("main.mlinfra", project.read("main.mlinfra") + line + "\n");
+    project.run(&["plan"]).exits(0).says("was storage.lake");
+    project.run(&["apply", "-y"]).exits(0);
+    project.plan_is_empty();
+    assert_eq!(project.read(".mlinfra/stores/storage.lake/kept.txt"), "kept");
+    project.run(&["show"]).exits(0).says("storage.pond");
+    project.run(&["state", "verify"]).exits(0);
+    // The store under the old name is another one, elsewhere.
+    let text = STORE.replace("storage lake", "storage pond") + "storage lake on here { class = file }\n";
+    project.write("main.mlinfra", text);
+    project.run(&["apply", "-y"]).exits(0);
+    project.plan_is_empty();
+    assert_eq!(fs::read_dir(project.path(".mlinfra/stores")).expect("stores").count(), 2);
+    project.run(&["destroy", "-y", "--data"]).exits(0);
+    assert!(!project.path(".mlinfra/stores/storage.lake").exists());
+}
+
+#[test]
+fn what_is_left_standing_is_taken_over_again() {
+    let project = store();
+    project.edit("main.mlinfra", "storage lake", "@keep\nstorage lake");
+    project.run(&["apply", "-y"]).exits(0);
+    project.plan_is_empty();
+    let kept = project.read("main.mlinfra");
+    project.write("main.mlinfra", "project demo {}\ntarget here = local()\n");
+    project.run(&["apply", "-y"]).exits(0).says("stays where it is");
+    project.plan_is_empty();
+    assert_eq!(project.read(".mlinfra/stores/storage.lake/kept.txt"), "kept");
+    let taken = kept.replace("@keep\nstorage lake", "@existing(\"storage.lake\")\nstorage again");
+    project.write("main.mlinfra", &taken);
+    project.run(&["apply", "-y"]).exits(0).says("is there already");
+    project.plan_is_empty();
+    project.write("main.mlinfra", taken.replace("storage.lake\")", "storage.sea\")").replace("again", "other"));
+    project.run(&["plan"]).exits(1).says("E0975");
+    project.write("main.mlinfra", taken);
+    project.run(&["destroy", "-y", "--data"]).exits(0);
+    assert!(!project.path(".mlinfra/stores/storage.lake").exists());
+}
+
+#[test]
+fn values_come_from_files_and_the_plan_says_so() {
+    let project = Project::empty();
+    let text = STORE.replace("class = file", "class = file, capacity = most")
+        + "param most: bytes = 1 GiB\n";
+    project.write("main.mlinfra", text);
+    project.write("big.mlinfra.params", "most = 3 GiB\n");
+    project.write("small.json", "{ \"most\": \"2 GiB\" }");
+    let plan = ["plan", "--params", "big.mlinfra.params"];
+    project.run(&plan).exits(0).says("most = 3 GiB (big.mlinfra.params)");
+    let both = [&plan[..], &["--params", "small.json"]].concat();
+    project.run(&both).exits(0).says("most = 2 GiB (small.json)");
+    let all = [&both[..], &["--param", "most=4 GiB"]].concat();
+    project.run(&all).exits(0).says("most = 4 GiB (--param)");
+    project.write("small.json", "{ \"mst\": 2 }");
+    project.run(&both).exits(2).says("small.json:1");
+    project.run(&["plan", "--params", "none.json"]).exits(2).says("E0133");
+}
