@@ -41,7 +41,9 @@ impl Locked {
             _ => None,
         };
         let tables = mlinfra_plan::catalog::tables().into_iter();
-        let tables: Vec<String> = tables.map(|(name, table)| format!("{name}\n{table}")).collect();
+        let tables: Vec<String> = tables
+            .map(|(name, table)| format!("{name}\n{table}"))
+            .collect();
         let catalog = Digest::of_parts(tables.iter().map(String::as_bytes));
         Locked {
             version: VERSION,
@@ -63,7 +65,10 @@ impl Locked {
             Ok(locked) if locked.version == VERSION => Ok(Some(locked)),
             Ok(locked) => Err(unreadable(
                 &path,
-                &format!("it has version {}, and this program reads {VERSION}", locked.version),
+                &format!(
+                    "it has version {}, and this program reads {VERSION}",
+                    locked.version
+                ),
             )),
             Err(error) => Err(unreadable(&path, &error.to_string())),
         }
@@ -111,9 +116,13 @@ impl Locked {
 }
 
 fn unreadable(path: &Path, why: &str) -> Problem {
-    Problem::new(Exit::Usage, "E0978", "there is no lock that could be held to")
-        .detail(format!("{}: {why}", path.display()))
-        .help(format!("`{} lock` writes it anew", ending::program()))
+    Problem::new(
+        Exit::Usage,
+        "E0978",
+        "there is no lock that could be held to",
+    )
+    .detail(format!("{}: {why}", path.display()))
+    .help(format!("`{} lock` writes it anew", ending::program()))
 }
 
 /// Holds what planning read against the lock. With `--locked` a difference ends the command;
@@ -140,7 +149,9 @@ pub(crate) fn hold(
         let problem = Problem::new(Exit::Failed, "E0977", "something is not as it was locked");
         let problem = differences.into_iter().fold(problem, Problem::detail);
         let command = format!("{} lock{}", ending::program(), workspace.argument());
-        return Err(problem.help(format!("if that is meant: `{command}`, and commit `{FILE}`")));
+        return Err(problem.help(format!(
+            "if that is meant: `{command}`, and commit `{FILE}`"
+        )));
     }
     for difference in differences {
         screen.tell(&format!("since {FILE} was written: {difference}\n"));
@@ -176,7 +187,10 @@ mod tests {
         assert!(one.differences(&same).is_empty());
         let other = Locked::of(&answers(&[("a.csv", "3"), ("c.csv", "1")]));
         let told = one.differences(&other);
-        assert_eq!(told, ["`a.csv` holds something else", "`c.csv` is not in it"]);
+        assert_eq!(
+            told,
+            ["`a.csv` holds something else", "`c.csv` is not in it"]
+        );
         let read: Locked = serde_json::from_str(&one.text()).expect("it was written");
         assert_eq!(read, one);
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -184,7 +198,11 @@ mod tests {
         let both = other.with(Some(one), folder.path());
         let names: Vec<&str> = both.files.keys().map(String::as_str).collect();
         assert_eq!(names, ["a.csv", "b.csv", "c.csv"]);
-        let newer = Locked { library: String::new(), catalog: String::new(), ..both.clone() };
+        let newer = Locked {
+            library: String::new(),
+            catalog: String::new(),
+            ..both.clone()
+        };
         assert_eq!(newer.differences(&both).len(), 2);
     }
 }

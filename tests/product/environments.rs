@@ -25,7 +25,10 @@ fn two_environments() -> (Project, u16) {
 }
 
 fn resources(project: &Project, environment: &str) -> Vec<Value> {
-    let shown = project.run(&["show", "--json", "-e", environment]).exits(0).json();
+    let shown = project
+        .run(&["show", "--json", "-e", environment])
+        .exits(0)
+        .json();
     shown["resources"].as_array().cloned().unwrap_or_default()
 }
 
@@ -33,13 +36,25 @@ fn resources(project: &Project, environment: &str) -> Vec<Value> {
 fn one_environment_never_touches_another() {
     let (project, other) = two_environments();
     project.run(&["check"]).exits(0);
-    for command in [&["plan"][..], &["apply", "-y"], &["show"], &["destroy", "-y"]] {
-        project.run(command).exits(2).says("E0970").says("`dev`, `prod`");
+    for command in [
+        &["plan"][..],
+        &["apply", "-y"],
+        &["show"],
+        &["destroy", "-y"],
+    ] {
+        project
+            .run(command)
+            .exits(2)
+            .says("E0970")
+            .says("`dev`, `prod`");
     }
     project.run(&["plan", "-e", "prd"]).exits(2).says("E0130");
     assert!(!project.path(".mlinfra").exists());
 
-    project.run(&["plan", "dev"]).exits(0).says("environment dev");
+    project
+        .run(&["plan", "dev"])
+        .exits(0)
+        .says("environment dev");
     project.run(&["apply", "-y", "dev"]).exits(0);
     project.run(&["plan", "dev"]).exits(0).says("no changes");
     project.run(&["show", "-e", "prod"]).exits(1).says("E1006");
@@ -49,7 +64,10 @@ fn one_environment_never_touches_another() {
     let lock = File::open(project.path(".mlinfra/environments/dev/lock"));
     let lock = lock.expect("an applied state has a lock");
     lock.lock().expect("nobody has it");
-    project.run(&["apply", "-y", "-e", "dev"]).exits(4).says("E0709");
+    project
+        .run(&["apply", "-y", "-e", "dev"])
+        .exits(4)
+        .says("E0709");
     project.run(&["apply", "-y", "-e", "prod"]).exits(0);
     lock.unlock().expect("it was ours");
     let url = |environment: &str| {
@@ -60,7 +78,9 @@ fn one_environment_never_touches_another() {
     assert!(url("prod").contains(&other.to_string()));
     let before = resources(&project, "prod");
 
-    project.run(&["destroy", "-y", "--data", "-e", "dev"]).exits(0);
+    project
+        .run(&["destroy", "-y", "--data", "-e", "dev"])
+        .exits(0);
     assert!(!project.answers());
     assert_eq!(resources(&project, "prod"), before);
     project.run(&["plan", "prod"]).exits(0).says("no changes");
@@ -69,8 +89,13 @@ fn one_environment_never_touches_another() {
     project.shell(&words).exits(0).says("no changes");
     project.run(&["state", "verify", "-e", "prod"]).exits(0);
     // What is protected needs a word, whatever it is.
-    project.run(&["destroy", "-y", "-e", "prod"]).exits(1).says("E0907");
-    project.run(&["destroy", "-y", "--data", "-e", "prod"]).exits(0);
+    project
+        .run(&["destroy", "-y", "-e", "prod"])
+        .exits(1)
+        .says("E0907");
+    project
+        .run(&["destroy", "-y", "--data", "-e", "prod"])
+        .exits(0);
 }
 
 const STORE: &str = "\
@@ -99,15 +124,24 @@ fn a_block_that_moved_keeps_what_it_holds() {
     project.run(&["plan"]).exits(0).says("was storage.lake");
     project.run(&["apply", "-y"]).exits(0);
     project.plan_is_empty();
-    assert_eq!(project.read(".mlinfra/stores/storage.lake/kept.txt"), "kept");
+    assert_eq!(
+        project.read(".mlinfra/stores/storage.lake/kept.txt"),
+        "kept"
+    );
     project.run(&["show"]).exits(0).says("storage.pond");
     project.run(&["state", "verify"]).exits(0);
     // The store under the old name is another one, elsewhere.
-    let text = STORE.replace("storage lake", "storage pond") + "storage lake on here { class = file }\n";
+    let text =
+        STORE.replace("storage lake", "storage pond") + "storage lake on here { class = file }\n";
     project.write("main.mlinfra", text);
     project.run(&["apply", "-y"]).exits(0);
     project.plan_is_empty();
-    assert_eq!(fs::read_dir(project.path(".mlinfra/stores")).expect("stores").count(), 2);
+    assert_eq!(
+        fs::read_dir(project.path(".mlinfra/stores"))
+            .expect("stores")
+            .count(),
+        2
+    );
     project.run(&["destroy", "-y", "--data"]).exits(0);
     assert!(!project.path(".mlinfra/stores/storage.lake").exists());
 }
@@ -120,14 +154,31 @@ fn what_is_left_standing_is_taken_over_again() {
     project.plan_is_empty();
     let kept = project.read("main.mlinfra");
     project.write("main.mlinfra", "project demo {}\ntarget here = local()\n");
-    project.run(&["apply", "-y"]).exits(0).says("stays where it is");
+    project
+        .run(&["apply", "-y"])
+        .exits(0)
+        .says("stays where it is");
     project.plan_is_empty();
-    assert_eq!(project.read(".mlinfra/stores/storage.lake/kept.txt"), "kept");
-    let taken = kept.replace("@keep\nstorage lake", "@existing(\"storage.lake\")\nstorage again");
+    assert_eq!(
+        project.read(".mlinfra/stores/storage.lake/kept.txt"),
+        "kept"
+    );
+    let taken = kept.replace(
+        "@keep\nstorage lake",
+        "@existing(\"storage.lake\")\nstorage again",
+    );
     project.write("main.mlinfra", &taken);
-    project.run(&["apply", "-y"]).exits(0).says("is there already");
+    project
+        .run(&["apply", "-y"])
+        .exits(0)
+        .says("is there already");
     project.plan_is_empty();
-    project.write("main.mlinfra", taken.replace("storage.lake\")", "storage.sea\")").replace("again", "other"));
+    project.write(
+        "main.mlinfra",
+        taken
+            .replace("storage.lake\")", "storage.sea\")")
+            .replace("again", "other"),
+    );
     project.run(&["plan"]).exits(1).says("E0975");
     project.write("main.mlinfra", taken);
     project.run(&["destroy", "-y", "--data"]).exits(0);
@@ -143,12 +194,21 @@ fn values_come_from_files_and_the_plan_says_so() {
     project.write("big.mlinfra.params", "most = 3 GiB\n");
     project.write("small.json", "{ \"most\": \"2 GiB\" }");
     let plan = ["plan", "--params", "big.mlinfra.params"];
-    project.run(&plan).exits(0).says("most = 3 GiB (big.mlinfra.params)");
+    project
+        .run(&plan)
+        .exits(0)
+        .says("most = 3 GiB (big.mlinfra.params)");
     let both = [&plan[..], &["--params", "small.json"]].concat();
-    project.run(&both).exits(0).says("most = 2 GiB (small.json)");
+    project
+        .run(&both)
+        .exits(0)
+        .says("most = 2 GiB (small.json)");
     let all = [&both[..], &["--param", "most=4 GiB"]].concat();
     project.run(&all).exits(0).says("most = 4 GiB (--param)");
     project.write("small.json", "{ \"mst\": 2 }");
     project.run(&both).exits(2).says("small.json:1");
-    project.run(&["plan", "--params", "none.json"]).exits(2).says("E0133");
+    project
+        .run(&["plan", "--params", "none.json"])
+        .exits(2)
+        .says("E0133");
 }

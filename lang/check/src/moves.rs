@@ -29,7 +29,8 @@ impl<'t> Checker<'t> {
             return;
         };
         let node = &self.nodes[id];
-        let (scope, name, span, broken) = (node.scope, node.name.clone(), node.item.span, node.broken);
+        let (scope, name, span, broken) =
+            (node.scope, node.name.clone(), node.item.span, node.broken);
         for item in block.items() {
             self.not_read(item.span, "a move says nothing but two names");
         }
@@ -55,7 +56,11 @@ impl<'t> Checker<'t> {
                 Some(kind) => format!("a `{kind}`"),
                 None => "a component".to_owned(),
             };
-            let text = format!("this is {}, and {} was meant to move", kind(&to), kind(&from));
+            let text = format!(
+                "this is {}, and {} was meant to move",
+                kind(&to),
+                kind(&from)
+            );
             self.report(
                 Diagnostic::error(code::MOVE_KIND, value.span, text)
                     .help("a thing keeps its kind, whatever it is called")

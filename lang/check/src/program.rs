@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_api::{
-    Address, ColumnType, Condition, Name, Reference, TableType, Value, Wish,
-};
+use mlinfra_api::{Address, ColumnType, Condition, Name, Reference, TableType, Value, Wish};
 
 use crate::diagnostic::{Fix, Span};
 

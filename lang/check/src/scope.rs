@@ -208,7 +208,9 @@ impl<'t> Checker<'t> {
             "let" => Form::Let,
             "param" => Form::Parameter,
             "output" => Form::Output,
-            COMPONENT | TEST | "policy" | "environment" | "moved" | "removed" if !place.is_file() => {
+            COMPONENT | TEST | "policy" | "environment" | "moved" | "removed"
+                if !place.is_file() =>
+            {
                 let text = format!("a `{word}` stands at the top of a file");
                 self.out_of_place_at(block.path.span, place, &text);
                 return true;

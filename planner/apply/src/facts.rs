@@ -48,6 +48,8 @@ pub(crate) fn changed(question: Option<&Question>) -> String {
         Some(Question::File { path }) => format!("the file `{path}` changed since the plan"),
         Some(Question::Port { port, .. }) => format!("port {port} was taken since the plan"),
         Some(Question::Host { .. }) => "the host changed since the plan".into(),
-        Some(Question::Resource { .. } | Question::Existing { .. }) | None => "what is there changed since the plan".into(),
+        Some(Question::Resource { .. } | Question::Existing { .. }) | None => {
+            "what is there changed since the plan".into()
+        }
     }
 }

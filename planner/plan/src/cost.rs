@@ -218,7 +218,12 @@ fn money(amount: Decimal) -> String {
 
 /// What a program costs: its desired graph alone, whatever exists.
 pub fn cost(program: &Program, lowerings: &[&dyn Lower], answers: &Answers) -> Priced {
-    let desired = desired::desired(program, lowerings, answers, &std::collections::BTreeMap::new());
+    let desired = desired::desired(
+        program,
+        lowerings,
+        answers,
+        &std::collections::BTreeMap::new(),
+    );
     // Whether a port is free now says nothing about what anything costs.
     let mut questions = desired.questions;
     questions.retain(|question| !matches!(question, Question::Port { .. }));

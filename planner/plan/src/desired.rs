@@ -296,7 +296,12 @@ impl<'a> Graph<'a> {
 
     /// What stands on a block that becomes no resource has no effect.
     fn check_attributes(&mut self) {
-        for block in self.program.blocks.iter().filter(|block| !is_resource(block)) {
+        for block in self
+            .program
+            .blocks
+            .iter()
+            .filter(|block| !is_resource(block))
+        {
             let stands = |name: &&&str| block.attributes.contains_key(**name);
             let found = ["keep", "ignore", "existing"].iter().find(stands);
             let found = found.map(|name| format!("@{name}"));

@@ -9,11 +9,11 @@ mod diff;
 pub mod finding;
 pub mod gate;
 mod literal;
-mod relocate;
 mod order;
 pub mod plan;
 pub mod question;
 pub mod recipe;
+mod relocate;
 pub mod resolve;
 mod serving;
 pub mod step;
@@ -89,7 +89,12 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     }
     // What can't be lowered, or not yet, is wanted all the same.
     let wanted = match inputs.goal {
-        Goal::Apply => inputs.program.blocks.iter().map(|block| &block.address).collect(),
+        Goal::Apply => inputs
+            .program
+            .blocks
+            .iter()
+            .map(|block| &block.address)
+            .collect(),
         Goal::Destroy => BTreeSet::new(),
     };
     relocated.keep(inputs.program, &wanted);
@@ -156,7 +161,8 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     let found = goes_early(&inputs, &plan, &done, &held, early);
     plan.findings.extend(found);
     plan.changes = relocate::shown(&relocated.changes, inputs.snapshot);
-    plan.changes.extend(shown(&inputs, &decided.changes, &done, &held));
+    plan.changes
+        .extend(shown(&inputs, &decided.changes, &done, &held));
     let renamed = relocate::renamed(inputs.snapshot, &decided.changes);
     plan.findings.extend(renamed);
     plan.kept = kept(&plan, &resources, &decided.changes);

@@ -35,7 +35,13 @@ pub(crate) fn moved(program: &Program, snapshot: &Snapshot) -> Relocated {
     };
     for one in &program.moves {
         let inside = |address: &&Address| one.from.holds(address);
-        let recorded: Vec<Address> = out.snapshot.resources.keys().filter(inside).cloned().collect();
+        let recorded: Vec<Address> = out
+            .snapshot
+            .resources
+            .keys()
+            .filter(inside)
+            .cloned()
+            .collect();
         for from in recorded {
             if let Some(to) = one.from.renamed(&from, &one.to) {
                 out.make(StateChange::Moved { from, to }, Some(one));
@@ -73,7 +79,10 @@ impl Relocated {
             .collect();
         let kept = self.snapshot.kept.clone();
         let recorded: Vec<Address> = self.snapshot.resources.keys().cloned().collect();
-        for address in recorded.into_iter().filter(|address| !wanted.contains(address)) {
+        for address in recorded
+            .into_iter()
+            .filter(|address| !wanted.contains(address))
+        {
             if kept.contains(&address) || is_left(program, &address) {
                 self.make(StateChange::Forgotten { address }, None);
             }
@@ -101,7 +110,11 @@ impl Relocated {
         for (block, resource) in existing(program, wanted, &self.snapshot) {
             let Some(id) = id_of(block) else { continue };
             match answers.get(&question(resource, id)) {
-                Some(Answer::Existing { handle, made_as, outputs }) => {
+                Some(Answer::Existing {
+                    handle,
+                    made_as,
+                    outputs,
+                }) => {
                     let adopted = ResourceState {
                         outputs: outputs.clone(),
                         ..self.adopted(resource, handle, made_as.as_ref())
@@ -135,15 +148,18 @@ impl Relocated {
                 && state.resource.provider == adopted.resource.provider
                 && state.resource.resource_type == adopted.resource.resource_type
         };
-        let recorded = self.snapshot.resources.values().chain(&self.snapshot.deposed);
+        let recorded = self
+            .snapshot
+            .resources
+            .values()
+            .chain(&self.snapshot.deposed);
         let owner = recorded.into_iter().find(is_it);
         owner.map(|state| state.resource.address.clone())
     }
 
     fn adopted(&self, wanted: &Resource, handle: &str, made_as: Option<&Address>) -> ResourceState {
-        let resolve = |(name, value): (&String, &Value)| {
-            (name.clone(), resolve(value, &self.snapshot))
-        };
+        let resolve =
+            |(name, value): (&String, &Value)| (name.clone(), resolve(value, &self.snapshot));
         ResourceState {
             resource: Resource {
                 properties: wanted.properties.iter().map(resolve).collect(),
@@ -170,7 +186,10 @@ fn existing<'a>(
         (is_new && block.attributes.contains_key(EXISTING)).then_some((block, resource))
     };
     // Only blocks with the attribute are looked up at all.
-    let any = program.blocks.iter().any(|block| block.attributes.contains_key(EXISTING));
+    let any = program
+        .blocks
+        .iter()
+        .any(|block| block.attributes.contains_key(EXISTING));
     wanted.iter().filter(|_| any).filter_map(of).collect()
 }
 
@@ -281,7 +300,10 @@ pub(crate) fn shown(changes: &[StateChange], snapshot: &Snapshot) -> Vec<Change>
 /// What is said of blocks that are kept from now on, or no longer.
 pub(crate) fn notices(changes: &[StateChange]) -> Vec<String> {
     let text = |change: &StateChange| match change {
-        StateChange::Kept { address, keep: true } => Some(format!(
+        StateChange::Kept {
+            address,
+            keep: true,
+        } => Some(format!(
             "{address} is kept: it stays where it is once the spec has it no more"
         )),
         StateChange::Kept { address, .. } => Some(format!(
@@ -303,12 +325,22 @@ pub(crate) fn renamed(
     };
     let like = |resource: &Resource| {
         let kind = (&resource.address.kind, &resource.resource_type);
-        let place: Vec<String> = resource.depends_on.iter().map(ToString::to_string).collect();
-        canonical(&(kind, resource.properties.keys().collect::<Vec<_>>(), place.len()))
+        let place: Vec<String> = resource
+            .depends_on
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        canonical(&(
+            kind,
+            resource.properties.keys().collect::<Vec<_>>(),
+            place.len(),
+        ))
     };
     let mut new: BTreeMap<String, Vec<&Resource>> = BTreeMap::new();
     for (_, decision) in of(ChangeKind::Create) {
-        new.entry(like(&decision.resource)).or_default().push(&decision.resource);
+        new.entry(like(&decision.resource))
+            .or_default()
+            .push(&decision.resource);
     }
     // The first that fits is taken, each once.
     let mut found = Vec::new();
@@ -320,7 +352,9 @@ pub(crate) fn renamed(
             continue;
         };
         let compared = candidates.iter().take(CANDIDATES_MAX);
-        let place = compared.clone().position(|wanted| is_like(&state.resource, wanted));
+        let place = compared
+            .clone()
+            .position(|wanted| is_like(&state.resource, wanted));
         if let Some(place) = place {
             found.push(finding::renamed(from, &candidates.remove(place).address));
         }

@@ -340,11 +340,31 @@ mod tests {
         let name = |text: &str| text.parse::<Name>().expect(text);
         let address = |text: &str| text.parse::<Address>().expect(text);
         for (from, to, old, new) in [
-            ("storage.lake", "storage.pond", "storage.lake", Some("storage.pond")),
-            ("pipeline.risk", "pipeline.credit", "risk/step.m", Some("credit/step.m")),
+            (
+                "storage.lake",
+                "storage.pond",
+                "storage.lake",
+                Some("storage.pond"),
+            ),
+            (
+                "pipeline.risk",
+                "pipeline.credit",
+                "risk/step.m",
+                Some("credit/step.m"),
+            ),
             ("api", "web", "api/endpoint.main", Some("web/endpoint.main")),
-            ("a/api", "b/api[\"eu\"]", "a/api/x/step.s", Some("b/api[\"eu\"]/x/step.s")),
-            ("pool.w[0]", "pool.w[\"eu\"]", "pool.w[0]", Some("pool.w[\"eu\"]")),
+            (
+                "a/api",
+                "b/api[\"eu\"]",
+                "a/api/x/step.s",
+                Some("b/api[\"eu\"]/x/step.s"),
+            ),
+            (
+                "pool.w[0]",
+                "pool.w[\"eu\"]",
+                "pool.w[0]",
+                Some("pool.w[\"eu\"]"),
+            ),
             ("storage.lake", "storage.pond", "storage.lakes", None),
             ("api", "web", "storage.api", None),
             ("api", "web", "b/api/storage.x", None),

@@ -25,8 +25,8 @@ pub use condition::{Condition, Figure, Verdict};
 pub use digest::Digest;
 pub use fault::Fault;
 pub use provider::{
-    Begun, Existing, Found, Listed, Lower, Observation, Portable, Price, Progress, Provider, Recovery,
-    Refusal, Request, Verb, Wish,
+    Begun, Existing, Found, Listed, Lower, Observation, Portable, Price, Progress, Provider,
+    Recovery, Refusal, Request, Verb, Wish,
 };
 pub use quantity::{Dimension, Quantity};
 pub use reads::{Reads, Shape, Takes, shape};

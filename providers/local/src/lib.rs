@@ -22,8 +22,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use mlinfra_api::{
-    Address, Begun, Existing, Fault, Found, Listed, Observation, Progress, Provider, Recovery, Request, Resource,
-    ResourceState, Token, Value, Verb,
+    Address, Begun, Existing, Fault, Found, Listed, Observation, Progress, Provider, Recovery,
+    Request, Resource, ResourceState, Token, Value, Verb,
 };
 use mlinfra_runtime_spec::{
     AgentHealth, ExitRecord, StoreReference, UnitPhase, UnitSpec, UnitStatus, Workload, files,
@@ -79,7 +79,10 @@ impl Local {
     /// Where a storage's objects lie and what seals them, for `show`.
     pub fn store(&self, storage: &Resource) -> Option<StoreReference> {
         let record = Value::Record(BTreeMap::from([
-            ("address".into(), Value::text(storage.physical().to_string())),
+            (
+                "address".into(),
+                Value::text(storage.physical().to_string()),
+            ),
             (
                 "properties".into(),
                 Value::Record(storage.properties.clone()),

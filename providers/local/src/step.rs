@@ -42,7 +42,10 @@ pub(crate) fn store(state: &Path, record: &Value) -> Option<StoreReference> {
             capacity: None,
         });
     };
-    let address = record.get(MADE_AS).and_then(Value::as_text).unwrap_or(address);
+    let address = record
+        .get(MADE_AS)
+        .and_then(Value::as_text)
+        .unwrap_or(address);
     let none = BTreeMap::new();
     let properties = record
         .get("properties")

@@ -45,15 +45,35 @@ fn what_is_wrong_with_a_move_is_said_at_its_place() {
     for (line, code, at) in [
         ("moved \"lake.\" = \"storage.pond\"", "E0134", "\"lake.\""),
         ("moved \"storage.lake\" = \"pond.\"", "E0134", "\"pond.\""),
-        ("moved \"key.lake\" = \"storage.pond\"", "E0135", "\"storage.pond\""),
-        ("moved \"lake\" = \"storage.pond\"", "E0135", "\"storage.pond\""),
-        ("moved \"key.vault\" = \"key.safe\"", "E0136", "\"key.vault\""),
-        ("moved \"storage.lake\" = \"storage.pnd\"", "E0137", "\"storage.pnd\""),
+        (
+            "moved \"key.lake\" = \"storage.pond\"",
+            "E0135",
+            "\"storage.pond\"",
+        ),
+        (
+            "moved \"lake\" = \"storage.pond\"",
+            "E0135",
+            "\"storage.pond\"",
+        ),
+        (
+            "moved \"key.vault\" = \"key.safe\"",
+            "E0136",
+            "\"key.vault\"",
+        ),
+        (
+            "moved \"storage.lake\" = \"storage.pnd\"",
+            "E0137",
+            "\"storage.pnd\"",
+        ),
         ("moved \"storage.lake\"", "E0218", "\"storage.lake\""),
         ("moved \"storage.lake\" = 3", "E0301", "3"),
         ("removed \"storage.pond\"", "E0136", "\"storage.pond\""),
         ("removed \"storage.lake\" { keep = 3 }", "E0301", "3"),
-        ("removed \"storage.lake\" { kep = true }", "E0108", "kep = true"),
+        (
+            "removed \"storage.lake\" { kep = true }",
+            "E0108",
+            "kep = true",
+        ),
         ("import \"storage.lake\" {}", "E0106", "import"),
     ] {
         let checked = check_text(&with(line));
@@ -81,9 +101,14 @@ fn any_block_takes_attributes_and_an_order() {
     let lake = checked.program.block(&lake).expect("a block");
     let after: Vec<String> = lake.after.iter().map(ToString::to_string).collect();
     assert_eq!(after, ["storage.pond", "key.vault"]);
-    assert_eq!(lake.attributes["existing"]["id"].as_text(), Some("storage.old"));
+    assert_eq!(
+        lake.attributes["existing"]["id"].as_text(),
+        Some("storage.old")
+    );
     assert!(lake.attributes.contains_key("keep"));
-    let ignored = lake.attributes["ignore"]["fields"].as_list().expect("a list");
+    let ignored = lake.attributes["ignore"]["fields"]
+        .as_list()
+        .expect("a list");
     assert_eq!(ignored.len(), 2);
 }
 

@@ -27,7 +27,12 @@ fn after() -> Desired {
     let mut end = node(2, "discoverable", 0, &[7]);
     let region = Value::text("US");
     end.properties.insert("region".into(), region);
-    let nodes = [node(0, "named", 0, &[]), middle, end, node(3, "named", 0, &[0])];
+    let nodes = [
+        node(0, "named", 0, &[]),
+        middle,
+        end,
+        node(3, "named", 0, &[0]),
+    ];
     nodes.map(|one| (one.address.clone(), one)).into()
 }
 
@@ -58,7 +63,15 @@ fn apply_once(world: &World, store: &mut Store, options: &Options) -> Result<Sum
         let recorded = moved.resources.get(&action.address);
         action.resource.made_as = recorded.and_then(|state| state.resource.made_as.clone());
     }
-    apply(store, &planned, &world.providers, options, &quiet, &interrupt).map_err(text)
+    apply(
+        store,
+        &planned,
+        &world.providers,
+        options,
+        &quiet,
+        &interrupt,
+    )
+    .map_err(text)
 }
 
 /// Everything that really stands, by its handle, with the name that it goes by.
@@ -154,7 +167,14 @@ fn what_is_forgotten_stays_and_is_never_touched_again() {
     let (quiet, interrupt) = (|_| {}, Interrupt::new());
     let begins = world.sim.begins();
     recover(&mut store, &world.providers, &options, &quiet, &interrupt).expect("nothing is open");
-    let summary = apply(&mut store, &planned, &world.providers, &options, &quiet, &interrupt);
+    let summary = apply(
+        &mut store,
+        &planned,
+        &world.providers,
+        &options,
+        &quiet,
+        &interrupt,
+    );
     assert!(summary.expect("it is recorded").is_ok());
     assert_eq!(world.sim.begins(), begins);
     assert_eq!(world.sim.live().len(), 3);

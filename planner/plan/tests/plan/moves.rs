@@ -64,7 +64,10 @@ fn a_moved_block_stays_what_it_is_and_nothing_runs() {
     let text = text.replace("moved \"storage.lake\" = \"storage.pond\"\n", "")
         + "storage lake on here { class = file }\n";
     let both = world.plan(&self::program(&text), &snapshot, Goal::Apply);
-    let lake = both.actions.iter().find(|action| action.address.name() == "lake");
+    let lake = both
+        .actions
+        .iter()
+        .find(|action| action.address.name() == "lake");
     let name = lake.expect("it is made").resource.made_as.clone();
     assert_eq!(name, Some(address("storage.lake[\"/2\"]")));
 }
@@ -79,7 +82,11 @@ fn everything_in_a_moved_pipeline_moves_along() {
     assert!(plan.actions.is_empty(), "{:#?}", plan.changes);
     assert!(plan.state.len() > 5, "{:?}", plan.state);
     let snapshot = carried_out(&mut world, &plan, &snapshot);
-    assert!(snapshot.resources.contains_key(&address("hazard/step.model")));
+    assert!(
+        snapshot
+            .resources
+            .contains_key(&address("hazard/step.model"))
+    );
     assert!(world.plan(&program, &snapshot, Goal::Apply).is_empty());
 }
 
@@ -107,7 +114,11 @@ fn what_is_kept_is_noted_and_forgotten_once_it_is_out_of_the_spec() {
     };
     assert_eq!(first.state, [kept]);
     let snapshot = carried_out(&mut world, &first, &snapshot);
-    assert!(world.plan(&program(&(credit() + extra)), &snapshot, Goal::Apply).is_empty());
+    assert!(
+        world
+            .plan(&program(&(credit() + extra)), &snapshot, Goal::Apply)
+            .is_empty()
+    );
     let third = world.plan(&program(&credit()), &snapshot, Goal::Apply);
     assert_eq!(kinds(&third)["storage.old"], ChangeKind::Forget);
     assert!(third.actions.is_empty());
@@ -126,7 +137,10 @@ fn what_is_removed_on_purpose_goes_or_stays_as_it_says() {
         kinds(&world.plan(&program(&text), &snapshot, Goal::Apply))["storage.old"]
     };
     assert_eq!(after("removed \"storage.old\""), ChangeKind::Delete);
-    assert_eq!(after("removed \"storage.old\" { keep = true }"), ChangeKind::Forget);
+    assert_eq!(
+        after("removed \"storage.old\" { keep = true }"),
+        ChangeKind::Forget
+    );
 }
 
 #[test]
@@ -174,12 +188,26 @@ fn what_comes_after_another_waits_for_it() {
     let plan = world.plan(&program(&(credit() + extra)), &snapshot, Goal::Apply);
     let place = |name: &str| {
         let mut actions = plan.actions.iter();
-        actions.position(|action| action.address.name() == name).expect("it is made")
+        actions
+            .position(|action| action.address.name() == name)
+            .expect("it is made")
     };
     let second = &plan.actions[place("second")];
     assert!(second.after.contains(&place("first")));
-    assert!(second.resource.properties.get("after").is_none_or(|value| *value == Value::None));
-    let change = plan.changes.iter().find(|change| change.address.name() == "second");
+    assert!(
+        second
+            .resource
+            .properties
+            .get("after")
+            .is_none_or(|value| *value == Value::None)
+    );
+    let change = plan
+        .changes
+        .iter()
+        .find(|change| change.address.name() == "second");
     let details = &change.expect("it is shown").details;
-    assert!(details.iter().any(|line| line.contains("storage.first")), "{details:?}");
+    assert!(
+        details.iter().any(|line| line.contains("storage.first")),
+        "{details:?}"
+    );
 }
