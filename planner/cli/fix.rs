@@ -246,9 +246,10 @@ mod tests {
 
     #[test]
     fn edits_that_meet_are_made_one_after_the_other() {
-        let text = "let a = 1\nlet b = [a a a]\n";
+        let text = "let flag = true\nlet b = flag && flga\n";
         let fixed = fixed(text);
         assert_eq!(fixed.checked.diagnostics, Vec::new());
-        assert_eq!(new_text(&fixed, text), "let a = 1\nlet b = [a, a, a]\n");
+        let new = "let flag = true\nlet b = flag and flag\n";
+        assert_eq!(new_text(&fixed, text), new);
     }
 }

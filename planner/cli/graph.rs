@@ -47,7 +47,13 @@ pub(crate) fn of_program(program: &Program) -> Graph {
         });
     }
     for (from, block) in program.blocks.iter().enumerate() {
-        for (to, what) in references(block) {
+        let around = graph.nodes[from].parent.map(|at| &program.blocks[at].place);
+        let mut all = references(block);
+        // What every block in another inherits is drawn once.
+        if around != Some(&block.place) {
+            all.extend(block.place.iter().map(|place| (place.clone(), "on".to_owned())));
+        }
+        for (to, what) in all {
             if let Some(to) = places.get(&to).copied()
                 && to != from
             {
@@ -155,9 +161,6 @@ fn references(block: &Block) -> BTreeSet<(Address, String)> {
             let condition = Value::Condition(Box::new(gate.condition.clone()));
             note(&condition, "require");
         }
-    }
-    if let Some(place) = &block.place {
-        found.insert((place.clone(), "on".to_owned()));
     }
     found
 }

@@ -3,6 +3,7 @@
 //! Each test has a folder and a port of its own, and ends every process that it started.
 
 mod bad_input;
+mod browser;
 mod crash;
 mod editor;
 mod environments;
@@ -12,9 +13,11 @@ mod first_ten_minutes;
 mod gates;
 mod monitor;
 mod readme;
+mod reference;
 mod report;
 mod reports;
 mod secrets;
 mod support;
 mod survival;
 mod together;
+mod tools;

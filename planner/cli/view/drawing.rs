@@ -5,8 +5,8 @@ use layout::core::base::Orientation;
 use layout::core::color::Color;
 use layout::core::format::{ClipHandle, RenderBackend};
 use layout::core::geometry::Point;
-use layout::core::style::StyleAttr;
-use layout::std_shapes::shapes::{Arrow, Element, ShapeKind};
+use layout::core::style::{LineStyleKind, StyleAttr};
+use layout::std_shapes::shapes::{Arrow, Element, LineEndKind, ShapeKind};
 use layout::topo::layout::VisualGraph;
 
 use super::graph::label;
@@ -30,6 +30,7 @@ const STYLE: &str = "\
 text { font: 14px sans-serif; fill: #1a1a1a; text-anchor: middle; }
 rect { fill: #ffffff; stroke: #555555; stroke-width: 1.5; }
 path { fill: none; stroke: #777777; stroke-width: 1.5; }
+.inside { stroke-dasharray: 4 4; }
 marker path { fill: #777777; stroke: none; }
 @media (prefers-color-scheme: dark) {
   text { fill: #eeeeee; }
@@ -52,12 +53,27 @@ pub(crate) fn svg(graph: &Graph) -> Option<String> {
             .collect();
         let mut pairs: Vec<(usize, usize)> = graph.edges.iter().map(|(a, b, _)| (*a, *b)).collect();
         pairs.dedup();
-        for (from, to) in pairs {
-            drawing.add_edge(Arrow::simple(""), handles[from], handles[to]);
+        for (from, to) in &pairs {
+            drawing.add_edge(arrow(LineStyleKind::Normal), handles[*from], handles[*to]);
+        }
+        // The layout knows no groups: a dashed line leads from a block to the one around it.
+        for (from, node) in graph.nodes.iter().enumerate() {
+            if let Some(parent) = node.parent.filter(|parent| !pairs.contains(&(from, *parent))) {
+                drawing.add_edge(arrow(LineStyleKind::Dashed), handles[from], handles[parent]);
+            }
         }
         drawing.do_it(false, false, false, &mut canvas);
     }
     Some(canvas.finished())
+}
+
+fn arrow(line: LineStyleKind) -> Arrow {
+    let look = look();
+    Arrow::new(LineEndKind::None, LineEndKind::Arrow, line, "", &look, &None, &None)
+}
+
+fn look() -> StyleAttr {
+    StyleAttr::new(Color::fast("black"), 1, None, 6, FONT_SIZE)
 }
 
 fn shape(text: &str) -> Element {
@@ -70,11 +86,10 @@ fn shape(text: &str) -> Element {
         .map(|line| line.chars().count())
         .max()
         .unwrap_or(1);
-    let look = StyleAttr::new(Color::fast("black"), 1, None, 6, FONT_SIZE);
     let size = Point::new(letters as f64 * 9.0 + 24.0, 48.0);
     Element::create(
         ShapeKind::new_box(&text),
-        look,
+        look(),
         Orientation::LeftToRight,
         size,
     )
@@ -156,7 +171,7 @@ impl RenderBackend for Canvas {
     fn draw_arrow(
         &mut self,
         path: &[(Point, Point)],
-        _: bool,
+        dashed: bool,
         head: (bool, bool),
         _: &StyleAttr,
         _: Option<String>,
@@ -179,7 +194,8 @@ impl RenderBackend for Canvas {
             false => String::new(),
         };
         let (start, end) = (marker(head.0, "start"), marker(head.1, "end"));
-        self.body += &format!("<path d=\"{line}\"{start}{end}/>\n");
+        let dashes = if dashed { " class=\"inside\"" } else { "" };
+        self.body += &format!("<path d=\"{line}\"{dashes}{start}{end}/>\n");
     }
 
     fn create_clip(&mut self, _: Point, _: Point, _: usize) -> ClipHandle {

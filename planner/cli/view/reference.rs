@@ -1,5 +1,7 @@
 //! The reference of all declared words: as Markdown, as one page of HTML, and in a terminal.
 
+use std::collections::BTreeMap;
+
 use mlinfra_check::{Member, Word};
 use serde_json::{Value, json};
 
@@ -132,13 +134,14 @@ pub(crate) fn html(words: &[Word]) -> String {
     let mut entries = String::new();
     let mut links = String::new();
     let mut count = 0;
+    let mut anchors = BTreeMap::new();
     for (title, words) in sections(words) {
         let anchor = title.to_lowercase().replace(' ', "-");
         links += &format!("<a href=\"#{anchor}\">{title}</a>\n");
         entries += &format!("<section>\n<h2 id=\"{anchor}\">{title}</h2>\n");
         for word in words.iter().flat_map(|word| word.with_nested()) {
             count += 1;
-            entries += &article(word);
+            entries += &article(word, &anchor_of(word, &mut anchors));
         }
         entries += "</section>\n";
     }
@@ -147,8 +150,7 @@ pub(crate) fn html(words: &[Word]) -> String {
         .replace("<!-- entries -->", &entries)
 }
 
-fn article(word: &Word) -> String {
-    let anchor = anchor(word);
+fn article(word: &Word, anchor: &str) -> String {
     let members = word.members.iter().chain(&word.parameters);
     let members: Vec<&str> = members.map(|one| one.name.as_str()).collect();
     let find = format!(
@@ -189,9 +191,16 @@ fn article(word: &Word) -> String {
     out + "</article>\n"
 }
 
-/// `kind-evaluate-fairness`: names hold nothing that an anchor can't.
-fn anchor(word: &Word) -> String {
-    format!("{}-{}", word.form, word.path().replace('.', "-"))
+/// `kind-evaluate-fairness`: names hold nothing that an anchor can't. A word that is declared for
+/// several things has a number behind it from the second on.
+fn anchor_of(word: &Word, seen: &mut BTreeMap<String, usize>) -> String {
+    let anchor = format!("{}-{}", word.form, word.path().replace('.', "-"));
+    let count = seen.entry(anchor.clone()).or_default();
+    *count += 1;
+    match *count {
+        1 => anchor,
+        count => format!("{anchor}-{count}"),
+    }
 }
 
 /// A line of Markdown: what stands in backquotes is code.
@@ -326,8 +335,11 @@ mod tests {
         let words = mlinfra_check::vocabulary();
         let page = html(words);
         let markdown = markdown(words);
-        for word in words.iter().flat_map(Word::with_nested) {
-            let anchor = format!("<article id=\"{}\"", anchor(word));
+        let mut anchors = BTreeMap::new();
+        let ordered = sections(words).into_iter().flat_map(|(_, words)| words);
+        for word in ordered.flat_map(Word::with_nested) {
+            let anchor = anchor_of(word, &mut anchors);
+            let anchor = format!("<article id=\"{anchor}\"");
             assert_eq!(page.matches(&anchor).count(), 1, "{anchor}");
             assert!(
                 markdown.contains(&format!("# `{}`\n", word.path())),
