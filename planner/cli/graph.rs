@@ -51,7 +51,12 @@ pub(crate) fn of_program(program: &Program) -> Graph {
         let mut all = references(block);
         // What every block in another inherits is drawn once.
         if around != Some(&block.place) {
-            all.extend(block.place.iter().map(|place| (place.clone(), "on".to_owned())));
+            all.extend(
+                block
+                    .place
+                    .iter()
+                    .map(|place| (place.clone(), "on".to_owned())),
+            );
         }
         for (to, what) in all {
             if let Some(to) = places.get(&to).copied()

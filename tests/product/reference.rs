@@ -70,7 +70,9 @@ fn the_page_of_words_is_searched_from_disk() {
     let page = format!("file://{}", real(&page));
     assert!(!requests.is_empty(), "requests are seen");
     assert!(
-        requests.iter().all(|one| *one == page || one.starts_with("data:")),
+        requests
+            .iter()
+            .all(|one| *one == page || one.starts_with("data:")),
         "{requests:?}"
     );
 }

@@ -82,14 +82,20 @@ fn a_graph_is_read_by_what_it_is_written_for() {
     assert_eq!((read.exit, read.error.as_str()), (0, ""), "{dot}");
     let read = parsed(&read.out);
     let drawn = read["objects"].as_array().expect("objects");
-    let labels: Vec<&str> = drawn.iter().filter_map(|one| one["label"].as_str()).collect();
+    let labels: Vec<&str> = drawn
+        .iter()
+        .filter_map(|one| one["label"].as_str())
+        .collect();
     assert_eq!(labels.len(), 6, "{labels:?}");
     for node in nodes {
         let (kind, name) = (node["kind"].as_str(), node["name"].as_str());
         let label = format!("{}\\n{}", kind.expect("a kind"), name.expect("a name"));
         // What Graphviz shows as a backslash is written as two.
         let shown = label.replace("\\\"", "\\\\\"");
-        assert!(labels.contains(&shown.as_str()) || labels.contains(&label.as_str()), "{label}");
+        assert!(
+            labels.contains(&shown.as_str()) || labels.contains(&label.as_str()),
+            "{label}"
+        );
     }
 
     mlinfra(&folder, &["graph", "--format", "svg", "-o", "a.svg"], 0);
@@ -99,7 +105,10 @@ fn a_graph_is_read_by_what_it_is_written_for() {
     let again = mlinfra(&folder, &["graph", "--format", "svg"], 0).out;
     assert_eq!(again, svg, "the same each time");
     let mermaid = mlinfra(&folder, &["graph", "--format", "mermaid"], 0).out;
-    assert!(mermaid.lines().all(|line| !line.contains("<script")), "{mermaid}");
+    assert!(
+        mermaid.lines().all(|line| !line.contains("<script")),
+        "{mermaid}"
+    );
 }
 
 #[test]
@@ -121,7 +130,11 @@ fn eval_tells_its_exit_and_never_a_secret() {
     assert_eq!(mlinfra(&folder, &["eval", "a + 1"], 0).out, "2 : int\n");
     assert_eq!(mlinfra(&folder, &["eval", "-1 - -2"], 0).out, "1 : int\n");
     let said = mlinfra(&folder, &["eval", "broken"], 2);
-    assert!(said.error.contains("E1032") && said.error.contains("1 error"), "{}", said.error);
+    assert!(
+        said.error.contains("E1032") && said.error.contains("1 error"),
+        "{}",
+        said.error
+    );
     mlinfra(&folder, &["eval", ""], 2);
     mlinfra(&folder, &["eval", "1", "--param", "nothing"], 2);
     let deep = format!("{}1{}", "(".repeat(100_000), ")".repeat(100_000));
@@ -140,12 +153,20 @@ fn tests_run_at_once_and_are_told_in_order() {
     }
     let folder = folder(&spec);
     let one = mlinfra(&folder, &["test", "--jobs", "1", "--json"], 1).out;
-    let many = mlinfra(&folder, &["test", "--jobs", "8", "--json", "--junit", "a.xml"], 1).out;
+    let many = mlinfra(
+        &folder,
+        &["test", "--jobs", "8", "--json", "--junit", "a.xml"],
+        1,
+    )
+    .out;
     assert_eq!(one, many, "the order is that of the spec");
     let all = parsed(&many);
     assert_eq!((&all["passed"], &all["failed"]), (&json!(23), &json!(1)));
     let xml = fs::read_to_string(folder.path().join("a.xml")).expect("it was written");
-    assert!(xml.contains("tests=\"24\" ") && xml.contains("failures=\"1\""), "{xml}");
+    assert!(
+        xml.contains("tests=\"24\" ") && xml.contains("failures=\"1\""),
+        "{xml}"
+    );
     mlinfra(&folder, &["test", "--filter", "number 1"], 0);
     mlinfra(&folder, &["test", "--jobs", "0"], 2);
 }
@@ -156,11 +177,20 @@ fn edits_are_shown_made_and_then_none_is_left() {
     let folder = folder(spec);
     let read = || fs::read_to_string(folder.path().join("main.mlinfra")).expect("it is there");
     let shown = mlinfra(&folder, &["check", "--fix", "--dry-run"], 1).out;
-    assert!(shown.contains("-let a = copeis\n-let b = true && false\n"), "{shown}");
-    assert!(shown.contains("+let a = copies\n+let b = true and false\n"), "{shown}");
+    assert!(
+        shown.contains("-let a = copeis\n-let b = true && false\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("+let a = copies\n+let b = true and false\n"),
+        "{shown}"
+    );
     assert_eq!(read(), spec, "nothing was written");
     mlinfra(&folder, &["check", "--fix"], 0);
-    assert_eq!(read(), "param copies: int = 3\nlet a = copies\nlet b = true and false\n");
+    assert_eq!(
+        read(),
+        "param copies: int = 3\nlet a = copies\nlet b = true and false\n"
+    );
     mlinfra(&folder, &["check", "--fix", "--dry-run"], 0);
 }
 
@@ -186,12 +216,18 @@ fn words_and_forms_are_told() {
     let folder = folder("project p {}\n");
     let all = parsed(&mlinfra(&folder, &["schema", "--json"], 0).out);
     let first = &all["words"][0];
-    assert!(first["form"].is_string() && all["vocabulary"] == 1, "{first}");
+    assert!(
+        first["form"].is_string() && all["vocabulary"] == 1,
+        "{first}"
+    );
     let program = parsed(&mlinfra(&folder, &["schema", "program"], 0).out);
     assert_eq!(program["blocks"][0]["address"], "project.p");
     for what in ["vocabulary", "program"] {
         let schema = parsed(&mlinfra(&folder, &["schema", what, "--describe"], 0).out);
-        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        assert_eq!(
+            schema["$schema"],
+            "https://json-schema.org/draft/2020-12/schema"
+        );
     }
     let docs = mlinfra(&folder, &["docs", "pool"], 0).out;
     assert_eq!(mlinfra(&folder, &["explain", "pool"], 0).out, docs);

@@ -1,5 +1,5 @@
-//! Every word that the standard library declares, with its documentation: what the reference and the
-//! vocabulary in JSON are made from.
+//! Every word that the standard library declares, with its documentation: what the reference and
+//! the vocabulary in JSON are made from.
 
 use std::sync::OnceLock;
 

@@ -66,7 +66,9 @@ fn comments(text: &str) -> Vec<String> {
     let tokens = lexer::tokens(text).into_iter();
     let comments = tokens.filter(|token| matches!(token.kind, Kind::Comment | Kind::Documentation));
     let written = comments.map(|token| &text[token.start as usize..token.end as usize]);
-    written.map(|comment| comment.trim_end().to_owned()).collect()
+    written
+        .map(|comment| comment.trim_end().to_owned())
+        .collect()
 }
 
 /// Whether the text could be laid out; holds what must hold if so.
@@ -79,16 +81,27 @@ fn laid_out(name: &str, text: &str) -> bool {
     };
     assert!(sound, "{name}: a text with an error is left alone\n{text}");
     assert_eq!(shape(text), shape(&once), "{name}:\n{text}\n----\n{once}");
-    assert_eq!(comments(text), comments(&once), "{name}:\n{text}\n----\n{once}");
+    assert_eq!(
+        comments(text),
+        comments(&once),
+        "{name}:\n{text}\n----\n{once}"
+    );
     let twice = format(&once);
-    assert_eq!(twice.as_deref(), Some(once.as_str()), "{name}, twice:\n{text}");
+    assert_eq!(
+        twice.as_deref(),
+        Some(once.as_str()),
+        "{name}, twice:\n{text}"
+    );
     true
 }
 
 #[test]
 fn every_text_of_the_repository() {
     let all = texts();
-    let sound = all.iter().filter(|(name, text)| laid_out(name, text)).count();
+    let sound = all
+        .iter()
+        .filter(|(name, text)| laid_out(name, text))
+        .count();
     assert!(sound > 150, "{sound} of {} texts", all.len());
 }
 
@@ -126,5 +139,8 @@ fn mutants_of_every_spec() {
             }
         }
     }
-    assert!(sound > 500 && broken > 500, "{sound} sound, {broken} broken");
+    assert!(
+        sound > 500 && broken > 500,
+        "{sound} sound, {broken} broken"
+    );
 }

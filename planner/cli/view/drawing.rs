@@ -58,7 +58,10 @@ pub(crate) fn svg(graph: &Graph) -> Option<String> {
         }
         // The layout knows no groups: a dashed line leads from a block to the one around it.
         for (from, node) in graph.nodes.iter().enumerate() {
-            if let Some(parent) = node.parent.filter(|parent| !pairs.contains(&(from, *parent))) {
+            if let Some(parent) = node
+                .parent
+                .filter(|parent| !pairs.contains(&(from, *parent)))
+            {
                 drawing.add_edge(arrow(LineStyleKind::Dashed), handles[from], handles[parent]);
             }
         }
@@ -69,7 +72,15 @@ pub(crate) fn svg(graph: &Graph) -> Option<String> {
 
 fn arrow(line: LineStyleKind) -> Arrow {
     let look = look();
-    Arrow::new(LineEndKind::None, LineEndKind::Arrow, line, "", &look, &None, &None)
+    Arrow::new(
+        LineEndKind::None,
+        LineEndKind::Arrow,
+        line,
+        "",
+        &look,
+        &None,
+        &None,
+    )
 }
 
 fn look() -> StyleAttr {
