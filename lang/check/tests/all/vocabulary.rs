@@ -106,7 +106,7 @@ const LINES: &[(&str, Option<&str>)] = &[
     ),
     (
         "pool p on cloud { model_memory >= small.memory(batch = 4) }",
-        None,
+        Some("E0462 at \"file(\\\"small.gguf\\\")\": no such file"),
     ),
     (
         "pool p on cloud { memory >= small.memory(batch = 0) }",
