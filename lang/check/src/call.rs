@@ -8,9 +8,8 @@ use mlinfra_api::Value;
 use crate::check::{Checker, Env, Local};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::fit::unify;
-use crate::functions;
-use crate::scope::list;
+use crate::habit;
+use crate::scope::{list, list_some};
 use crate::suggest::nearest;
 use crate::tree::{Argument, Expr, ExprKind, Require};
 use crate::types::{Default, EnumType, Parameter, Term, Type};
@@ -90,6 +89,22 @@ impl Checker<'_> {
     }
 
     fn unknown_function(&mut self, word: &str, span: Span, cases: &[&str]) {
+        let finding = Diagnostic::error(
+            code::FUNCTION_UNKNOWN,
+            span,
+            format!("nothing here is called `{word}`"),
+        )
+        .help("what it would give is unknown, and so is everything made from it");
+        if cases.is_empty()
+            && let Some((advice, same)) = habit::function(word)
+        {
+            let finding = finding.help(format!("write {advice}"));
+            self.report(match same {
+                Some(name) => finding.fix(format!("{word} → {name}"), span, name),
+                None => finding,
+            });
+            return;
+        }
         if self.library.operations.contains_key(word) {
             self.report(
                 Diagnostic::error(
@@ -107,15 +122,9 @@ impl Checker<'_> {
             _ => Vec::new(),
         };
         let meant = nearest(word, cases.iter().chain(&functions).copied());
-        let finding = Diagnostic::error(
-            code::FUNCTION_UNKNOWN,
-            span,
-            format!("nothing here is called `{word}`"),
-        )
-        .help("what it would give is unknown, and so is everything made from it");
         let finding = match (meant, cases) {
             (Some(_), _) => finding.suggest(span, word, meant),
-            (None, []) => finding.help(format!("the functions are {}", list(&functions))),
+            (None, []) => finding.help(format!("there is {}", list_some(&functions))),
             (None, [only]) => finding.help(format!("what can stand here is `{only}`")),
             (None, cases) => finding.help(format!("what can stand here: {}", list(cases))),
         };
@@ -279,135 +288,6 @@ impl Checker<'_> {
         self.report(finding);
     }
 
-    fn call_function(
-        &mut self,
-        function: &crate::schema::Function,
-        arguments: &[Argument],
-        span: Span,
-        env: Env<'_>,
-    ) -> Term {
-        if !function.value {
-            let text = format!("`{}` works on the cells of a row alone", function.name);
-            self.report(
-                Diagnostic::error(code::FUNCTION_ELSEWHERE, span, text)
-                    .help("numbers of the spec are exact, and its result is not")
-                    .help("use it on a column of a table"),
-            );
-            return Term::error();
-        }
-        let Some(bound) = self.bind(&function.parameters, arguments, &function.name, span) else {
-            return Term::error();
-        };
-        if let (Type::BlocksOf(_), Some(Some(word))) = (&function.result, bound.first()) {
-            return self.blocks_of(word);
-        }
-        let mut terms = Vec::with_capacity(function.parameters.len());
-        for (parameter, argument) in function.parameters.iter().zip(bound) {
-            let term = match argument {
-                Some(argument) => self.value(argument, &parameter.parameter_type, env),
-                None => {
-                    let value = self.parameter_default(parameter);
-                    Term::new(parameter.parameter_type.clone(), value)
-                }
-            };
-            if term.term_type.is_error() {
-                return Term::error();
-            }
-            terms.push(term);
-        }
-        let result = self.function_result(function, &terms);
-        if !terms.iter().all(Term::is_known) {
-            let word = result.to_string();
-            return Term::new(result, Value::Unknown(word));
-        }
-        let values: Vec<Value> = terms.into_iter().map(|term| term.value).collect();
-        let bytes = functions::text_bytes(&function.name, &values);
-        if !bytes.is_none_or(|bytes| self.pay_text(bytes, span)) {
-            return Term::error();
-        }
-        match functions::apply(&function.name, &values) {
-            Some(value) => match crate::fit::fit(&value, &type_of(&value), &result) {
-                Ok(value) => Term::new(result, value),
-                Err(_) => Term::new(type_of(&value), value),
-            },
-            None => self.number_fault(&crate::quantity::NumberFault::Overflow, span),
-        }
-    }
-
-    /// Every block of the kind with this word, in the order written.
-    fn blocks_of(&mut self, word: &Expr) -> Term {
-        let Some(kind) = word.as_name() else {
-            let text = "this is no kind";
-            self.report(
-                Diagnostic::error(code::TYPE_WRONG, word.span, text)
-                    .help("which blocks are meant is said by their kind alone")
-                    .help("write its word, without quotes"),
-            );
-            return Term::error();
-        };
-        if !self.expanded {
-            self.report(
-                Diagnostic::error(
-                    code::ALL_TOO_EARLY,
-                    word.span,
-                    "what there is depends on this",
-                )
-                .help("`for` and `when` decide which blocks there are, so they can't ask")
-                .help("name the blocks that are meant"),
-            );
-            return Term::error();
-        }
-        if let Some(elements) = self.elements(kind, word.span) {
-            return elements;
-        }
-        let library = self.library;
-        let nested = || library.kinds.values().flat_map(|kind| kind.nested.values());
-        let known: Vec<&str> = (library.kinds.values().chain(nested()))
-            .filter(|kind| !kind.section)
-            .map(|kind| kind.name.as_str())
-            .chain(library.views.keys().map(String::as_str))
-            .collect();
-        if !known.contains(&kind) {
-            let meant = nearest(kind, known.iter().copied());
-            let text = format!("there is no kind `{kind}`");
-            let finding = Diagnostic::error(code::KIND_UNKNOWN, word.span, text)
-                .help("there would never be a block of it");
-            self.report(match meant {
-                Some(_) => finding.suggest(word.span, kind, meant),
-                None => finding.help(format!("the kinds are {}", list(&known))),
-            });
-            return Term::error();
-        }
-        let of_kind = self.of_kind.get(kind).map_or(&[][..], Vec::as_slice);
-        let there = of_kind.iter().filter(|id| !self.is_absent(**id));
-        let blocks: Vec<Value> = there.map(|id| self.reference_to(*id)).collect();
-        if !self.pay_parts(&blocks, word.span) {
-            return Term::error();
-        }
-        let element = Type::Block(kind.into());
-        Term::new(Type::List(Arc::new(element)), Value::List(blocks))
-    }
-
-    fn function_result(&self, function: &crate::schema::Function, terms: &[Term]) -> Type {
-        match &function.result {
-            Type::LikeOf(names) => {
-                let of = |name: &Arc<str>| {
-                    let place = function.parameters.iter().position(|p| *p.name == **name);
-                    place
-                        .and_then(|place| terms.get(place))
-                        .map(|term| term.term_type.bare().clone())
-                };
-                let mut all = names.iter().filter_map(of);
-                let first = all.next().unwrap_or(Type::Any);
-                all.fold(first, |common, next| {
-                    unify(&common, &next).unwrap_or(Type::Any)
-                })
-            }
-            Type::Float => Type::Decimal,
-            other => other.clone(),
-        }
-    }
-
     /// Whether a condition on a value holds; its message, if it has one, if not.
     pub(crate) fn holds(
         &mut self,
@@ -444,16 +324,5 @@ impl Checker<'_> {
             .as_ref()
             .map(|message| self.value(message, &Type::String, inside));
         Err(message.and_then(|term| term.value.as_text().map(str::to_owned)))
-    }
-}
-
-/// The type of a value that a function gave.
-fn type_of(value: &Value) -> Type {
-    match value {
-        Value::Bool(_) => Type::Bool,
-        Value::Int(_) => Type::Int,
-        Value::String(_) => Type::String,
-        Value::Quantity(quantity) => Type::Quantity(quantity.dimension.clone()),
-        _ => Type::Decimal,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mlinfra_api::{Address, Reference, Value};
 
+use crate::branch::Present;
 use crate::budget::Budget;
 use crate::code;
 use crate::component::Component;
@@ -12,6 +13,7 @@ use crate::diagnostic::{Diagnostic, Severity, Span};
 use crate::environment::Environments;
 use crate::expand::Family;
 use crate::facts::Facts;
+use crate::functions::Patterns;
 use crate::made::Blocks;
 use crate::moves::Moves;
 use crate::policy::Policy;
@@ -67,6 +69,10 @@ pub(crate) struct Checker<'t> {
     pub(crate) moves: Moves,
     /// What may still be spent on values.
     pub(crate) budget: Budget,
+    /// The regular expressions made so far.
+    pub(crate) patterns: Patterns,
+    /// Where the files are that a spec takes texts from.
+    pub(crate) world: Option<&'t dyn World>,
     /// The places written on blocks, as far as they were asked for.
     pub(crate) places: HashMap<NodeId, Option<Address>>,
     /// Where the classes of each declared column are written, by the column's place.
@@ -111,8 +117,6 @@ pub(crate) struct Checker<'t> {
     /// Whether what is looked at is no part of the program: what depends on its values is not said.
     pub(crate) is_supposed: bool,
     pub(crate) running: Vec<NodeId>,
-    /// Where the files are that a spec speaks of.
-    pub(crate) world: Option<&'t dyn World>,
     /// What the files of models say, by the model's block; none where they say nothing.
     pub(crate) models: BTreeMap<Address, Option<crate::memory::Facts>>,
     /// The models of which it was said that their size is not known.
@@ -160,6 +164,8 @@ pub(crate) struct Env<'e> {
     pub(crate) scope: Option<usize>,
     /// The names of loops, innermost first.
     pub(crate) locals: Option<&'e Local<'e>>,
+    /// What was asked for before, and is there.
+    pub(crate) present: Option<&'e Present<'e>>,
 }
 
 impl Env<'_> {
@@ -168,6 +174,7 @@ impl Env<'_> {
         Env {
             scope: Some(scope),
             locals: None,
+            present: None,
         }
     }
 
@@ -176,6 +183,7 @@ impl Env<'_> {
         Env {
             scope: None,
             locals: None,
+            present: None,
         }
     }
 
@@ -225,6 +233,8 @@ impl<'t> Checker<'t> {
             world_names: HashMap::new(),
             moves: Moves::default(),
             budget: Budget::new(),
+            patterns: Patterns::default(),
+            world: None,
             places: HashMap::new(),
             class_spans: HashMap::new(),
             uncertain: BTreeSet::new(),
@@ -246,7 +256,6 @@ impl<'t> Checker<'t> {
             is_copy: false,
             is_supposed: false,
             running: Vec::new(),
-            world: None,
             models: BTreeMap::new(),
             sizeless: BTreeSet::new(),
             errors: 0,
@@ -577,6 +586,7 @@ fn is_for_people(written: &Type) -> bool {
         | Type::AnyRelease
         | Type::ColumnOf(..)
         | Type::LikeOf(_)
+        | Type::ElementOf(_)
         | Type::FitsOf(_)
         | Type::RowOf(_)
         | Type::ListedIn(_)

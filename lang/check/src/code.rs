@@ -172,6 +172,8 @@ codes! {
     "E0331" = KNOWN_AFTER_CHECK,
     "E0340" = BOUND_BEYOND,
     "E0341" = NOT_OVER_FIGURES,
+    "E0342" = ARGUMENT_REFUSED,
+    "E0343" = DATE_WRONG,
     "E0401" = OPERATION_UNKNOWN,
     "E0402" = STEP_WITHOUT_CALL,
     "E0411" = COLUMN_EXISTS,
@@ -418,6 +420,8 @@ codes! {
 pub(crate) fn is_of_values(code: Code) -> bool {
     const OF_VALUES: &[Code] = &[
         INDEX_WRONG,
+        ARGUMENT_REFUSED,
+        DATE_WRONG,
         VALUE_REFUSED,
         REQUIRE_FAILED,
         DIVISION_BY_ZERO,

@@ -126,14 +126,76 @@ impl Checker<'_> {
                 },
             };
             if holds {
-                let term = self.value(element, &inner, inside);
+                let term = self.element(element, when, &inner, inside);
                 if term.term_type.is_error() {
                     return Term::error();
                 }
                 terms.push((term, element.span));
             }
         }
+        if terms.is_empty()
+            && inner == Type::Any
+            && let Some(of) = self.type_of_element(element, when, &source, repeat, env)
+        {
+            return Term::new(Type::List(Arc::new(of)), Value::List(Vec::new()));
+        }
         self.list_of(terms, repeat.span)
+    }
+
+    fn element(
+        &mut self,
+        element: &Expr,
+        when: Option<&Expr>,
+        expected: &Type,
+        env: Env<'_>,
+    ) -> Term {
+        match when {
+            None => self.value(element, expected, env),
+            Some(condition) => self.where_present(condition, true, env, |checker, inside| {
+                checker.value(element, expected, inside)
+            }),
+        }
+    }
+
+    /// What the elements of an empty list would be, as far as that can be said without any.
+    fn type_of_element(
+        &mut self,
+        element: &Expr,
+        when: Option<&Expr>,
+        source: &Term,
+        repeat: &Loop,
+        env: Env<'_>,
+    ) -> Option<Type> {
+        let (first, second) = match goes_over(&source.term_type) {
+            Type::List(inner) | Type::Range(inner) => ((*inner).clone(), None),
+            Type::Map(inner) if repeat.names.len() < 2 => ((*inner).clone(), None),
+            Type::Map(inner) => (Type::String, Some((*inner).clone())),
+            _ => return None,
+        };
+        if first == Type::Any {
+            return None;
+        }
+        let first = Term::unknown(first, &[]);
+        let second = second.map(|of| Term::unknown(of, &[]));
+        let outer = Local {
+            name: repeat.names.first().map_or("", |name| name.text.as_str()),
+            term: &first,
+            next: env.locals,
+        };
+        let both = second.as_ref().zip(repeat.names.get(1));
+        let both = both.map(|(term, name)| Local {
+            name: &name.text,
+            term,
+            next: Some(&outer),
+        });
+        let inside = Env {
+            locals: Some(both.as_ref().unwrap_or(&outer)),
+            ..env
+        };
+        let term = self.branch(false, |checker| {
+            checker.element(element, when, &Type::Any, inside)
+        });
+        (!term.term_type.is_error()).then_some(term.term_type)
     }
 
     /// What a loop's names stand for, round by round.
@@ -145,12 +207,16 @@ impl Checker<'_> {
         if source.term_type.is_error() {
             return None;
         }
+        if matches!(source.term_type, Type::Secret(_)) {
+            self.secret_in_the_open(repeat.source.span);
+            return None;
+        }
         // What is inside of a list may be known later: how many rounds there are is known.
         let counted = matches!(source.value, Value::List(_) | Value::Record(_));
         if !counted && !self.must_be_known(source, repeat.source.span, "what a loop goes over") {
             return None;
         }
-        match (source.term_type.bare(), &source.value) {
+        match (&goes_over(&source.term_type), &source.value) {
             (Type::List(inner), Value::List(elements)) => {
                 let round = |element: &Value| (Term::new((**inner).clone(), element.clone()), None);
                 Some(elements.iter().map(round).collect())
@@ -208,11 +274,11 @@ impl Checker<'_> {
             return self.eval_fields(body, span, &fields, env);
         }
         let inner = match expected.present().bare() {
-            Type::Map(inner) => (**inner).clone(),
-            _ => Type::Any,
+            Type::Map(inner) => Some((**inner).clone()),
+            _ => None,
         };
         let mut entries: BTreeMap<String, Value> = BTreeMap::new();
-        let mut common = inner.clone();
+        let mut fields: BTreeMap<String, Type> = BTreeMap::new();
         let mut failed = false;
         for item in &body.items {
             let Node::Field { path, value } = &item.node else {
@@ -222,28 +288,27 @@ impl Checker<'_> {
                 failed = true;
                 continue;
             };
-            let term = self.value(value, &inner, env);
+            let term = self.value(value, inner.as_ref().unwrap_or(&Type::Any), env);
             failed |= term.term_type.is_error();
             let key = path.text();
-            match unify(&common, &term.term_type) {
-                Some(unified) => common = unified,
-                None => {
-                    self.differ(&common, &term.term_type, value.span);
-                    failed = true;
-                }
-            }
             if entries.insert(key.clone(), term.value).is_some() {
                 self.entry_twice(&key, path.span);
                 failed = true;
+            }
+            if inner.is_none() {
+                fields.insert(key, term.term_type);
             }
         }
         if failed || !self.pay_parts(entries.values(), span) {
             return Term::error();
         }
-        Term::new(Type::Map(Arc::new(common)), Value::Record(entries))
+        let of = match inner {
+            Some(inner) => Type::Map(Arc::new(inner)),
+            None => Type::Record(Arc::new(fields)),
+        };
+        Term::new(of, Value::Record(entries))
     }
 
-    /// Reports what is no entry of a record.
     pub(crate) fn no_entry(&mut self, span: Span) {
         let text = "this is no entry of a record";
         self.report(
@@ -271,6 +336,10 @@ impl Checker<'_> {
         env: Env<'_>,
     ) -> Term {
         let term = self.eval(subject, &Type::Any, env);
+        if term.term_type.is_secret() {
+            self.secret_in_the_open(subject.span);
+            return Term::error();
+        }
         if term.term_type.is_error() || !self.must_be_known(&term, subject.span, "what decides") {
             return Term::error();
         }
@@ -355,5 +424,19 @@ fn present_reference(term: Term) -> Option<Term> {
             (term.value != Value::None).then(|| Term::new(inner, term.value))
         }
         _ => Some(term),
+    }
+}
+
+/// What a loop goes over: a record is a map if all that is in it is of one type.
+fn goes_over(source: &Type) -> Type {
+    match source.bare() {
+        Type::Record(fields) => {
+            let mut all = fields.values();
+            match all.try_fold(Type::Any, |common, of| unify(&common, of)) {
+                Some(common) => Type::Map(Arc::new(common)),
+                None => source.bare().clone(),
+            }
+        }
+        other => other.clone(),
     }
 }

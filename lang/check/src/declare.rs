@@ -16,7 +16,7 @@ use crate::schema::{
 };
 use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, TypeExpr};
 use crate::types::{Case, CaseResult, CheckedType, Default, EnumType, FieldsType, Parameter, Type};
-use crate::{lower, tree};
+use crate::{lower, text_form, tree};
 
 /// The words that begin a declaration.
 pub(crate) const FORMS: [&str; 8] = [
@@ -63,8 +63,8 @@ pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
         result.and_then(word) == Some("release")
     });
     library.released = released.map(|(_, _, name)| (*name).to_owned()).collect();
-    of("type").iter().for_each(|(_, block, name)| {
-        let declared = type_head(&mut library, block, name, &kinds);
+    of("type").iter().for_each(|(item, block, name)| {
+        let declared = type_head(&mut library, item, block, name, &kinds);
         library.types.insert((*name).to_owned(), declared);
     });
     of("type")
@@ -121,6 +121,9 @@ fn function(
         result: optional_type(library, block.result.as_ref(), kinds),
         row: has(item, "row"),
         value: has(item, "value"),
+        reads: has(item, "reads"),
+        body: crate::functions::body(name),
+        documentation: item.documentation.clone(),
     })
 }
 
@@ -229,10 +232,7 @@ fn bytes(library: &Library, item: &Item, name: &str) -> Option<u64> {
 
 fn unit(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
     let declared = match &block.value {
-        None => Some(Unit {
-            factor: Decimal::ONE,
-            dimension: Dimension::base(name),
-        }),
+        None => Some(Unit::new(Decimal::ONE, Dimension::base(name))),
         Some(value) => amount(library, value),
     };
     let Some(declared) = declared else {
@@ -254,10 +254,9 @@ fn unit(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
 /// What an expression over units and numbers amounts to: `0.125 B/s`, `B / s`.
 fn amount(library: &Library, value: &Expr) -> Option<Unit> {
     match &value.kind {
-        ExprKind::Name(name) if library.families.contains_key(name) => Some(Unit {
-            factor: Decimal::ONE,
-            dimension: Dimension::base(name),
-        }),
+        ExprKind::Name(name) if library.families.contains_key(name) => {
+            Some(Unit::new(Decimal::ONE, Dimension::base(name)))
+        }
         ExprKind::Name(name) => library.unit(name).cloned(),
         ExprKind::Number {
             digits,
@@ -268,7 +267,7 @@ fn amount(library: &Library, value: &Expr) -> Option<Unit> {
             let unit = unit_of(library, unit.as_deref()?).ok()?;
             Some(Unit {
                 factor: number.checked_mul(unit.factor)?,
-                dimension: unit.dimension,
+                ..unit
             })
         }
         ExprKind::Binary {
@@ -276,13 +275,7 @@ fn amount(library: &Library, value: &Expr) -> Option<Unit> {
             left,
             right,
             ..
-        } => {
-            let (left, right) = (amount(library, left)?, amount(library, right)?);
-            Some(Unit {
-                factor: left.factor.checked_div(right.factor)?,
-                dimension: left.dimension.times(&right.dimension.inverse()),
-            })
-        }
+        } => amount(library, left)?.per(&amount(library, right)?),
         _ => None,
     }
 }
@@ -292,17 +285,13 @@ pub(crate) fn unit_of<'u>(
     library: &Library,
     written: &'u tree::Unit,
 ) -> Result<Unit, &'u tree::Name> {
-    let mut all = Unit {
-        factor: Decimal::ONE,
-        dimension: Dimension::default(),
-    };
+    let mut all = Unit::new(Decimal::ONE, Dimension::default());
     if let Some(over) = &written.over {
         all = library.unit(&over.text).cloned().ok_or(over)?;
     }
     for name in &written.per {
         let unit = library.unit(&name.text).ok_or(name)?;
-        all.factor = all.factor.checked_div(unit.factor).ok_or(name)?;
-        all.dimension = all.dimension.times(&unit.dimension.inverse());
+        all = all.per(unit).ok_or(name)?;
     }
     Ok(all)
 }
@@ -327,7 +316,13 @@ fn class(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
     library.classes.insert(name.to_owned(), class);
 }
 
-fn type_head(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) -> Type {
+fn type_head(
+    library: &mut Library,
+    item: &Item,
+    block: &BlockItem,
+    name: &str,
+    kinds: &[&str],
+) -> Type {
     let Some(value) = &block.value else {
         if block.body.is_none() {
             return Type::Opaque(name.into());
@@ -375,13 +370,21 @@ fn type_head(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str
         _ => None,
     };
     let requires: Vec<_> = block.items().iter().filter_map(require).collect();
-    if requires.is_empty() {
+    let forms = words(item, "form");
+    let form = forms.first().and_then(|word| text_form::form(word));
+    if form.is_some() != !forms.is_empty() {
+        library
+            .faults
+            .push(format!("type {name} has an unknown form"));
+    }
+    if requires.is_empty() && form.is_none() {
         return base;
     }
     Type::Checked(Arc::new(CheckedType {
         name: name.to_owned(),
         base,
         requires,
+        form,
     }))
 }
 

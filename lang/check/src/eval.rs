@@ -1,23 +1,20 @@
 //! Evaluates expressions: each becomes a type and a value in one pass.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use mlinfra_api::Value;
 use rust_decimal::Decimal;
 
-use crate::budget::TEXT_BYTES_MAX;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::declare::unit_of;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::fit::{unify, widen};
 use crate::habit;
 use crate::quantity::{self, NumberFault};
 use crate::scope::{Form, NodeId};
 use crate::suggest::nearest;
 use crate::table::Table;
-use crate::tree::{Expr, ExprKind, TextPart, Unit};
+use crate::tree::{Expr, ExprKind, Unit};
 use crate::types::{EnumType, Term, Type, a};
 
 impl Checker<'_> {
@@ -32,6 +29,14 @@ impl Checker<'_> {
         if !self.pay_evaluation(expr.span) {
             return Term::error();
         }
+        let term = self.eval_kind(expr, expected, env);
+        match env.present {
+            Some(present) if term.term_type.may_be_absent() => present.narrowed(expr, term),
+            _ => term,
+        }
+    }
+
+    fn eval_kind(&mut self, expr: &Expr, expected: &Type, env: Env<'_>) -> Term {
         match &expr.kind {
             ExprKind::Bad => Term::error(),
             ExprKind::Name(name) => self.eval_name(name, expr.span, expected, env),
@@ -43,7 +48,7 @@ impl Checker<'_> {
             ExprKind::Text(parts) => self.eval_text(parts, expr.span, env),
             // The parser has looked into the calendar already.
             ExprKind::Date(text) => Term::new(Type::Date, Value::Date(text.clone())),
-            ExprKind::Address(text) => Term::new(Type::String, Value::text(text)),
+            ExprKind::Address(text) => self.eval_address(text, expr.span),
             ExprKind::Bool(flag) => Term::new(Type::Bool, Value::Bool(*flag)),
             ExprKind::None => Term::new(Type::Nothing, Value::None),
             ExprKind::List(elements) => self.eval_list(elements, expr.span, expected, env),
@@ -66,7 +71,8 @@ impl Checker<'_> {
                 let term = self.value(operand, &Type::Bool, env);
                 match term.value {
                     Value::Bool(flag) => Term::new(Type::Bool, Value::Bool(!flag)),
-                    _ => term,
+                    _ if term.term_type.is_error() => term,
+                    _ => Term::unknown(Type::Bool, &[&term]),
                 }
             }
             ExprKind::Binary {
@@ -82,6 +88,18 @@ impl Checker<'_> {
             } => self.eval_if(condition, then, otherwise, expected, env),
             ExprKind::Match { subject, arms } => self.eval_match(subject, arms, expected, env),
         }
+    }
+
+    /// `10.40.0.0/16`: a text of the type that has this form.
+    fn eval_address(&mut self, text: &str, span: Span) -> Term {
+        let form = if text.contains('/') { "cidr" } else { "ip" };
+        let of = self
+            .library
+            .types
+            .get(form)
+            .cloned()
+            .unwrap_or(Type::String);
+        self.fitted(Term::new(Type::String, Value::text(text)), &of, span)
     }
 
     fn eval_name(&mut self, name: &str, span: Span, expected: &Type, env: Env<'_>) -> Term {
@@ -282,9 +300,9 @@ impl Checker<'_> {
             return Term::new(Type::Decimal, Value::Decimal(number.normalize()));
         };
         match unit_of(self.library, unit) {
-            Ok(known) => match number.checked_mul(known.factor) {
-                Some(amount) => number_term(quantity::value(amount, known.dimension)),
-                None => self.number_fault(&NumberFault::Overflow, span),
+            Ok(known) => match known.amount(number) {
+                Ok(value) => number_term(value),
+                Err(fault) => self.number_fault(&fault, span),
             },
             Err(name) => {
                 let finding = self.unknown_unit(&name.text, name.span);
@@ -338,8 +356,18 @@ impl Checker<'_> {
                     .help("compute with amounts of the same thing, or multiply by a rate")
             }
         };
-        self.report(finding);
+        match fault {
+            NumberFault::Dimensions(..) => self.report(finding),
+            _ => self.value_fault(finding),
+        }
         Term::error()
+    }
+
+    /// Notes a finding about a value rather than its type: none in a branch that is not taken.
+    pub(crate) fn value_fault(&mut self, finding: Diagnostic) {
+        if !self.is_supposed {
+            self.report(finding);
+        }
     }
 
     /// `-x`.
@@ -348,9 +376,14 @@ impl Checker<'_> {
             return Term::error();
         }
         match term.term_type.bare() {
-            Type::Int | Type::Decimal | Type::Quantity(_) if !term.is_known() => term.clone(),
+            Type::Int | Type::Decimal | Type::Quantity(_) if !term.is_known() => {
+                Term::unknown(term.term_type.clone(), &[term])
+            }
             Type::Int | Type::Decimal | Type::Quantity(_) => match quantity::negate(&term.value) {
-                Ok(value) => Term::new(term.term_type.bare().clone(), value),
+                Ok(value) => {
+                    let of = term.term_type.bare().clone();
+                    Term::new(of.kept_secret(term.term_type.is_secret()), value)
+                }
                 Err(fault) => self.number_fault(&fault, span),
             },
             other => {
@@ -368,70 +401,13 @@ impl Checker<'_> {
         }
     }
 
-    fn eval_text(&mut self, parts: &[TextPart], span: Span, env: Env<'_>) -> Term {
-        let mut text = String::new();
-        let mut failed = false;
-        for part in parts {
-            let shown = match part {
-                TextPart::Literal(literal) => Some(Cow::Borrowed(literal.as_str())),
-                TextPart::Hole(hole) => self.eval_hole(hole, env).map(Cow::Owned),
-            };
-            let Some(shown) = shown else {
-                failed = true;
-                continue;
-            };
-            // Only what is new is paid for, but held against the limit with what is there.
-            let bytes = text.len() + shown.len();
-            if bytes > TEXT_BYTES_MAX || !self.pay_text(shown.len(), span) {
-                self.limit(span, &format!("a text of more than {TEXT_BYTES_MAX} bytes"));
-                return Term::error();
-            }
-            text.push_str(&shown);
-        }
-        if failed {
-            return Term::error();
-        }
-        Term::new(Type::String, Value::String(text))
-    }
-
-    fn eval_hole(&mut self, hole: &Expr, env: Env<'_>) -> Option<String> {
-        let term = self.eval(hole, &Type::Any, env);
-        if term.term_type.is_error() {
-            return None;
-        }
-        if term.term_type.is_secret() {
-            self.secret_in_the_open(hole.span);
-            return None;
-        }
-        if !self.must_be_known(&term, hole.span, "a text") {
-            return None;
-        }
-        match &term.value {
-            Value::None => {
-                let finding = Diagnostic::error(code::MAYBE_ABSENT, hole.span, "this is absent")
-                    .help("a text with a hole in it says something else than was meant")
-                    .help("give a value for that case: `x ?? value`");
-                self.report(finding);
-                None
-            }
-            Value::String(text) => Some(text.clone()),
-            Value::Bool(_)
-            | Value::Int(_)
-            | Value::Decimal(_)
-            | Value::Quantity(_)
-            | Value::Date(_) => Some(term.value.to_string()),
-            Value::Case { name, arguments } if arguments.is_empty() => Some(name.clone()),
-            Value::Reference(reference) => Some(reference.address.name().to_owned()),
-            _ => {
-                let text = format!("{} has no text", term.term_type.said());
-                self.report(
-                    Diagnostic::error(code::TYPE_WRONG, hole.span, text)
-                        .help("only what has one obvious text can stand in a text")
-                        .help("name the part of it that is meant"),
-                );
-                None
-            }
-        }
+    /// Reports that something may be absent where it may not.
+    pub(crate) fn may_be_absent(&mut self, span: Span) {
+        self.report(
+            Diagnostic::error(code::MAYBE_ABSENT, span, "this may be absent")
+                .help("nothing says what should happen when it is absent")
+                .help("give a value for that case: `x ?? value`, or ask before: `if x != none`"),
+        );
     }
 
     /// Reports a secret where everybody can read it.
@@ -448,11 +424,16 @@ impl Checker<'_> {
         if term.is_known() {
             return true;
         }
-        self.report(
+        let finding =
             Diagnostic::error(code::KNOWN_TOO_LATE, span, "this is known only after apply")
-                .help(format!("{what} must be known when the spec is planned"))
-                .help("refer to something that the spec itself says"),
-        );
+                .help(format!("{what} must be known when the spec is planned"));
+        let finding = match term.origin() {
+            Some(origin) if origin.contains('.') => finding.help(format!(
+                "it comes from `{origin}`: refer to something that the spec itself says"
+            )),
+            _ => finding.help("refer to something that the spec itself says"),
+        };
+        self.value_fault(finding);
         false
     }
 
@@ -481,50 +462,6 @@ impl Checker<'_> {
                 .help("whoever reads the result must know what it is")
                 .help("make both the same"),
         );
-    }
-
-    /// A condition that must be known now.
-    pub(crate) fn condition(&mut self, condition: &Expr, env: Env<'_>) -> Option<bool> {
-        let term = self.value(condition, &Type::Bool, env);
-        if term.term_type.is_error() || !self.must_be_known(&term, condition.span, "what decides") {
-            return None;
-        }
-        match term.value {
-            Value::Bool(holds) => Some(holds),
-            _ => None,
-        }
-    }
-
-    fn eval_if(
-        &mut self,
-        condition: &Expr,
-        then: &Expr,
-        otherwise: &Expr,
-        expected: &Type,
-        env: Env<'_>,
-    ) -> Term {
-        let decided = self.condition(condition, env);
-        // What is not chosen is checked all the same, as far as that does not depend on values.
-        let mode = self.enter(self.is_supposed || decided == Some(false), self.is_copy);
-        let assumed = self.assume(condition, env);
-        let first = self.eval(then, expected, env);
-        self.forget_assumed(assumed);
-        self.leave(mode);
-        let mode = self.enter(self.is_supposed || decided == Some(true), self.is_copy);
-        let second = self.eval(otherwise, expected, env);
-        self.leave(mode);
-        if first.term_type.is_error() || second.term_type.is_error() {
-            return Term::error();
-        }
-        let Some(common) = unify(&first.term_type, &second.term_type) else {
-            self.differ(&first.term_type, &second.term_type, otherwise.span);
-            return Term::error();
-        };
-        match decided {
-            Some(true) => widen(first, &common),
-            Some(false) => widen(second, &common),
-            None => Term::error(),
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whether a value of one type may stand where another is expected: all widening there is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mlinfra_api::{ColumnBase, Dimension, Value};
@@ -11,6 +12,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::presence::is_reference;
 use crate::quantity;
 use crate::suggest::nearest;
+use crate::text_form::Break;
 use crate::types::{Term, Type, a};
 
 /// Why a value does not fit.
@@ -77,6 +79,35 @@ pub(crate) fn fit(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit
             }
             other => Ok(other.clone()),
         },
+        (Type::Record(from), Type::Map(to)) => {
+            let inside = |name: &String, value: &Value| fit(value, from.get(name)?, to).ok();
+            fit_fields(from, |of| fit(&Value::None, of, to).map(drop))?;
+            fit_entries(value, inside)
+        }
+        (Type::Record(from), Type::Record(to)) if from.keys().eq(to.keys()) => {
+            let inside =
+                |name: &String, value: &Value| fit(value, from.get(name)?, to.get(name)?).ok();
+            let fits = |(name, of): (&String, &Type)| {
+                fit(&Value::None, of, to.get(name).unwrap_or(&Type::Error)).map(drop)
+            };
+            from.iter().try_for_each(fits)?;
+            fit_entries(value, inside)
+        }
+        (Type::Record(from), Type::Fields(to)) => {
+            let written = from.iter().all(|(name, _)| to.field(name).is_some());
+            let there = |(name, of): &(String, Type)| match from.get(name) {
+                Some(found) => fit(&Value::None, found, of).map(drop),
+                None if of.may_be_absent() => Ok(()),
+                None => Err(Misfit::Type),
+            };
+            to.fields().iter().try_for_each(there)?;
+            let inside =
+                |name: &String, value: &Value| fit(value, from.get(name)?, to.field(name)?).ok();
+            match written {
+                true => fit_entries(value, inside),
+                false => Err(Misfit::Type),
+            }
+        }
         (Type::Range(from), Type::Range(to)) => match value {
             Value::Range(low, high) => {
                 let (low, high) = (fit(low, from, to)?, fit(high, from, to)?);
@@ -108,6 +139,29 @@ fn fits_as_it_is(from: &Type, to: &Type) -> bool {
         (from, Type::Optional(to)) => fits_as_it_is(from, to),
         _ => false,
     }
+}
+
+/// Whether each field fits.
+fn fit_fields(
+    fields: &BTreeMap<String, Type>,
+    fits: impl Fn(&Type) -> Result<(), Misfit>,
+) -> Result<(), Misfit> {
+    fields.values().try_for_each(fits)
+}
+
+/// The record with each entry as what it is to be.
+fn fit_entries(
+    value: &Value,
+    entry: impl Fn(&String, &Value) -> Option<Value>,
+) -> Result<Value, Misfit> {
+    let Value::Record(entries) = value else {
+        return Ok(value.clone());
+    };
+    let fitted = entries
+        .iter()
+        .map(|(name, value)| Some((name.clone(), entry(name, value)?)));
+    let fitted: Option<BTreeMap<String, Value>> = fitted.collect();
+    fitted.map(Value::Record).ok_or(Misfit::Type)
 }
 
 /// Where one side is one of several types.
@@ -222,11 +276,29 @@ pub(crate) fn unify(left: &Type, right: &Type) -> Option<Type> {
         (Type::Map(left), Type::Map(right)) => {
             unify(left, right).map(|inner| Type::Map(Arc::new(inner)))
         }
+        (Type::Record(left), Type::Record(right)) => unify_records(left, right),
+        (Type::Record(fields), Type::Map(inner)) | (Type::Map(inner), Type::Record(fields)) => {
+            let mut all = fields.values();
+            let common = all.try_fold((**inner).clone(), |common, of| unify(&common, of))?;
+            Some(Type::Map(Arc::new(common)))
+        }
         (Type::Range(left), Type::Range(right)) => {
             unify(left, right).map(|inner| Type::Range(Arc::new(inner)))
         }
         _ => None,
     }
+}
+
+/// Records of the same names are one record; others are maps, if all that is in them is alike.
+fn unify_records(left: &BTreeMap<String, Type>, right: &BTreeMap<String, Type>) -> Option<Type> {
+    if left.keys().eq(right.keys()) {
+        let both = left.iter().zip(right.values());
+        let fields = both.map(|((name, left), right)| Some((name.clone(), unify(left, right)?)));
+        return Some(Type::Record(Arc::new(fields.collect::<Option<_>>()?)));
+    }
+    let mut all = left.values().chain(right.values());
+    let common = all.try_fold(Type::Any, |common, of| unify(&common, of))?;
+    Some(Type::Map(Arc::new(common)))
 }
 
 /// A value of one of the unified types as one of the unified type.
@@ -292,7 +364,13 @@ impl Checker<'_> {
         }
     }
 
-    fn misfit(&self, misfit: &Misfit, term: &Term, expected: &Type, span: Span) -> Diagnostic {
+    pub(crate) fn misfit(
+        &self,
+        misfit: &Misfit,
+        term: &Term,
+        expected: &Type,
+        span: Span,
+    ) -> Diagnostic {
         let found = &term.term_type;
         match misfit {
             Misfit::Dimension(from, to) => {
@@ -494,6 +572,13 @@ impl Checker<'_> {
         term: &Term,
         span: Span,
     ) -> bool {
+        if let (Some(form), Value::String(text)) = (checked.form, &term.value)
+            && let Some(broken) = form(text)
+        {
+            let finding = self.form_broken(text, broken, span);
+            self.value_fault(finding);
+            return false;
+        }
         let Some(text) = self.refused_term(checked, term) else {
             return true;
         };
@@ -503,7 +588,39 @@ impl Checker<'_> {
             Some(percent) => finding.suggest(span, &term.value.to_string(), Some(&percent)),
             None => finding.help("write a value for which that holds"),
         };
-        self.report(finding);
+        self.value_fault(finding);
         false
+    }
+
+    /// A finding inside the text, where the text stands in the spec as it is.
+    fn form_broken(&self, text: &str, broken: Break, span: Span) -> Diagnostic {
+        let file = self.texts.get(span.file.0 as usize);
+        let written = file.and_then(|file| file.text.get(span.start as usize..span.end as usize));
+        let quoted = match written {
+            Some(written) if written == text => Some(0),
+            Some(written) => written
+                .strip_prefix('"')
+                .and_then(|rest| rest.strip_suffix('"'))
+                .filter(|inner| *inner == text)
+                .map(|_| 1),
+            None => None,
+        };
+        let at = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        let inside = quoted.map(|quote| Span {
+            start: span.start + quote + at(broken.at.start),
+            end: span.start + quote + at(broken.at.end),
+            ..span
+        });
+        let finding = Diagnostic::error(code::VALUE_REFUSED, inside.unwrap_or(span), broken.what)
+            .help("it would fail later, in the middle of an apply")
+            .help(broken.advice);
+        match (inside, broken.instead) {
+            (Some(inside), Some(instead)) => {
+                let title = format!("{} → {instead}", &text[broken.at]);
+                finding.fix(title, inside, instead)
+            }
+            (None, Some(instead)) => finding.help(format!("write `{instead}` there")),
+            _ => finding,
+        }
     }
 }

@@ -1,123 +1,161 @@
 //! What the declared functions do with values of the spec; a test joins them with their
 //! declarations.
 
-use mlinfra_api::Value;
-use rust_decimal::{Decimal, RoundingStrategy};
+mod date;
+mod digest;
+mod json;
+mod list;
+mod map;
+mod network;
+mod number;
+mod pattern;
+mod text;
 
-use crate::quantity;
+use mlinfra_api::Value;
+
+use crate::budget::{TEXT_BYTES_MAX, VALUES_MAX};
+use crate::quantity::NumberFault;
+
+pub(crate) use date::{instant, later, seconds_between};
+pub(crate) use network::{parse_address, parse_network};
+pub(crate) use pattern::Patterns;
 
 /// A body: values in the order of the declared parameters, each of its declared type.
-type Body = fn(&[Value]) -> Option<Value>;
+pub(crate) type Body = fn(&mut Patterns, &[Value]) -> Result<Value, Fault>;
 
-/// Every function that works on values of the spec.
-const BODIES: &[(&str, Body)] = &[
-    ("abs", absolute),
-    ("min", |values| extreme(values, std::cmp::Ordering::Less)),
-    ("max", |values| extreme(values, std::cmp::Ordering::Greater)),
-    ("round", |values| {
-        rounded(values, RoundingStrategy::MidpointAwayFromZero)
-    }),
-    ("floor", |values| {
-        rounded(values, RoundingStrategy::ToNegativeInfinity)
-    }),
-    ("lower", |values| {
-        Some(Value::text(values.first()?.as_text()?.to_lowercase()))
-    }),
-    ("upper", |values| {
-        Some(Value::text(values.first()?.as_text()?.to_uppercase()))
-    }),
-    ("length", |values| {
-        whole(values.first()?.as_text()?.chars().count())
-    }),
-    ("is_address", |values| {
-        Some(Value::Bool(is_address(values.first()?.as_text()?)))
-    }),
-    ("is_inside", |values| {
-        Some(Value::Bool(is_inside(values.first()?.as_text()?)))
-    }),
-    ("count", |values| match values.first()? {
-        Value::Record(entries) => whole(entries.len()),
-        list => whole(list.as_list()?.len()),
-    }),
-    ("join", join),
-];
+/// A function's name, what of its arguments must be known, and its body.
+pub(crate) type Row = (&'static str, Needs, Body);
 
-/// What the function gives; none if it can't be computed.
-pub(crate) fn apply(name: &str, values: &[Value]) -> Option<Value> {
-    let (_, body) = BODIES.iter().find(|(known, _)| *known == name)?;
-    body(values)
+/// What must be known of the arguments before a body runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Everything.
+    All,
+    /// How many elements there are and under which keys: what they are may be told by apply.
+    Shape,
 }
 
-/// How many bytes the text that the function gives has at most; none if it gives no text.
-pub(crate) fn text_bytes(name: &str, values: &[Value]) -> Option<usize> {
-    // A letter's other case has at most three times its bytes.
-    let length = |value: &Value| value.as_text().map_or(0, str::len);
-    match (name, values) {
-        ("lower" | "upper", [text]) => Some(length(text).saturating_mul(3)),
-        ("join", [Value::List(texts), separator]) => {
-            let gaps = length(separator).saturating_mul(texts.len().saturating_sub(1));
-            Some(texts.iter().map(length).fold(gaps, usize::saturating_add))
-        }
-        _ => None,
+/// Why a function has no result for these values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A number can't be computed.
+    Number(NumberFault),
+    /// This argument can't be taken: what is wrong with it, and what to do.
+    Argument {
+        place: usize,
+        what: String,
+        advice: &'static str,
+    },
+    /// The result would be larger than a limit allows.
+    Limit(String),
+}
+
+/// Every table of bodies.
+const TABLES: &[&[Row]] = &[
+    date::BODIES,
+    digest::BODIES,
+    json::BODIES,
+    list::BODIES,
+    map::BODIES,
+    network::BODIES,
+    number::BODIES,
+    pattern::BODIES,
+    text::BODIES,
+];
+
+/// The body of the function of this name.
+pub(crate) fn body(name: &str) -> Option<(Needs, Body)> {
+    let found = TABLES
+        .iter()
+        .flat_map(|table| table.iter())
+        .find(|(known, ..)| *known == name);
+    found.map(|(_, needs, body)| (*needs, *body))
+}
+
+/// An argument that can't be taken.
+fn wrong(place: usize, what: impl Into<String>, advice: &'static str) -> Fault {
+    Fault::Argument {
+        place,
+        what: what.into(),
+        advice,
     }
 }
 
-/// Whether a text begins with a scheme: `https://`.
-fn is_address(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(scheme, _)| {
-        !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
+/// What a declaration promises and did not hold: the type of an argument.
+fn unfit(place: usize) -> Fault {
+    wrong(
+        place,
+        "this can't be computed with",
+        "give what the reference says",
+    )
+}
+
+fn text_at(values: &[Value], place: usize) -> Result<&str, Fault> {
+    match values.get(place) {
+        Some(Value::String(text)) => Ok(text),
+        _ => Err(unfit(place)),
+    }
+}
+
+fn int_at(values: &[Value], place: usize) -> Result<i64, Fault> {
+    values
+        .get(place)
+        .and_then(Value::as_int)
+        .ok_or_else(|| unfit(place))
+}
+
+/// A whole number that counts something.
+fn count_at(values: &[Value], place: usize) -> Result<usize, Fault> {
+    let number = int_at(values, place)?;
+    usize::try_from(number).map_err(|_| {
+        wrong(
+            place,
+            "this is below zero",
+            "give a number of at least zero",
+        )
     })
 }
 
-/// Whether a path is relative and never climbs above where it begins.
-fn is_inside(path: &str) -> bool {
-    let mut depth = 0_usize;
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if depth == 0 => return false,
-            ".." => depth -= 1,
-            _ => depth += 1,
-        }
+fn list_at(values: &[Value], place: usize) -> Result<&[Value], Fault> {
+    values
+        .get(place)
+        .and_then(Value::as_list)
+        .ok_or_else(|| unfit(place))
+}
+
+type Entries = std::collections::BTreeMap<String, Value>;
+
+fn map_at(values: &[Value], place: usize) -> Result<&Entries, Fault> {
+    values
+        .get(place)
+        .and_then(Value::as_record)
+        .ok_or_else(|| unfit(place))
+}
+
+/// So many as a value.
+fn whole(count: usize) -> Result<Value, Fault> {
+    let number = i64::try_from(count).map_err(|_| Fault::Number(NumberFault::Overflow))?;
+    Ok(Value::Int(number))
+}
+
+/// Refuses a text that would be too long, before it is made.
+fn fits_text(bytes: usize) -> Result<(), Fault> {
+    if bytes > TEXT_BYTES_MAX {
+        return Err(Fault::Limit(format!(
+            "a text of more than {TEXT_BYTES_MAX} bytes"
+        )));
     }
-    !path.starts_with('/') && !path.contains('\0')
+    Ok(())
 }
 
-fn whole(count: usize) -> Option<Value> {
-    i64::try_from(count).ok().map(Value::Int)
-}
-
-fn absolute(values: &[Value]) -> Option<Value> {
-    match values.first()? {
-        Value::Int(number) => number.checked_abs().map(Value::Int),
-        Value::Decimal(number) => Some(Value::Decimal(number.abs())),
-        _ => None,
+/// Refuses a list that would be too long, before it is made.
+fn fits_list(count: u64) -> Result<(), Fault> {
+    if count > VALUES_MAX {
+        return Err(Fault::Limit(format!(
+            "a list of more than {VALUES_MAX} elements"
+        )));
     }
-}
-
-fn extreme(values: &[Value], wanted: std::cmp::Ordering) -> Option<Value> {
-    let (first, second) = (values.first()?, values.get(1)?);
-    let order = quantity::compare(second, first).ok()?;
-    Some(if order == wanted { second } else { first }.clone())
-}
-
-fn rounded(values: &[Value], how: RoundingStrategy) -> Option<Value> {
-    let number: Decimal = match values.first()? {
-        Value::Int(number) => Decimal::from(*number),
-        Value::Decimal(number) => *number,
-        _ => return None,
-    };
-    Some(Value::Decimal(number.round_dp_with_strategy(0, how)))
-}
-
-fn join(values: &[Value]) -> Option<Value> {
-    let texts: Option<Vec<&str>> = values
-        .first()?
-        .as_list()?
-        .iter()
-        .map(Value::as_text)
-        .collect();
-    Some(Value::text(texts?.join(values.get(1)?.as_text()?)))
+    Ok(())
 }
 
 #[cfg(test)]
@@ -129,10 +167,12 @@ mod tests {
     #[test]
     fn every_function_on_values_has_a_body_and_every_body_a_declaration() {
         let declared: Vec<&str> = (Library::standard().functions.values())
-            .filter(|function| function.value && !matches!(function.result, Type::BlocksOf(_)))
+            .filter(|function| function.value && !function.reads)
+            .filter(|function| !matches!(function.result, Type::BlocksOf(_)))
             .map(|function| function.name.as_str())
             .collect();
-        let mut bodies: Vec<&str> = BODIES.iter().map(|(name, _)| *name).collect();
+        let all = TABLES.iter().flat_map(|table| table.iter());
+        let mut bodies: Vec<&str> = all.map(|(name, ..)| *name).collect();
         bodies.sort_unstable();
         assert_eq!(declared, bodies);
         for function in Library::standard().functions.values() {
@@ -141,53 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn bodies_compute() {
-        let number = |text: &str| Value::Decimal(text.parse().expect("a decimal"));
-        for (name, values, result) in [
-            ("abs", vec![Value::Int(-3)], Value::Int(3)),
-            ("min", vec![Value::Int(2), Value::Int(1)], Value::Int(1)),
-            ("max", vec![Value::Int(2), number("2.5")], number("2.5")),
-            ("round", vec![number("2.5")], number("3")),
-            ("round", vec![number("-2.5")], number("-3")),
-            ("floor", vec![number("-2.5")], number("-3")),
-            ("lower", vec![Value::text("AbC")], Value::text("abc")),
-            ("length", vec![Value::text("äb")], Value::Int(2)),
-            (
-                "is_address",
-                vec![Value::text("s3://a/b")],
-                Value::Bool(true),
-            ),
-            (
-                "is_address",
-                vec![Value::text("a/b.csv")],
-                Value::Bool(false),
-            ),
-            ("is_inside", vec![Value::text("a/../b")], Value::Bool(true)),
-            (
-                "is_inside",
-                vec![Value::text("./b c.csv")],
-                Value::Bool(true),
-            ),
-            (
-                "is_inside",
-                vec![Value::text("a/../../b")],
-                Value::Bool(false),
-            ),
-            ("is_inside", vec![Value::text("/b")], Value::Bool(false)),
-            ("is_inside", vec![Value::text("..")], Value::Bool(false)),
-            (
-                "count",
-                vec![Value::List(vec![Value::Int(1)])],
-                Value::Int(1),
-            ),
-        ] {
-            assert_eq!(apply(name, &values), Some(result), "{name}");
-        }
-        let texts = Value::List(vec![Value::text("a"), Value::text("b")]);
-        assert_eq!(
-            apply("join", &[texts, Value::text("-")]),
-            Some(Value::text("a-b"))
-        );
-        assert_eq!(apply("abs", &[Value::Int(i64::MIN)]), None);
+    fn whoever_asks_for_what_is_not_declared_gets_a_fault() {
+        let values = [Value::Int(1)];
+        assert_eq!(text_at(&values, 0), Err(unfit(0)));
+        assert_eq!(list_at(&values, 0), Err(unfit(0)));
+        assert_eq!(int_at(&values, 1), Err(unfit(1)));
+        assert!(map_at(&values, 0).is_err());
     }
 }

@@ -27,6 +27,67 @@ pub(crate) fn field_advice(word: &str) -> Option<&'static str> {
     }
 }
 
+/// What Terraform's function of this name is here: advice, and the name if it takes the same.
+pub(crate) fn function(word: &str) -> Option<(&'static str, Option<&'static str>)> {
+    Some(match word {
+        "split" => ("`parts(text, separator)`", Some("parts")),
+        "substr" => ("`substring(text, start, length)`", Some("substring")),
+        "strlen" => ("`length(text)`", Some("length")),
+        "trimspace" | "strip" => ("`trim(text)`", Some("trim")),
+        "trimprefix" => ("`without_prefix(text, prefix)`", Some("without_prefix")),
+        "trimsuffix" => ("`without_suffix(text, suffix)`", Some("without_suffix")),
+        "tolower" => ("`lower(text)`", Some("lower")),
+        "toupper" => ("`upper(text)`", Some("upper")),
+        "startswith" => ("`starts_with(text, part)`", Some("starts_with")),
+        "endswith" => ("`ends_with(text, part)`", Some("ends_with")),
+        "strcontains" => ("`contains(text, part)`", Some("contains")),
+        "jsonencode" => ("`json(value)`", Some("json")),
+        "jsondecode" => ("`from_json(text)`", Some("from_json")),
+        "base64encode" => ("`base64(text)`", Some("base64")),
+        "base64decode" => ("`from_base64(text)`", Some("from_base64")),
+        "urlencode" => ("`url_encode(text)`", Some("url_encode")),
+        "cidrsubnet" => ("`subnet(network, bits, number)`", Some("subnet")),
+        "cidrhost" => ("`host(network, number)`", Some("host")),
+        "tonumber" => ("`number(text)`", Some("number")),
+        "zipmap" => ("`zip(keys, values)`", Some("zip")),
+        "len" | "size" => (
+            "`count(xs)` of a list or map, `length(text)` of a text",
+            None,
+        ),
+        "regex" | "regexp" => ("`find(text, pattern)`, `matches` and `groups`", None),
+        "regexall" => ("`find_all(text, pattern)`", None),
+        "cidrsubnets" => ("`subnets(network, bits, count)`", None),
+        "lookup" => ("`get(map, key) ?? value`", None),
+        "element" => ("`xs[0]`, and `xs[mod(i, count(xs))]` to wrap around", None),
+        "coalesce" | "try" => ("`a ?? b`", None),
+        "can" | "isnull" => ("`x != none`", None),
+        "compact" => ("`[x for x in xs when x != none]`", None),
+        "format" | "formatlist" | "sprintf" => (
+            "`\"${a} of ${b}\"`; `fixed(x, digits)` and `pad_start` for numbers",
+            None,
+        ),
+        "tostring" | "str" | "string" => ("`\"${x}\"`", None),
+        "toset" | "set" => ("`distinct(xs)`", None),
+        "setunion" => ("`distinct(concat(a, b))`", None),
+        "setintersection" => ("`common(a, b)`", Some("common")),
+        "setsubtract" => ("`without(a, b)`", Some("without")),
+        "file" | "templatefile" => ("`text(\"path\")`, and `${x}` in a text of the spec", None),
+        "int" | "toint" => ("`whole(x)`", None),
+        "filesha256" => ("`sha256(text(\"path\"))`", None),
+        "timeadd" => ("`date + 30 days`", None),
+        "timestamp" | "now" => ("a parameter: a spec knows no clock", None),
+        "uuid" | "random" => ("a parameter: the same spec always says the same", None),
+        "map" => ("`[f(x) for x in xs]`, or a record `{ a = 1 }`", None),
+        "filter" => ("`[x for x in xs when condition]`", None),
+        "anytrue" => ("`any_of(xs)`", Some("any_of")),
+        "alltrue" => ("`all_of(xs)`", Some("all_of")),
+        "chunklist" => ("`chunks(xs, size)`", Some("chunks")),
+        "index" => ("`index_of(xs, x)`", Some("index_of")),
+        "range" => ("`numbers(0..9)`: both ends are in it", None),
+        _ => return None,
+    })
+}
+
 /// What is said of a word that means a value elsewhere.
 pub(crate) fn value_advice(word: &str, instead: &str) -> String {
     match instead {

@@ -12,7 +12,7 @@ use crate::scope::{Form, NAMES_OF_KIND_MAX, NodeId, list_some};
 use crate::suggest::nearest;
 use crate::table::Table;
 use crate::tree::{Expr, ExprKind, Name, Node};
-use crate::types::{Term, Type, a};
+use crate::types::{Term, Type};
 
 impl Checker<'_> {
     pub(crate) fn eval_member(
@@ -152,6 +152,11 @@ impl Checker<'_> {
     fn member(&mut self, term: &Term, name: &Name) -> Term {
         match &term.term_type {
             Type::Error => Term::error(),
+            Type::Secret(inner) => {
+                let open = Term::new((**inner).clone(), term.value.clone());
+                let found = self.member(&open, name);
+                Term::new(found.term_type.kept_secret(true), found.value)
+            }
             Type::Optional(_) | Type::Nothing => {
                 self.report(
                     Diagnostic::error(
@@ -188,6 +193,13 @@ impl Checker<'_> {
                 }
             },
             Type::Map(inner) => self.map_member(inner, &term.value, &name.text, name),
+            Type::Record(fields) => {
+                let Some(of) = fields.get(&name.text) else {
+                    self.unknown_member(name, fields.keys().map(String::as_str));
+                    return Term::error();
+                };
+                self.map_member(of, &term.value, &name.text, name)
+            }
             Type::Block(view) if matches!(term.value, Value::Record(_)) => {
                 let found = self.view_member(view, &term.value, name);
                 found.unwrap_or_else(|| {
@@ -203,7 +215,11 @@ impl Checker<'_> {
 
     fn map_member(&mut self, inner: &Type, value: &Value, key: &str, name: &Name) -> Term {
         let Some(entries) = value.as_record() else {
-            return Term::new(inner.clone(), Value::Unknown(inner.to_string()));
+            let value = match value {
+                Value::Reference(_) => deeper(value, key),
+                _ => Value::Unknown(inner.to_string()),
+            };
+            return Term::new(inner.clone(), value);
         };
         match entries.get(key) {
             Some(value) => Term::new(inner.clone(), value.clone()),
@@ -221,7 +237,9 @@ impl Checker<'_> {
                 Term::error()
             }
             None => {
-                self.unknown_member(name, entries.keys().map(String::as_str));
+                if !self.is_supposed {
+                    self.unknown_member(name, entries.keys().map(String::as_str));
+                }
                 Term::error()
             }
         }
@@ -383,8 +401,8 @@ impl Checker<'_> {
             Some(value) => Term::new(field_type.of_value(&value).clone(), value),
             None if field_type.may_be_absent() && !wished => Term::new(field_type, Value::None),
             None if chosen => {
-                let word = field_type.to_string();
-                Term::new(field_type, Value::Unknown(word))
+                let origin = format!("{}.{}", self.nodes[id].address, name.text);
+                Term::new(field_type, Value::Unknown(origin))
             }
             None => Term::error(),
         })
@@ -465,75 +483,10 @@ impl Checker<'_> {
         self.report(finding);
         Some(Term::error())
     }
-
-    pub(crate) fn eval_index(&mut self, object: &Expr, index: &Expr, env: Env<'_>) -> Term {
-        if let Some(family) = self.family_named(object, env) {
-            return self.element_at(family, index, env);
-        }
-        let of = self.eval(object, &Type::Any, env);
-        let wanted = match of.term_type.bare() {
-            Type::List(_) => Type::Int,
-            Type::Map(_) => Type::String,
-            Type::Error => {
-                self.eval(index, &Type::Any, env);
-                return Term::error();
-            }
-            other => {
-                let text = format!("{other} has no elements", other = a(other));
-                self.report(
-                    Diagnostic::error(code::TYPE_WRONG, object.span, text)
-                        .help("only lists and maps are indexed")
-                        .help("take the brackets out"),
-                );
-                return Term::error();
-            }
-        };
-        let at = self.value(index, &wanted, env);
-        if at.term_type.is_error() || !self.must_be_known(&at, index.span, "an index") {
-            return Term::error();
-        }
-        match (of.term_type.bare(), &of.value, &at.value) {
-            (Type::List(inner), Value::List(elements), Value::Int(place)) => {
-                let element = usize::try_from(*place)
-                    .ok()
-                    .and_then(|place| elements.get(place));
-                match element {
-                    Some(element) => Term::new((**inner).clone(), element.clone()),
-                    None => {
-                        let text =
-                            format!("the list has {} elements, counted from 0", elements.len());
-                        self.index_wrong(index.span, text);
-                        Term::error()
-                    }
-                }
-            }
-            (Type::Map(inner), Value::Record(entries), Value::String(key)) => {
-                match entries.get(key) {
-                    Some(element) => Term::new((**inner).clone(), element.clone()),
-                    None => {
-                        self.index_wrong(index.span, format!("the map has no `{key}`"));
-                        Term::error()
-                    }
-                }
-            }
-            (Type::List(inner) | Type::Map(inner), ..) => {
-                Term::new((**inner).clone(), Value::Unknown(inner.to_string()))
-            }
-            _ => Term::error(),
-        }
-    }
-
-    fn index_wrong(&mut self, span: Span, text: String) {
-        self.report(
-            Diagnostic::error(code::INDEX_WRONG, span, text)
-                .help("there is nothing at that place")
-                .help("name one that is there"),
-        );
-    }
 }
 
 /// The same reference, one member deeper.
-fn deeper(value: &Value, member: &str) -> Value {
+pub(crate) fn deeper(value: &Value, member: &str) -> Value {
     match value {
         Value::Reference(reference) => {
             let mut reference = reference.clone();

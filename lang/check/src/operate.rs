@@ -4,12 +4,14 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use mlinfra_api::{Dimension, Value};
+use rust_decimal::Decimal;
 
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::eval::number_term;
 use crate::fit::{unify, widen};
+use crate::functions;
 use crate::quantity::{self, NumberFault};
 use crate::tree::{Binary, Expr};
 use crate::types::{Term, Type, a};
@@ -45,26 +47,13 @@ impl Checker<'_> {
         }
     }
 
-    fn eval_logic(&mut self, operator: Binary, left: &Expr, right: &Expr, env: Env<'_>) -> Term {
-        let left = self.value(left, &Type::Bool, env);
-        let right = self.value(right, &Type::Bool, env);
-        if left.term_type.is_error() || right.term_type.is_error() {
-            return Term::error();
-        }
-        let value = match (&left.value, &right.value) {
-            (Value::Bool(left), Value::Bool(right)) if operator == Binary::And => {
-                Value::Bool(*left && *right)
-            }
-            (Value::Bool(left), Value::Bool(right)) => Value::Bool(*left || *right),
-            _ => Value::Unknown("bool".to_owned()),
-        };
-        Term::new(Type::Bool, value)
-    }
-
     /// `a ?? b`: what is there of the two.
     fn eval_default(&mut self, left: &Expr, right: &Expr, expected: &Type, env: Env<'_>) -> Term {
         let first = self.eval(left, &expected.clone().optional(), env);
-        let second = self.eval(right, expected, env);
+        let there = first.term_type.may_be_absent() && first.value != Value::None;
+        let second = self.branch(!there || !first.is_known(), |checker| {
+            checker.eval(right, expected, env)
+        });
         if first.term_type.is_error() || second.term_type.is_error() {
             return Term::error();
         }
@@ -72,6 +61,7 @@ impl Checker<'_> {
             self.default_never_used(left.span);
             return first;
         }
+        let secret = first.term_type.is_secret();
         let present = first.term_type.bare().present().clone();
         let unified = match present {
             Type::Nothing => Some(second.term_type.clone()),
@@ -81,16 +71,19 @@ impl Checker<'_> {
             self.differ(&first.term_type, &second.term_type, right.span);
             return Term::error();
         };
-        if !first.is_known() {
-            return Term::new(common, Value::Unknown("value".to_owned()));
+        let common = common.kept_secret(secret);
+        let absent = first.value == Value::None;
+        if !absent && !first.has_shape() {
+            return Term::unknown(common, &[&first]);
         }
-        let chosen = if first.value == Value::None {
-            second
-        } else {
-            first
+        let chosen = match absent {
+            true => second,
+            false => {
+                let of = first.term_type.bare().present().clone();
+                Term::new(of.kept_secret(secret), first.value)
+            }
         };
-        let present = Term::new(chosen.term_type.present().clone(), chosen.value);
-        widen(present, &common)
+        widen(chosen, &common)
     }
 
     /// Warns that what stands behind `??` can never count.
@@ -193,7 +186,7 @@ impl Checker<'_> {
         let equality = matches!(operator.0, Binary::Equal | Binary::NotEqual);
         if equality && let Some(common) = unify(&first.term_type, &second.term_type) {
             if !first.is_known() || !second.is_known() {
-                return Term::new(Type::Bool, Value::Unknown("bool".to_owned()));
+                return Term::unknown(Type::Bool, &[&first, &second]);
             }
             let same = widen(first, &common).value == widen(second, &common).value;
             return Term::new(
@@ -202,7 +195,7 @@ impl Checker<'_> {
             );
         }
         if !first.is_known() || !second.is_known() {
-            return Term::new(Type::Bool, Value::Unknown("bool".to_owned()));
+            return Term::unknown(Type::Bool, &[&first, &second]);
         }
         match (order(&first, &second), equality) {
             (Ok(Some(order)), _) => {
@@ -268,8 +261,14 @@ impl Checker<'_> {
         if first.term_type.is_error() || second.term_type.is_error() {
             return Term::error();
         }
+        for (term, span) in [(&first, left.span), (&second, right.span)] {
+            if term.term_type.is_secret() {
+                self.secret_in_the_open(span);
+                return Term::error();
+            }
+        }
         if !first.is_known() || !second.is_known() {
-            return Term::new(Type::Bool, Value::Unknown("bool".to_owned()));
+            return Term::unknown(Type::Bool, &[&first, &second]);
         }
         let found = match (&second.value, &first.value) {
             (Value::List(elements), value) => elements.contains(value),
@@ -302,6 +301,10 @@ impl Checker<'_> {
         if first.is_error() || second.is_error() {
             return Term::error();
         }
+        if let Some(term) = self.date_arithmetic(operator, left, right) {
+            return term;
+        }
+        let secret = first.is_secret() || second.is_secret();
         let dimensions = (dimension(first), dimension(second));
         let (Some(over), Some(under)) = dimensions else {
             if operator.0 == Binary::Add && *first.bare() == Type::String {
@@ -319,13 +322,65 @@ impl Checker<'_> {
         if sum && !known && over != under {
             return self.number_fault(&NumberFault::Dimensions(over, under), operator.1);
         }
-        if !known {
-            return unknown_number(operator.0, first, second, &over, &under);
+        let result = match known {
+            false => unknown_number(operator.0, left, right, &over, &under),
+            true => match quantity::arithmetic(operator.0, &left.value, &right.value) {
+                Ok(value) => number_term(value),
+                Err(fault) => self.number_fault(&fault, operator.1),
+            },
+        };
+        Term::new(result.term_type.kept_secret(secret), result.value)
+    }
+
+    /// `date + duration`, `date - duration` and `date - date`; none if no date is in it.
+    fn date_arithmetic(&mut self, operator: Operator, left: &Term, right: &Term) -> Option<Term> {
+        let time = Type::Quantity(Dimension::base("second"));
+        let (first, second) = (left.term_type.bare(), right.term_type.bare());
+        let sign = match operator.0 {
+            Binary::Add => 1,
+            Binary::Subtract => -1,
+            _ => return None,
+        };
+        let result = match (first, second) {
+            (Type::Date, second) if *second == time => Type::Date,
+            (first, Type::Date) if *first == time && sign > 0 => {
+                return self.date_arithmetic(operator, right, left);
+            }
+            (Type::Date, Type::Date) if sign < 0 => time,
+            _ => return None,
+        };
+        let secret = left.term_type.is_secret() || right.term_type.is_secret();
+        if !left.is_known() || !right.is_known() {
+            return Some(Term::unknown(result.kept_secret(secret), &[left, right]));
         }
-        match quantity::arithmetic(operator.0, &left.value, &right.value) {
-            Ok(value) => number_term(value),
-            Err(fault) => self.number_fault(&fault, operator.1),
-        }
+        let value = match (&left.value, &right.value) {
+            (Value::Date(from), Value::Quantity(quantity)) => {
+                let seconds = i64::try_from(quantity.amount.normalize() * Decimal::from(sign));
+                let seconds = seconds.ok().filter(|_| quantity.amount.is_integer());
+                match seconds.ok_or("this is no whole number of seconds") {
+                    Ok(seconds) => functions::later(from, seconds).map(Value::Date),
+                    Err(why) => Err(why),
+                }
+            }
+            (Value::Date(to), Value::Date(from)) => {
+                let seconds = functions::seconds_between(from, to).map(Decimal::from);
+                let value =
+                    seconds.map(|seconds| quantity::value(seconds, Dimension::base("second")));
+                value.ok_or("this date has no arithmetic")
+            }
+            _ => return None,
+        };
+        Some(match value {
+            Ok(value) => Term::new(result.kept_secret(secret), value),
+            Err(why) => {
+                self.value_fault(
+                    Diagnostic::error(code::DATE_WRONG, operator.1, why)
+                        .help("a date without a time goes from day to day")
+                        .help("add days or weeks; `months_later(date, n)` goes by the calendar"),
+                );
+                Term::error()
+            }
+        })
     }
 }
 
@@ -340,8 +395,8 @@ pub(crate) fn dimension(number: &Type) -> Option<Dimension> {
 
 fn unknown_number(
     operator: Binary,
-    left: &Type,
-    right: &Type,
+    left: &Term,
+    right: &Term,
     over: &Dimension,
     under: &Dimension,
 ) -> Term {
@@ -350,7 +405,8 @@ fn unknown_number(
         Binary::Divide => over.times(&under.inverse()),
         _ => over.clone(),
     };
-    let ints = *left.bare() == Type::Int && *right.bare() == Type::Int;
+    let is_int = |term: &Term| *term.term_type.bare() == Type::Int;
+    let ints = is_int(left) && is_int(right);
     let result = if !result.is_none() {
         Type::Quantity(result)
     } else if ints && operator != Binary::Divide {
@@ -358,15 +414,17 @@ fn unknown_number(
     } else {
         Type::Decimal
     };
-    let word = result.to_string();
-    Term::new(result, Value::Unknown(word))
+    Term::unknown(result, &[left, right])
 }
 
 /// How two values compare; none if values of these types have no order.
 fn order(left: &Term, right: &Term) -> Result<Option<Ordering>, NumberFault> {
     match (&left.value, &right.value) {
         (Value::String(left), Value::String(right)) => Ok(Some(left.cmp(right))),
-        (Value::Date(left), Value::Date(right)) => Ok(Some(left.cmp(right))),
+        (Value::Date(left), Value::Date(right)) => {
+            let instants = functions::instant(left).zip(functions::instant(right));
+            Ok(instants.map(|((left, _), (right, _))| left.cmp(&right)))
+        }
         (left, right) if quantity::parts(left).is_some() && quantity::parts(right).is_some() => {
             quantity::compare(left, right).map(Some)
         }

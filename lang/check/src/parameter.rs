@@ -177,6 +177,7 @@ impl Checker<'_> {
                 Env {
                     scope: given.scope,
                     locals: None,
+                    present: None,
                 },
             ),
             None => {

@@ -204,9 +204,7 @@ impl<'t> Checker<'t> {
                 });
             }
         }
-        let mode = self.enter(self.is_supposed || !is_chosen, self.is_copy);
-        let term = self.eval(&arm.value, expected, env);
-        self.leave(mode);
+        let term = self.branch(is_chosen, |checker| checker.eval(&arm.value, expected, env));
         self.forget_assumed(count);
         term
     }

@@ -6,11 +6,40 @@ use rust_decimal::Decimal;
 use crate::schema::Library;
 use crate::tree::Binary;
 
-/// A declared unit: so many base units.
+/// A declared unit: so many base units, `factor` over `under`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Unit {
     pub(crate) factor: Decimal,
+    pub(crate) under: Decimal,
     pub(crate) dimension: Dimension,
+}
+
+impl Unit {
+    /// So many of what has this dimension.
+    pub(crate) fn new(factor: Decimal, dimension: Dimension) -> Self {
+        Unit {
+            factor,
+            under: Decimal::ONE,
+            dimension,
+        }
+    }
+
+    /// One of this unit over one of another.
+    pub(crate) fn per(&self, other: &Unit) -> Option<Unit> {
+        Some(Unit {
+            factor: self.factor.checked_mul(other.under)?,
+            under: self.under.checked_mul(other.factor)?,
+            dimension: self.dimension.times(&other.dimension.inverse()),
+        })
+    }
+
+    /// So many of it.
+    pub(crate) fn amount(&self, number: Decimal) -> Result<Value, NumberFault> {
+        let over = number
+            .checked_mul(self.factor)
+            .ok_or(NumberFault::Overflow)?;
+        ratio((over, self.under), self.dimension.clone())
+    }
 }
 
 /// Why two numbers can't be computed with.
@@ -39,26 +68,121 @@ pub(crate) fn value(amount: Decimal, dimension: Dimension) -> Value {
     if dimension.is_none() {
         Value::Decimal(amount.normalize())
     } else {
-        Value::Quantity(Quantity {
-            amount: amount.normalize(),
-            dimension,
-        })
+        Value::Quantity(Quantity::new(amount.normalize(), dimension))
     }
 }
 
-/// How many significant digits a quotient keeps. A rate in base units is most often a periodic
-/// fraction (4 USD/h is 4/3600 USD a second), cut off after 28 digits; what is computed from it is
-/// exact again once the last few are rounded away.
-const QUOTIENT_DIGITS: u32 = 22;
+/// The highest power of a unit in a dimension.
+const POWER_MAX: i8 = 16;
+
+/// One number over another, as an amount. A rate in base units is most often a periodic fraction
+/// (4 USD/h is 4/3600 USD a second), so what is over and under the line is kept beside its digits.
+fn ratio((over, under): Fraction, dimension: Dimension) -> Result<Value, NumberFault> {
+    if dimension
+        .0
+        .values()
+        .any(|power| power.unsigned_abs() > POWER_MAX.unsigned_abs())
+    {
+        return Err(NumberFault::Overflow);
+    }
+    let (over, under) = match under.is_sign_negative() {
+        true => reduced((-over, -under)),
+        false => reduced((over, under)),
+    };
+    let amount = over.checked_div(under).ok_or(NumberFault::Overflow)?;
+    // What is so small that its digits begin behind the last place would be nothing at all.
+    if amount.is_zero() && !over.is_zero() {
+        return Err(NumberFault::Overflow);
+    }
+    if dimension.is_none() {
+        return Ok(Value::Decimal(amount.normalize()));
+    }
+    let exact = amount.checked_mul(under) == Some(over);
+    let amount = amount.normalize();
+    Ok(Value::Quantity(match exact {
+        true => Quantity::new(amount, dimension),
+        false => Quantity::ratio(amount, (over, under), dimension),
+    }))
+}
+
+/// What stands over a line, and what under it.
+type Fraction = (Decimal, Decimal);
+
+/// What an amount is exactly; none if that is not known, because its digits were cut off and nothing
+/// is kept beside them.
+fn fraction(value: &Value) -> Option<Fraction> {
+    match value {
+        Value::Quantity(quantity) => {
+            let (over, under) = quantity.parts();
+            let cut_off = under == Decimal::ONE && over.scale() >= Decimal::MAX_SCALE;
+            (!cut_off).then_some((over, under))
+        }
+        other => parts(other).map(|(amount, _)| (amount, Decimal::ONE)),
+    }
+}
+
+/// The same with the smallest whole numbers; as it is where they are too large.
+fn reduced((over, under): Fraction) -> Fraction {
+    let scaled = || {
+        let (over, under) = (over.normalize(), under.normalize());
+        let scale = over.scale().max(under.scale());
+        let whole = |number: Decimal| {
+            let missing = 10_i128.checked_pow(scale - number.scale())?;
+            number.mantissa().checked_mul(missing)
+        };
+        let (over, under) = (whole(over)?, whole(under)?);
+        let common = common_divisor(over.unsigned_abs(), under.unsigned_abs());
+        let common = i128::try_from(common).ok().filter(|common| *common != 0)?;
+        let sign = under.signum();
+        let part = |number: i128| Decimal::try_from_i128_with_scale(number / common * sign, 0).ok();
+        Some((part(over)?, part(under)?))
+    };
+    match under == Decimal::ONE {
+        true => (over, under),
+        false => scaled().unwrap_or((over, under)),
+    }
+}
+
+fn common_divisor(mut left: u128, mut right: u128) -> u128 {
+    while right != 0 {
+        (left, right) = (right, left % right);
+    }
+    left
+}
+
+/// The product, reduced crosswise first so that it stays small.
+fn product(left: Fraction, right: Fraction) -> Option<Fraction> {
+    let (first, second) = (reduced((left.0, right.1)), reduced((right.0, left.1)));
+    Some((
+        first.0.checked_mul(second.0)?,
+        first.1.checked_mul(second.1)?,
+    ))
+}
+
+/// The sum over one line.
+fn sum(left: Fraction, right: Fraction) -> Option<Fraction> {
+    if left.1 == right.1 {
+        return Some((left.0.checked_add(right.0)?, left.1));
+    }
+    let (first, second) = (left.0.checked_mul(right.1)?, right.0.checked_mul(left.1)?);
+    Some((first.checked_add(second)?, left.1.checked_mul(right.1)?))
+}
+
+fn difference(left: Fraction, right: Fraction) -> Option<Fraction> {
+    sum(left, (-right.0, right.1))
+}
+
+fn quotient(left: Fraction, right: Fraction) -> Option<Fraction> {
+    product(left, (right.1, right.0))
+}
+
+/// How many significant digits are left of an amount whose digits were cut off, once what it is
+/// exactly has become too long to be kept.
+const CUT_OFF_DIGITS: u32 = 22;
 
 /// The amount without the last digits, which a division may have cut off.
 fn settled(amount: Decimal) -> Decimal {
-    amount.round_sf(QUOTIENT_DIGITS).unwrap_or(amount)
-}
-
-/// Whether amounts of this dimension come out of a division.
-fn is_rate(dimension: &Dimension) -> bool {
-    dimension.0.values().any(|power| *power < 0)
+    amount.round_sf(CUT_OFF_DIGITS).unwrap_or(amount)
 }
 
 /// `+ - * /` on numbers. Two ints give an int, but for `/`, which gives a decimal.
@@ -76,32 +200,37 @@ pub(crate) fn arithmetic(
         };
         return whole.map(Value::Int).ok_or(NumberFault::Overflow);
     }
-    let (Some((left, over)), Some((right, under))) = (parts(left), parts(right)) else {
+    let (Some((near, over)), Some((other, under))) = (parts(left), parts(right)) else {
         return Err(NumberFault::Overflow);
     };
-    let amount = match operator {
+    let both = fraction(left).zip(fraction(right));
+    let exact = |compute: fn(Fraction, Fraction) -> Option<Fraction>| {
+        both.and_then(|(left, right)| compute(left, right))
+    };
+    let (exact, near, dimension) = match operator {
         Binary::Add | Binary::Subtract if over != under => {
             return Err(NumberFault::Dimensions(over, under));
         }
-        Binary::Add => left.checked_add(right),
-        Binary::Subtract => left.checked_sub(right),
-        Binary::Multiply => {
-            let product = left.checked_mul(right).ok_or(NumberFault::Overflow)?;
-            let rate = is_rate(&over) || is_rate(&under);
-            return Ok(value(
-                if rate { settled(product) } else { product },
-                over.times(&under),
-            ));
-        }
-        _ => {
-            if right.is_zero() {
-                return Err(NumberFault::Zero);
-            }
-            let quotient = left.checked_div(right).ok_or(NumberFault::Overflow)?;
-            return Ok(value(settled(quotient), over.times(&under.inverse())));
-        }
+        Binary::Add => (exact(sum), near.checked_add(other), over),
+        Binary::Subtract => (exact(difference), near.checked_sub(other), over),
+        Binary::Multiply => (exact(product), near.checked_mul(other), over.times(&under)),
+        _ if other.is_zero() => return Err(NumberFault::Zero),
+        _ => (
+            exact(quotient),
+            near.checked_div(other),
+            over.times(&under.inverse()),
+        ),
     };
-    Ok(value(amount.ok_or(NumberFault::Overflow)?, over))
+    match exact {
+        Some(exact) => ratio(exact, dimension),
+        None => rounded(near, dimension),
+    }
+}
+
+/// An amount of which not all digits are known any more.
+fn rounded(amount: Option<Decimal>, dimension: Dimension) -> Result<Value, NumberFault> {
+    let amount = amount.ok_or(NumberFault::Overflow)?;
+    ratio((settled(amount), Decimal::ONE), dimension)
 }
 
 fn divide_ints(left: i64, right: i64) -> Result<Value, NumberFault> {
@@ -121,24 +250,33 @@ pub(crate) fn negate(operand: &Value) -> Result<Value, NumberFault> {
             .map(Value::Int)
             .ok_or(NumberFault::Overflow),
         Value::Decimal(number) => Ok(Value::Decimal(-*number)),
-        Value::Quantity(quantity) => Ok(Value::Quantity(Quantity {
-            amount: -quantity.amount,
-            dimension: quantity.dimension.clone(),
-        })),
+        Value::Quantity(quantity) => {
+            let (over, under) = quantity.parts();
+            ratio((-over, under), quantity.dimension.clone())
+        }
         _ => Err(NumberFault::Overflow),
     }
 }
 
 /// How two numbers of one dimension compare.
 pub(crate) fn compare(left: &Value, right: &Value) -> Result<std::cmp::Ordering, NumberFault> {
-    match (parts(left), parts(right)) {
-        (Some((left, over)), Some((right, under))) if over == under && is_rate(&over) => {
-            Ok(settled(left).cmp(&settled(right)))
-        }
-        (Some((left, over)), Some((right, under))) if over == under => Ok(left.cmp(&right)),
-        (Some((_, over)), Some((_, under))) => Err(NumberFault::Dimensions(over, under)),
-        _ => Err(NumberFault::Overflow),
+    let (Some((near, over)), Some((other, under))) = (parts(left), parts(right)) else {
+        return Err(NumberFault::Overflow);
+    };
+    if over != under {
+        return Err(NumberFault::Dimensions(over, under));
     }
+    let exact = || {
+        let (left, right) = (fraction(left)?, fraction(right)?);
+        let (left, right) = ((left.0, right.0), (left.1, right.1));
+        // What stands under the line is never below zero.
+        Some(
+            left.0
+                .checked_mul(right.1)?
+                .cmp(&left.1.checked_mul(right.0)?),
+        )
+    };
+    Ok(exact().unwrap_or_else(|| settled(near).cmp(&settled(other))))
 }
 
 /// Whether an amount of the first dimension is one of the second, in which a word may stand for any

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use mlinfra_api::ColumnBase;
 
 use crate::declare;
+use crate::functions::{Body, Needs};
 use crate::quantity::Unit;
 use crate::tree::Item;
 use crate::types::{Default, EnumType, Parameter, Type};
@@ -15,6 +16,7 @@ use crate::types::{Default, EnumType, Parameter, Type};
 pub(crate) const TEXTS: &[&str] = &[
     include_str!("../../../stdlib/units.mlinfra"),
     include_str!("../../../stdlib/classes.mlinfra"),
+    include_str!("../../../stdlib/texts.mlinfra"),
     include_str!("../../../stdlib/types.mlinfra"),
     include_str!("../../../stdlib/catalog/accelerators.mlinfra"),
     include_str!("../../../stdlib/catalog/regions.mlinfra"),
@@ -280,6 +282,12 @@ pub(crate) struct Function {
     pub(crate) row: bool,
     /// Whether it works on values of the spec.
     pub(crate) value: bool,
+    /// Whether it gives the text of the file that its argument names.
+    pub(crate) reads: bool,
+    /// What it does with values, and what of them must be known for that.
+    pub(crate) body: Option<(Needs, Body)>,
+    /// Its documentation, for editors.
+    pub(crate) documentation: String,
 }
 
 /// A data class.

@@ -20,6 +20,16 @@ pub fn row_functions() -> Vec<&'static str> {
         .collect()
 }
 
+/// The functions that work on values of the spec, sorted, with their documentation. In it stands an
+/// example in backquotes: a condition that holds.
+pub fn value_functions() -> Vec<(&'static str, &'static str)> {
+    let functions = Library::standard().functions.values();
+    functions
+        .filter(|function| function.value)
+        .map(|function| (function.name.as_str(), function.documentation.as_str()))
+        .collect()
+}
+
 /// The operations with their versions, sorted: the runtime carries out each.
 pub fn operations() -> Vec<(&'static str, u32)> {
     let operations = Library::standard().operations.values();

@@ -1,5 +1,6 @@
 //! The types of the language, and what an expression amounts to: a type and a value.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -7,6 +8,7 @@ use mlinfra_api::{ColumnBase, Dimension, Value};
 
 use crate::model::Fitted;
 use crate::table::Table;
+use crate::text_form::TextForm;
 use crate::tree::{Expr, Require};
 
 /// A type. The last group stands only in declarations; a call replaces it by what flows in.
@@ -27,6 +29,8 @@ pub(crate) enum Type {
     Optional(Arc<Type>),
     List(Arc<Type>),
     Map(Arc<Type>),
+    /// What a record in the spec has, by name: each of its own type.
+    Record(Arc<BTreeMap<String, Type>>),
     Range(Arc<Type>),
     Union(Arc<Vec<Type>>),
     /// A block of this kind.
@@ -54,6 +58,8 @@ pub(crate) enum Type {
     Any,
     ColumnOf(Arc<str>, Option<ColumnBase>),
     LikeOf(Vec<Arc<str>>),
+    /// What is in the list or map of this parameter.
+    ElementOf(Arc<str>),
     FitsOf(Arc<str>),
     RowOf(Arc<str>),
     /// One of what these settings list: `fairness.by`.
@@ -223,6 +229,8 @@ pub(crate) struct CheckedType {
     pub(crate) name: String,
     pub(crate) base: Type,
     pub(crate) requires: Vec<Require>,
+    /// What a text of it must look like.
+    pub(crate) form: Option<TextForm>,
 }
 
 impl PartialEq for CheckedType {
@@ -303,6 +311,7 @@ impl Type {
             | Type::Map(inner)
             | Type::Range(inner)
             | Type::Secret(inner) => inner.is_error(),
+            Type::Record(fields) => fields.values().any(Type::is_error),
             _ => false,
         }
     }
@@ -312,7 +321,34 @@ impl Type {
         match self {
             Type::Secret(_) => true,
             Type::Optional(inner) | Type::List(inner) | Type::Map(inner) => inner.is_secret(),
+            Type::Record(fields) => fields.values().any(Type::is_secret),
+            Type::Checked(checked) => checked.base.is_secret(),
             _ => false,
+        }
+    }
+
+    /// The type without any secrecy: whoever computes with it makes a secret of the result.
+    pub(crate) fn revealed(&self) -> Type {
+        match self {
+            other if !other.is_secret() => other.clone(),
+            Type::Secret(inner) => inner.revealed(),
+            Type::Optional(inner) => inner.revealed().optional(),
+            Type::List(inner) => Type::List(Arc::new(inner.revealed())),
+            Type::Map(inner) => Type::Map(Arc::new(inner.revealed())),
+            Type::Record(fields) => {
+                let field = |(name, of): (&String, &Type)| (name.clone(), of.revealed());
+                Type::Record(Arc::new(fields.iter().map(field).collect()))
+            }
+            Type::Checked(checked) => checked.base.revealed(),
+            other => other.clone(),
+        }
+    }
+
+    /// The type of what a secret was used for, if one was.
+    pub(crate) fn kept_secret(self, secret: bool) -> Type {
+        match secret && !self.is_error() && !self.is_secret() {
+            true => Type::Secret(Arc::new(self)),
+            false => self,
         }
     }
 
@@ -389,6 +425,13 @@ impl fmt::Display for Type {
             Type::Optional(inner) => write!(f, "{inner}?"),
             Type::List(inner) => write!(f, "list({inner})"),
             Type::Map(inner) => write!(f, "map({inner})"),
+            Type::Record(fields) => {
+                for (index, (name, of)) in fields.iter().enumerate() {
+                    let before = if index == 0 { "{ " } else { ", " };
+                    write!(f, "{before}{name}: {of}")?;
+                }
+                f.write_str(if fields.is_empty() { "{}" } else { " }" })
+            }
             Type::Range(inner) => write!(f, "range({inner})"),
             Type::Secret(inner) => write!(f, "secret {inner}"),
             Type::Union(members) => {
@@ -419,7 +462,7 @@ impl fmt::Display for Type {
             Type::Word => f.write_str("word"),
             Type::FieldWord => f.write_str("field"),
             Type::BlocksOf(_) => f.write_str("list of blocks"),
-            Type::Any => f.write_str("any value"),
+            Type::Any | Type::ElementOf(_) => f.write_str("any value"),
         }
     }
 }
@@ -441,8 +484,8 @@ impl Type {
             Type::Weights(_) | Type::AnyWeights => "a trained model".to_owned(),
             Type::Parts(_) => "several tables".to_owned(),
             Type::Cells => "the type of a column".to_owned(),
-            Type::Map(_) => "a record".to_owned(),
             Type::Fields(fields) => format!("a record of {}", fields.name),
+            Type::Map(_) | Type::Record(_) => "a record".to_owned(),
             Type::Range(inner) => format!("a range of {}", plural(&inner.said())),
             Type::List(inner) if inner.is_error() || **inner == Type::Any => "a list".to_owned(),
             Type::List(inner) => match &**inner {
@@ -522,16 +565,52 @@ impl Term {
         Term::new(Type::Error, Value::None)
     }
 
+    /// What only apply will tell, made from these: where it comes from is kept.
+    pub(crate) fn unknown(of: Type, from: &[&Term]) -> Self {
+        let origin = from.iter().find_map(|term| origin(&term.value));
+        let origin = origin.unwrap_or_else(|| of.to_string());
+        Term::new(of, Value::Unknown(origin))
+    }
+
+    /// What of it only apply will tell, as it stands in the spec; none if it is known.
+    pub(crate) fn origin(&self) -> Option<String> {
+        origin(&self.value)
+    }
+
     /// Whether it is known now, when the spec is checked.
     pub(crate) fn is_known(&self) -> bool {
         known(&self.value)
+    }
+
+    /// Whether it is known now how many there are in it, and under which keys.
+    pub(crate) fn has_shape(&self) -> bool {
+        match &self.value {
+            Value::Unknown(_) | Value::Template(_) => false,
+            Value::Reference(reference) => reference.path.is_empty(),
+            _ => true,
+        }
+    }
+}
+
+/// The first part of the value that only apply will tell.
+fn origin(value: &Value) -> Option<String> {
+    match value {
+        Value::Unknown(origin) => Some(origin.clone()),
+        Value::Reference(reference) if !reference.path.is_empty() => Some(value.to_string()),
+        Value::List(elements) | Value::Template(elements) => elements.iter().find_map(origin),
+        Value::Record(entries)
+        | Value::Case {
+            arguments: entries, ..
+        } => entries.values().find_map(origin),
+        Value::Range(low, high) => origin(low).or_else(|| origin(high)),
+        _ => None,
     }
 }
 
 /// Whether nothing in this value is for apply to tell.
 fn known(value: &Value) -> bool {
     match value {
-        Value::Unknown(_) => false,
+        Value::Unknown(_) | Value::Template(_) => false,
         Value::Reference(reference) => reference.path.is_empty(),
         Value::List(elements) => elements.iter().all(known),
         Value::Record(entries)

@@ -50,6 +50,11 @@ fn finish_value<'a>(
                 .map(|element| finish_value(element, recorded));
             Value::List(finished.collect::<Result<_, _>>()?)
         }
+        Value::Template(parts) => {
+            let parts = parts.iter().map(|part| finish_value(part, recorded));
+            let parts: Vec<Value> = parts.collect::<Result<_, _>>()?;
+            Value::assembled(&parts).ok_or_else(|| value.to_string())?
+        }
         Value::Record(entries) => Value::Record(finish_map(entries, recorded)?),
         Value::Case { name, arguments } => Value::Case {
             name: name.clone(),
@@ -107,6 +112,18 @@ mod tests {
             path: Vec::new(),
         };
         assert_eq!(of(&[]), Ok(Value::List(vec![Value::Reference(block)])));
+        let reference = |member: &str| {
+            Value::Reference(Reference {
+                address: other.clone(),
+                path: vec![member.to_owned()],
+            })
+        };
+        let made = |member: &str| {
+            let parts = vec![Value::text("no "), reference(member), Value::Int(1)];
+            finish_value(&Value::Template(parts), &recorded)
+        };
+        assert_eq!(made("id"), Ok(Value::text("no x1")));
+        assert_eq!(made("url"), Err("thing.a.url".to_owned()));
         assert_eq!(of(&["url"]), Err("thing.a.url".to_owned()));
         assert_eq!(of(&["id", "x"]), Err("thing.a.id.x".to_owned()));
     }

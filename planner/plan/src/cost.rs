@@ -130,10 +130,10 @@ impl Cost {
         }?;
         let amount = amount.checked_div(Decimal::from(SECONDS_PER_MONTH))?;
         let per_second = Dimension::base("second").inverse();
-        Some(Value::Quantity(Quantity {
-            amount: settled(amount),
-            dimension: Dimension::base(&self.currency).times(&per_second),
-        }))
+        Some(Value::Quantity(Quantity::new(
+            settled(amount),
+            Dimension::base(&self.currency).times(&per_second),
+        )))
     }
 
     /// `0 USD/month`, `12.50–30 USD/month`, `at least 12.50 USD/month`.
@@ -175,7 +175,7 @@ fn settled_in(condition: &Condition) -> Condition {
         Condition::Value(Value::Quantity(quantity)) => {
             let amount = settled(quantity.amount);
             let dimension = quantity.dimension.clone();
-            Condition::Value(Value::Quantity(Quantity { amount, dimension }))
+            Condition::Value(Value::Quantity(Quantity::new(amount, dimension)))
         }
         Condition::Value(_) | Condition::Figure(_) => condition.clone(),
         Condition::Not(operand) => Condition::Not(boxed(operand)),
@@ -399,7 +399,10 @@ fn monthly(rate: &Value) -> Option<(String, Decimal)> {
 /// The currency of a rate and its amount a month, if that is not too large; none for any other
 /// value.
 pub(crate) fn rate_of(rate: &Value) -> Option<(String, Option<Decimal>)> {
-    let Value::Quantity(Quantity { amount, dimension }) = rate else {
+    let Value::Quantity(Quantity {
+        amount, dimension, ..
+    }) = rate
+    else {
         return None;
     };
     let over = dimension.times(&Dimension::base("second")).0;

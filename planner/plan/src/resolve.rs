@@ -25,6 +25,14 @@ pub fn resolve(value: &Value, snapshot: &Snapshot) -> Value {
                 .map(|element| resolve(element, snapshot))
                 .collect(),
         ),
+        Value::Template(parts) => {
+            let parts: Vec<Value> = parts.iter().map(|part| resolve(part, snapshot)).collect();
+            let waits = parts.iter().find(|part| matches!(part, Value::Unknown(_)));
+            waits
+                .cloned()
+                .or_else(|| Value::assembled(&parts))
+                .unwrap_or_else(|| Value::Unknown(format!("{value}")))
+        }
         Value::Record(entries) => {
             let entry = |(name, value): (&String, &Value)| (name.clone(), resolve(value, snapshot));
             Value::Record(entries.iter().map(entry).collect())

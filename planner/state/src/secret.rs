@@ -114,7 +114,9 @@ fn of_value(value: &mut Value, visit: &mut dyn FnMut(&mut Value)) {
             of_value(low, visit);
             of_value(high, visit);
         }
-        Value::List(elements) => elements.iter_mut().for_each(|e| of_value(e, visit)),
+        Value::List(elements) | Value::Template(elements) => {
+            elements.iter_mut().for_each(|e| of_value(e, visit))
+        }
         Value::Record(entries) => of_map(entries, visit),
         Value::Case { name, arguments } if name != SEALED => of_map(arguments, visit),
         _ => {}

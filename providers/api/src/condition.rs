@@ -239,10 +239,10 @@ fn negate(value: &Value) -> Option<Value> {
     match value {
         Value::Int(number) => number.checked_neg().map(Value::Int),
         Value::Decimal(number) => Some(Value::Decimal(-number)),
-        Value::Quantity(quantity) => Some(Value::Quantity(Quantity {
-            amount: -quantity.amount,
-            dimension: quantity.dimension.clone(),
-        })),
+        Value::Quantity(quantity) => Some(Value::Quantity(Quantity::new(
+            -quantity.amount,
+            quantity.dimension.clone(),
+        ))),
         _ => None,
     }
 }
@@ -289,7 +289,7 @@ fn compute(operator: RowOperator, left: &Value, right: &Value) -> Option<Value> 
         let amount = amount?.normalize();
         Some(match dimension.is_none() {
             true => Value::Decimal(amount),
-            false => Value::Quantity(Quantity { amount, dimension }),
+            false => Value::Quantity(Quantity::new(amount, dimension)),
         })
     };
     match operator {
@@ -376,10 +376,10 @@ mod tests {
     #[test]
     fn amounts_are_exact_and_keep_their_dimension() {
         let money = |amount: i64| {
-            Condition::Value(Value::Quantity(Quantity {
-                amount: amount.into(),
-                dimension: Dimension::base("USD"),
-            }))
+            Condition::Value(Value::Quantity(Quantity::new(
+                amount.into(),
+                Dimension::base("USD"),
+            )))
         };
         let sum = binary(RowOperator::Add, money(2), money(3));
         let equal = binary(RowOperator::Equal, sum, money(5));
@@ -394,12 +394,7 @@ mod tests {
     #[test]
     fn a_rate_is_itself_however_it_was_computed() {
         let dimension = Dimension::base("USD").times(&Dimension::base("second").inverse());
-        let rate = |amount: Decimal| {
-            Value::Quantity(Quantity {
-                amount,
-                dimension: dimension.clone(),
-            })
-        };
+        let rate = |amount: Decimal| Value::Quantity(Quantity::new(amount, dimension.clone()));
         let month = Decimal::from(2_628_000);
         for amount in 1..1_000 {
             let limit = Decimal::from(amount) * (Decimal::ONE / month);

@@ -1,7 +1,9 @@
 //! An exact amount with its dimension: bytes, durations, money by currency, rates and counts.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
@@ -24,7 +26,8 @@ impl Dimension {
     pub fn times(&self, other: &Self) -> Self {
         let mut powers = BTreeMap::clone(&self.0);
         for (unit, power) in &*other.0 {
-            *powers.entry(unit.clone()).or_insert(0) += power;
+            let sum = powers.entry(unit.clone()).or_insert(0);
+            *sum = sum.saturating_add(*power);
         }
         powers.retain(|_, power| *power != 0);
         Dimension(powers.into())
@@ -32,7 +35,10 @@ impl Dimension {
 
     /// One over this dimension.
     pub fn inverse(&self) -> Self {
-        let under = self.0.iter().map(|(unit, power)| (unit.clone(), -power));
+        let under = self
+            .0
+            .iter()
+            .map(|(unit, power)| (unit.clone(), power.saturating_neg()));
         Dimension(Arc::new(under.collect()))
     }
 
@@ -61,29 +67,84 @@ impl fmt::Display for Dimension {
 }
 
 /// An amount in base units (bytes, seconds, whole currency units) and its dimension.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Quantity {
-    /// The exact amount in base units.
+    /// The amount in base units, to as many digits as a decimal has.
     pub amount: Decimal,
     /// What it is an amount of.
     pub dimension: Dimension,
+    /// What the amount is exactly where its digits end too soon: what stands over the line, and
+    /// under it. It serves computing on; two amounts are one if their digits are.
+    #[serde(skip)]
+    exact: Option<Box<(Decimal, Decimal)>>,
 }
 
 impl Quantity {
+    /// An amount in base units.
+    pub fn new(amount: Decimal, dimension: Dimension) -> Self {
+        Quantity {
+            amount,
+            dimension,
+            exact: None,
+        }
+    }
+
+    /// An amount that is one number over another; `amount` has its first digits.
+    pub fn ratio(amount: Decimal, exact: (Decimal, Decimal), dimension: Dimension) -> Self {
+        Quantity {
+            amount,
+            dimension,
+            exact: Some(Box::new(exact)),
+        }
+    }
+
+    /// What stands over the line and under it; under it is 1 where the digits say all.
+    pub fn parts(&self) -> (Decimal, Decimal) {
+        match &self.exact {
+            Some(exact) => **exact,
+            None => (self.amount, Decimal::ONE),
+        }
+    }
+
     /// So many bytes.
     pub fn bytes(count: u64) -> Self {
-        Quantity {
-            amount: count.into(),
-            dimension: Dimension::base("byte"),
-        }
+        Quantity::new(count.into(), Dimension::base("byte"))
     }
 
     /// So many seconds.
     pub fn seconds(count: u64) -> Self {
-        Quantity {
-            amount: count.into(),
-            dimension: Dimension::base("second"),
-        }
+        Quantity::new(count.into(), Dimension::base("second"))
+    }
+
+    /// What makes two amounts the same.
+    fn identity(&self) -> (&Decimal, &Dimension) {
+        (&self.amount, &self.dimension)
+    }
+}
+
+impl PartialEq for Quantity {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Quantity {}
+
+impl PartialOrd for Quantity {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Quantity {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.identity().cmp(&other.identity())
+    }
+}
+
+impl Hash for Quantity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
     }
 }
 

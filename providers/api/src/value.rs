@@ -49,6 +49,8 @@ pub enum Value {
     Row(RowExpression),
     /// A condition over figures that only a run, a plan or a running endpoint knows.
     Condition(Box<Condition>),
+    /// A text made of parts of which some are known after apply only: `"https://${api.host}/v1"`.
+    Template(Vec<Value>),
     /// A text that is never shown.
     Secret(Secret),
     /// Known after apply; the text names its type.
@@ -135,6 +137,33 @@ impl Value {
         }
     }
 
+    /// The text that these parts of a template make together: a secret if one of them is; none if
+    /// one of them has no text, or is not known yet.
+    pub fn assembled(parts: &[Value]) -> Option<Value> {
+        let mut text = String::new();
+        let mut secret = false;
+        for part in parts {
+            match part {
+                Value::String(part) => text.push_str(part),
+                Value::Secret(part) => {
+                    secret = true;
+                    text.push_str(part.reveal());
+                }
+                Value::Bool(_)
+                | Value::Int(_)
+                | Value::Decimal(_)
+                | Value::Quantity(_)
+                | Value::Date(_) => text.push_str(&part.to_string()),
+                Value::Case { name, arguments } if arguments.is_empty() => text.push_str(name),
+                _ => return None,
+            }
+        }
+        Some(match secret {
+            true => Value::Secret(Secret::new(text)),
+            false => Value::String(text),
+        })
+    }
+
     /// Calls `visit` for every reference in this value, in order.
     pub fn for_each_reference(&self, visit: &mut dyn FnMut(&Reference)) {
         match self {
@@ -143,7 +172,9 @@ impl Value {
                 low.for_each_reference(visit);
                 high.for_each_reference(visit);
             }
-            Value::List(elements) => elements.iter().for_each(|e| e.for_each_reference(visit)),
+            Value::List(elements) | Value::Template(elements) => {
+                elements.iter().for_each(|e| e.for_each_reference(visit));
+            }
             Value::Record(entries)
             | Value::Case {
                 arguments: entries, ..
@@ -209,6 +240,14 @@ impl fmt::Display for Value {
                     .path
                     .iter()
                     .try_for_each(|member| write!(f, ".{member}"))
+            }
+            Value::Template(parts) => {
+                f.write_str("\"")?;
+                parts.iter().try_for_each(|part| match part {
+                    Value::String(text) => write!(f, "{}", text.escape_debug()),
+                    part => write!(f, "${{{part}}}"),
+                })?;
+                f.write_str("\"")
             }
             Value::Row(row) => write!(f, "{row}"),
             Value::Condition(condition) => write!(f, "{condition}"),

@@ -411,10 +411,10 @@ mod tests {
     #[test]
     fn durations_are_whole_in_some_unit() {
         let of = |milliseconds: i64| {
-            duration(&Value::Quantity(Quantity {
-                amount: Decimal::new(milliseconds, 3),
-                ..Quantity::seconds(0)
-            }))
+            duration(&Value::Quantity(Quantity::new(
+                Decimal::new(milliseconds, 3),
+                Quantity::seconds(0).dimension,
+            )))
         };
         assert_eq!(of(300_000), Ok(Some("300s".into())));
         assert_eq!(of(1_500), Ok(Some("1500ms".into())));

@@ -442,16 +442,12 @@ mod tests {
 
     #[test]
     fn numbers_read_as_people_write_them() {
-        let time = |milliseconds: i64| Quantity {
-            amount: Decimal::new(milliseconds, 3),
-            dimension: Dimension::base("second"),
+        let time = |milliseconds: i64| {
+            Quantity::new(Decimal::new(milliseconds, 3), Dimension::base("second"))
         };
         assert_eq!(quantity_words(&time(50)), "50 ms");
         assert_eq!(quantity_words(&time(90_000)), "1.5 min");
-        let rate = Quantity {
-            amount: Decimal::from(5),
-            dimension: Dimension::base("second").inverse(),
-        };
+        let rate = Quantity::new(Decimal::from(5), Dimension::base("second").inverse());
         assert_eq!(quantity_words(&rate), "5");
         assert_eq!(
             value_words(&Value::Decimal(Decimal::new(9950, 4)), true),

@@ -144,10 +144,10 @@ fn number(text: &str) -> Condition {
 }
 
 fn quantity(text: &str, dimension: Dimension) -> Condition {
-    Condition::Value(Value::Quantity(Quantity {
-        amount: text.parse().expect("a number"),
+    Condition::Value(Value::Quantity(Quantity::new(
+        text.parse().expect("a number"),
         dimension,
-    }))
+    )))
 }
 
 fn seconds(text: &str) -> Condition {
@@ -414,10 +414,9 @@ fn whatever_the_condition_it_fires_as_it_is_judged() {
             let value = known[place].map(|text| text.parse().expect("a number"));
             Some(match (value, place) {
                 (None, _) => Value::None,
-                (Some(amount), 1) => Value::Quantity(Quantity {
-                    amount,
-                    dimension: Dimension::base("second").inverse(),
-                }),
+                (Some(amount), 1) => {
+                    Value::Quantity(Quantity::new(amount, Dimension::base("second").inverse()))
+                }
                 (Some(amount), _) => Value::Decimal(amount),
             })
         };

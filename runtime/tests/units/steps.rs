@@ -133,10 +133,7 @@ impl<'a> Place<'a> {
         let mut columns = table().columns;
         columns.retain(|column| column.name != "good");
         let hidden = Value::List(vec![Value::Int(16), Value::Int(8)]);
-        let every = Quantity {
-            amount: 2.into(),
-            dimension: Dimension::base("epoch"),
-        };
+        let every = Quantity::new(2.into(), Dimension::base("epoch"));
         let case = |name: &str, argument: &str, value| Value::Case {
             name: name.to_owned(),
             arguments: BTreeMap::from([(argument.to_owned(), value)]),

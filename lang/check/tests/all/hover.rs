@@ -73,7 +73,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("param n: i|nt = 1", &["A whole number."]),
     (
         "let n = cou|nt([1])",
-        &["function count(xs: map(any) | list(any)): int", "How many"],
+        &["function count(xs: list(any) | map(any)): int", "How many"],
     ),
     (
         "pool p on here { cp|us >= 2 }",

@@ -9,6 +9,7 @@ mod environments;
 mod faults;
 mod files;
 mod flow;
+mod functions;
 mod gates;
 mod hover;
 mod memory;

@@ -45,7 +45,7 @@ fn a_test_is_the_spec_with_its_parameters() {
     let cost_of = |amount: i64| {
         let dimension = Dimension::base("USD").times(&Dimension::base("second").inverse());
         let amount = Decimal::from(amount) / Decimal::from(2_628_000);
-        Value::Quantity(Quantity { amount, dimension })
+        Value::Quantity(Quantity::new(amount, dimension))
     };
     let judge = |amount| cost.condition.judge(&|_| Some(cost_of(amount)));
     assert_eq!(judge(50), Verdict::Holds);

@@ -38,10 +38,10 @@ fn case(name: &str, arguments: &[(&str, Value)]) -> Value {
 }
 
 fn epochs(amount: &str) -> Value {
-    Value::Quantity(Quantity {
-        amount: amount.parse().unwrap(),
-        dimension: Dimension::base("epoch"),
-    })
+    Value::Quantity(Quantity::new(
+        amount.parse().unwrap(),
+        Dimension::base("epoch"),
+    ))
 }
 
 /// The settings of the credit example, with changes.

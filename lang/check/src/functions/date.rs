@@ -1,0 +1,117 @@
+//! Functions of dates, and what `+` and `-` do with them.
+
+use mlinfra_api::Value;
+use time::format_description::well_known::{Iso8601, Rfc3339};
+use time::{Date, Duration, Month, OffsetDateTime};
+
+use super::{Fault, Needs, Row, int_at, text_at, unfit, wrong};
+use crate::quantity::NumberFault;
+
+pub(super) const BODIES: &[Row] = &[
+    ("day_of", Needs::All, |_, values| {
+        Ok(Value::Int(i64::from(date_at(values)?.day())))
+    }),
+    ("month_of", Needs::All, |_, values| {
+        Ok(Value::Int(i64::from(u8::from(date_at(values)?.month()))))
+    }),
+    ("months_later", Needs::All, |_, values| months_later(values)),
+    ("to_date", Needs::All, |_, values| {
+        let text = text_at(values, 0)?;
+        match instant(text) {
+            Some(_) => Ok(Value::Date(text.to_owned())),
+            None => Err(wrong(
+                0,
+                "this is no date of the calendar",
+                "a date is written `2027-06-30`, with a time `2027-06-30T14:00:00Z`",
+            )),
+        }
+    }),
+    ("weekday", Needs::All, |_, values| {
+        let weekday = date_at(values)?.weekday().to_string();
+        Ok(Value::String(weekday.to_lowercase()))
+    }),
+    ("year_of", Needs::All, |_, values| {
+        Ok(Value::Int(i64::from(date_at(values)?.year())))
+    }),
+];
+
+/// The instant, and whether a time was written; none if the calendar has no such date. A date alone
+/// is its first instant.
+pub(crate) fn instant(text: &str) -> Option<(OffsetDateTime, bool)> {
+    let day = |text: &str| Date::parse(text, &Iso8601::DATE).ok();
+    if text.len() == DAY_BYTES && text.split('-').count() == 3 {
+        return Some((day(text)?.midnight().assume_utc(), false));
+    }
+    let parsed = OffsetDateTime::parse(text, &Rfc3339);
+    let instant = parsed.or_else(|error| {
+        // Seconds may be left out.
+        let clock = text.get(DAY_BYTES + 1..).unwrap_or_default();
+        let end = clock.find(['Z', '+', '-']).unwrap_or(clock.len());
+        let (clock, zone) = clock.split_at(end);
+        match clock.split(':').count() {
+            2 => OffsetDateTime::parse(
+                &format!("{}T{clock}:00{zone}", &text[..DAY_BYTES]),
+                &Rfc3339,
+            ),
+            _ => Err(error),
+        }
+    });
+    instant.ok().map(|instant| (instant, true))
+}
+
+/// How long a date without a time is.
+const DAY_BYTES: usize = "2027-06-30".len();
+
+fn written(instant: OffsetDateTime, with_time: bool) -> Option<String> {
+    match with_time {
+        true => instant.format(&Rfc3339).ok(),
+        false => Some(day_text(instant.date())),
+    }
+}
+
+fn day_text(date: Date) -> String {
+    let month = u8::from(date.month());
+    format!("{:04}-{month:02}-{:02}", date.year(), date.day())
+}
+
+/// The date so many seconds later, or earlier; why not, if there is none.
+pub(crate) fn later(date: &str, seconds: i64) -> Result<String, &'static str> {
+    let Some((begin, with_time)) = instant(date) else {
+        return Err("this date has no arithmetic");
+    };
+    if !with_time && seconds % DAY_SECONDS != 0 {
+        return Err("this is no whole number of days");
+    }
+    let later = begin.checked_add(Duration::seconds(seconds));
+    let later = later.and_then(|instant| written(instant, with_time));
+    later.ok_or("the calendar ends before that")
+}
+
+const DAY_SECONDS: i64 = 86_400;
+
+/// How many seconds lie between two dates.
+pub(crate) fn seconds_between(from: &str, to: &str) -> Option<i64> {
+    let ((from, _), (to, _)) = (instant(from)?, instant(to)?);
+    Some((to - from).whole_seconds())
+}
+
+fn date_at(values: &[Value]) -> Result<Date, Fault> {
+    match values.first() {
+        Some(Value::Date(text)) => Ok(instant(text).ok_or_else(|| unfit(0))?.0.date()),
+        _ => Err(unfit(0)),
+    }
+}
+
+/// The same day so many months later; the month's last day if it has no such day.
+fn months_later(values: &[Value]) -> Result<Value, Fault> {
+    let (date, count) = (date_at(values)?, int_at(values, 1)?);
+    let overflow = || Fault::Number(NumberFault::Overflow);
+    let months = i64::from(date.year()) * 12 + i64::from(u8::from(date.month())) - 1;
+    let months = months.checked_add(count).ok_or_else(overflow)?;
+    let year = i32::try_from(months.div_euclid(12)).map_err(|_| overflow())?;
+    let month = u8::try_from(months.rem_euclid(12) + 1).map_err(|_| overflow())?;
+    let month = Month::try_from(month).map_err(|_| overflow())?;
+    let day = date.day().min(month.length(year));
+    let later = Date::from_calendar_date(year, month, day).map_err(|_| overflow())?;
+    Ok(Value::Date(day_text(later)))
+}

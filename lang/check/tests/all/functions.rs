@@ -1,0 +1,243 @@
+//! The function library: each function's own example, and what functions refuse.
+
+use mlinfra_check::stdlib::value_functions;
+
+use crate::world::{Memory, check_text, findings};
+
+/// The values of these outputs, in their order; the spec must be without a finding.
+fn values(text: &str) -> Vec<String> {
+    let checked = check_text(text);
+    assert_eq!(findings(&checked), Vec::<String>::new(), "{text}");
+    let outputs = checked.program.outputs.values();
+    outputs.map(|output| output.value.to_string()).collect()
+}
+
+/// What is found in an expression that stands alone.
+fn found(expression: &str) -> Vec<String> {
+    findings(&check_text(&format!("output it = {expression}\n")))
+}
+
+/// The first text in backquotes that calls the function.
+fn example<'d>(name: &str, documentation: &'d str) -> Option<&'d str> {
+    let call = format!("{name}(");
+    let mut quoted = documentation.split('`').skip(1).step_by(2);
+    quoted.find(|text| text.contains(&call))
+}
+
+#[test]
+fn every_function_has_an_example_that_holds() {
+    let mut faults = Vec::new();
+    // The text of a file has a test of its own.
+    for (name, documentation) in value_functions() {
+        if name == "text" {
+            continue;
+        }
+        let Some(example) = example(name, documentation) else {
+            faults.push(format!("{name}: no example in {documentation:?}"));
+            continue;
+        };
+        let checked = check_text(&format!("output it = {example}\n"));
+        let value = checked.program.outputs.get("it");
+        let value = value.map(|output| output.value.to_string());
+        if !findings(&checked).is_empty() || value.as_deref() != Some("true") {
+            faults.push(format!("{example}: {value:?} {:?}", findings(&checked)));
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+#[test]
+fn the_text_of_a_file_is_a_text() {
+    let mut world = Memory::default();
+    let mut file = |name: &str, bytes: &[u8]| {
+        world.files.insert(name.to_owned(), bytes.to_vec());
+    };
+    file(
+        "main.mlinfra",
+        b"output it = trim(text(\"prompts/a.txt\"))\n",
+    );
+    file("prompts/a.txt", "Sei höflich.\n".as_bytes());
+    file("missing.mlinfra", b"output it = text(\"nothing.txt\")\n");
+    file("bytes.mlinfra", b"output it = text(\"picture\")\n");
+    file("picture", &[0xff, 0xd8, 0x00]);
+    file(
+        "outside.mlinfra",
+        b"output it = text(\"../../etc/passwd\")\n",
+    );
+    let checked = mlinfra_check::check(&world, "main.mlinfra");
+    assert_eq!(findings(&checked), Vec::<String>::new());
+    assert_eq!(
+        checked.program.outputs["it"].value.to_string(),
+        "\"Sei höflich.\""
+    );
+    for (name, wanted) in [
+        (
+            "missing",
+            "E0101 at \"\\\"nothing.txt\\\"\": this file can't be read: no such file",
+        ),
+        (
+            "bytes",
+            "E0101 at \"\\\"picture\\\"\": this file is no text",
+        ),
+        (
+            "outside",
+            "E0319 at \"\\\"../../etc/passwd\\\"\": only files in the spec's folder are read: copy it there",
+        ),
+    ] {
+        let checked = mlinfra_check::check(&world, &format!("{name}.mlinfra"));
+        assert_eq!(findings(&checked), [wanted], "{name}");
+    }
+}
+
+#[test]
+fn results_have_the_types_of_what_flows_in() {
+    let text = "let sizes = [1 GiB, 512 MiB]\nlet ports: list(int) = [8080, 443]\n\
+        output a: B = sum(sizes)\noutput b: list(int) = sort(ports)\n\
+        output c: int = first(ports) ?? 80\noutput d: map(int) = merge({ a = 1 }, { b = 2 })\n\
+        output e: list(decimal) = concat([1], [2.5])\noutput f: B = max(1 GiB, 2 GiB)\n\
+        output g: int = pow(2, 10)\noutput h: cidr = subnet(10.0.0.0/16, 8, 1)\n\
+        output i: list(list(int)) = chunks(ports, 1)\noutput j: int = from_json(\"[1]\")[0]\n\
+        output k: B = sum([size for size in sizes when size > 1 TiB])\n\
+        output l: int = clamp(70_000, 1..65_535)\noutput m: int = from_json(\"{\\\"a\\\": 3}\").a\n";
+    let wanted = [
+        "1.5 GiB",
+        "[443, 8080]",
+        "8080",
+        "{ a = 1, b = 2 }",
+        "[1, 2.5]",
+        "2 GiB",
+        "1024",
+        "\"10.0.1.0/24\"",
+        "[[8080], [443]]",
+        "1",
+        "0 B",
+        "65535",
+        "3",
+    ];
+    assert_eq!(values(text), wanted);
+}
+
+#[test]
+fn what_has_no_result_is_found_at_its_argument() {
+    for (expression, wanted) in [
+        (
+            "number(\"12 GiB\")",
+            "E0342 at \"\\\"12 GiB\\\"\": this text is no number",
+        ),
+        ("whole(7 / 2)", "E0342 at \"7 / 2\": 3.5 is no whole number"),
+        ("mod(7, 0)", "E0308 at \"mod\": this divides by zero"),
+        ("pow(10, 99)", "E0307 at \"pow\": this number is too large"),
+        (
+            "parts(\"a\", \"\")",
+            "E0342 at \"\\\"\\\"\": this is empty, so it stands everywhere",
+        ),
+        (
+            "subnet(10.0.0.0/24, 9, 0)",
+            "E0342 at \"9\": /33 is longer than an address",
+        ),
+        (
+            "host(10.0.0.0/30, 4)",
+            "E0342 at \"4\": the network has no address of this number",
+        ),
+        (
+            "from_base64(\"*\")",
+            "E0342 at \"\\\"*\\\"\": this is not Base64",
+        ),
+        (
+            "zip([\"a\"], [1, 2])",
+            "E0342 at \"[1, 2]\": 1 keys, and 2 values",
+        ),
+        (
+            "matches(\"a\", \"(\")",
+            "E0342 at \"\\\"(\\\"\": this is no pattern: unclosed group",
+        ),
+        (
+            "matches(\"a\", \"(a{1000}){1000}\")",
+            "E0342 at \"\\\"(a{1000}){1000}\\\"\": this pattern repeats too much",
+        ),
+        (
+            "repeat(\"ab\", 10_000_000)",
+            "E0322 at \"repeat\": a text of more than 1048576 bytes",
+        ),
+        (
+            "numbers(1..10_000_000)",
+            "E0322 at \"numbers\": a list of more than 1000000 elements",
+        ),
+        (
+            "count(\"abc\")",
+            "E0301 at \"\\\"abc\\\"\": this is a string, and a list or a record belongs here",
+        ),
+        (
+            "concat([1], [\"a\"])",
+            "E0301 at \"[\\\"a\\\"]\": this is a list of strings, and what stands before is a list of whole numbers",
+        ),
+        (
+            "max(1 GiB, 1 h)",
+            "E0303 at \"max\": a size in bytes on one side, a duration on the other",
+        ),
+        (
+            "without([1], [\"a\"])",
+            "E0301 at \"\\\"a\\\"\": this is a string, and a whole number belongs here",
+        ),
+        (
+            "sort([[1], [2]])",
+            "E0342 at \"[[1], [2]]\": what is in it has no order",
+        ),
+        (
+            "2027-01-01 + 1 h",
+            "E0343 at \"+\": this is no whole number of days",
+        ),
+        (
+            "to_date(\"2027-02-30\")",
+            "E0342 at \"\\\"2027-02-30\\\"\": this is no date of the calendar",
+        ),
+    ] {
+        assert_eq!(found(expression), [wanted], "{expression}");
+    }
+}
+
+#[test]
+fn the_names_of_other_languages_lead_to_ours() {
+    for (expression, advice) in [
+        (
+            "cidrsubnet(\"10.0.0.0/16\", 8, 1)",
+            "write `subnet(network, bits, number)`",
+        ),
+        (
+            "lookup({ a = 1 }, \"a\", 2)",
+            "write `get(map, key) ?? value`",
+        ),
+        ("coalesce(1, 2)", "write `a ?? b`"),
+        ("split(\"a,b\", \",\")", "write `parts(text, separator)`"),
+        ("try(1, 2)", "write `a ?? b`"),
+        (
+            "len([1])",
+            "write `count(xs)` of a list or map, `length(text)` of a text",
+        ),
+        ("timestamp()", "write a parameter: a spec knows no clock"),
+    ] {
+        let checked = check_text(&format!("output it = {expression}\n"));
+        let [finding] = checked.diagnostics.as_slice() else {
+            panic!("{expression}: {:?}", findings(&checked));
+        };
+        assert_eq!(finding.code.0, "E0311");
+        assert!(
+            finding.help.iter().any(|help| help == advice),
+            "{expression}: {:?}",
+            finding.help
+        );
+    }
+}
+
+#[test]
+fn a_pattern_in_a_loop_costs_no_time() {
+    let long = "a".repeat(60_000);
+    let text = format!(
+        "let long = \"{long}\"\noutput it = [matches(long, \"(a|aa)+b${{x}}\") for x in 1..10_000]\n"
+    );
+    let start = std::time::Instant::now();
+    let found = findings(&check_text(&text));
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("E0322"), "{found:?}");
+}
