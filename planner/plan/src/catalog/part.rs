@@ -453,7 +453,10 @@ fn hours_of_run(program: &Program, machines: &Address) -> Result<Decimal, String
 
 /// The currency and amount of a limit for a whole run: `400 USD`.
 pub(crate) fn sum_of(value: &Value) -> Option<(String, Decimal)> {
-    let Value::Quantity(Quantity { amount, dimension }) = value else {
+    let Value::Quantity(Quantity {
+        amount, dimension, ..
+    }) = value
+    else {
         return None;
     };
     let (currency, power) = dimension.0.first_key_value()?;

@@ -33,10 +33,10 @@ fn seconds(count: i64) -> Value {
 }
 
 fn gbps(count: i64) -> Value {
-    Value::Quantity(Quantity {
-        amount: Decimal::from(count) * Decimal::from(125_000_000),
-        dimension: Dimension::base("byte").times(&Dimension::base("second").inverse()),
-    })
+    Value::Quantity(Quantity::new(
+        Decimal::from(count) * Decimal::from(125_000_000),
+        Dimension::base("byte").times(&Dimension::base("second").inverse()),
+    ))
 }
 
 fn range(least: i64, most: i64) -> Value {
@@ -373,12 +373,8 @@ fn step(name: &str, timeout: Option<i64>, retry: i64) -> Block {
 
 #[test]
 fn a_budget_for_a_run_counts_the_time_that_steps_may_take() {
-    let dollars_of = |amount: &str| {
-        Value::Quantity(Quantity {
-            amount: dollars(amount),
-            dimension: Dimension::base("USD"),
-        })
-    };
+    let dollars_of =
+        |amount: &str| Value::Quantity(Quantity::new(dollars(amount), Dimension::base("USD")));
     let with = |steps: Vec<Block>| {
         let mut blocks = vec![
             aws("eu-central-1"),

@@ -17,10 +17,10 @@ const MONTH: i64 = 2_628_000;
 
 pub(crate) fn a_month(amount: &str, currency: &str) -> Quantity {
     let amount: Decimal = amount.parse().expect("a number");
-    Quantity {
-        amount: amount / Decimal::from(MONTH),
-        dimension: Dimension::base(currency).times(&Dimension::base("second").inverse()),
-    }
+    Quantity::new(
+        amount / Decimal::from(MONTH),
+        Dimension::base(currency).times(&Dimension::base("second").inverse()),
+    )
 }
 
 /// Lowers as this machine does, and asks money for it: so much for each resource type, least and
@@ -360,10 +360,10 @@ fn a_monitor_stands_where_what_it_watches_does_and_has_its_alerts() {
 
 #[test]
 fn a_limit_too_large_to_reckon_with_is_open_and_what_nobody_prices_is_not_free() {
-    let limit = Value::Quantity(Quantity {
-        amount: Decimal::MAX,
-        dimension: Dimension::base("USD").times(&Dimension::base("second").inverse()),
-    });
+    let limit = Value::Quantity(Quantity::new(
+        Decimal::MAX,
+        Dimension::base("USD").times(&Dimension::base("second").inverse()),
+    ));
     let huge = with(vec![block("budget", "team", &[("limit", limit)])]);
     let plan = planned(&huge, &LocalLower);
     assert_eq!(codes(&plan), [("E0944", false)]);
