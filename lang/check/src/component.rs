@@ -398,7 +398,7 @@ impl<'t> Checker<'t> {
             Node::Field { path, .. } => {
                 let written = path.text();
                 self.parameter_of(instance, &written).is_none()
-                    && nearest(&written, [name].into_iter()).is_some()
+                    && nearest(&written, [name]).is_some()
             }
             _ => false,
         })

@@ -11,7 +11,7 @@ use crate::declare::unit_of;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::habit;
 use crate::quantity::{self, NumberFault};
-use crate::scope::{Form, NodeId};
+use crate::scope::NodeId;
 use crate::suggest::nearest;
 use crate::table::Table;
 use crate::tree::{Expr, ExprKind, Unit};
@@ -134,61 +134,6 @@ impl Checker<'_> {
         }
         self.unknown_name(name, span, &enums, expected, env);
         Term::error()
-    }
-
-    /// A name that would fit twice: the member of the expected type wins, and a warning says so.
-    fn warn_ambiguous(&mut self, name: &str, span: Span, case_type: &Type, env: Env<'_>) {
-        let named = match env.local(name) {
-            Some(_) => None,
-            None => env.scope.and_then(|scope| self.find(name, scope)),
-        };
-        let found = match named {
-            Some(id) => self.evaluated(id),
-            None => env.local(name),
-        };
-        if found.is_none_or(|found| found.term_type != *case_type) {
-            return;
-        }
-        let text = format!("`{name}` is read as a case of `{case_type}`");
-        let finding = Diagnostic::warning(code::NAME_AMBIGUOUS, span, text)
-            .help("a value of this name would fit here too");
-        let full = named.map(|id| format!("{}.{name}", self.nodes[id].address.kind));
-        let case = format!("{case_type}.{name}");
-        let is_named = matches!(case_type, Type::Enum(of) if of.name.is_some());
-        self.report(match full {
-            Some(value) if is_named => finding
-                .help(format!(
-                    "write `{case}` for the case, or `{value}` for the value"
-                ))
-                .fix(format!("{name} → {case}"), span, case),
-            Some(value) => finding.help(format!("write `{value}` if the value is meant")),
-            None => finding.help("rename the value, so that nobody has to guess"),
-        });
-    }
-
-    /// A name that stands outside of the component in which it is used; a finding if it is one.
-    fn closed_off(&mut self, name: &str, span: Span, env: Env<'_>) -> bool {
-        let mut around = self.running.last().copied();
-        while let Some(id) = around {
-            if let Form::Instance(component) = self.nodes[id].form {
-                let file = self.components[component].file;
-                let (body, scope) = (self.nodes[id].body, env.scope);
-                let is_inside = scope.is_some_and(|scope| self.is_within(scope, body));
-                let outer = self.scopes[file].names.get(name).copied();
-                if let Some(outer) = outer.filter(|_| is_inside) {
-                    let text = format!("`{name}` is outside of the component");
-                    self.report(
-                        Diagnostic::error(code::OUTSIDE_COMPONENT, span, text)
-                            .also(self.nodes[outer].name.span, "this one")
-                            .help("a component is closed, so that it means the same in every spec")
-                            .help(format!("give it in: `param {name}: type` in the component")),
-                    );
-                    return true;
-                }
-            }
-            around = self.nodes[id].parent;
-        }
-        false
     }
 
     fn unknown_name(

@@ -6,6 +6,7 @@
 //! `table` and `model` know what the steps of a pipeline do to columns.
 
 mod advice;
+mod ambiguous;
 pub mod ask;
 mod attribute;
 mod block;

@@ -184,12 +184,16 @@ impl Checker<'_> {
             return true;
         }
         let found = at.env.scope.and_then(|scope| self.find(name, scope));
-        found.is_some_and(|id| !matches!(self.nodes[id].form, Form::Block(_)))
+        found.is_some_and(|id| {
+            let form = &self.nodes[id].form;
+            !matches!(form, Form::Block(_) | Form::Instance(_) | Form::Family(_))
+        })
     }
 
     fn row_name(&mut self, name: &str, expr: &Expr, at: RowEnv<'_>) -> Option<RowTerm> {
         if let Some(column) = at.table.column(name) {
             let column = column.clone();
+            self.warn_of_value(name, expr.span, at);
             return self.row_column(&column, expr.span);
         }
         if self.names_value(name, at) {

@@ -122,6 +122,27 @@ fn the_expected_type_goes_first_and_a_second_meaning_is_a_warning() {
 }
 
 #[test]
+fn a_column_goes_before_a_value_of_its_name_with_a_warning() {
+    let text =
+        "param age: int = 3\npipeline q on worker { step a = derive(people) { b = age > 60 } }";
+    let checked = check_text(&format!("{HEAD}{text}\n"));
+    // The step of the spec's head and this one.
+    assert_eq!(
+        codes_at(&checked),
+        [fault("E0320", "age"), fault("E0320", "age")].concat()
+    );
+    let help = checked.diagnostics[0].help.join("\n");
+    assert!(
+        help.contains("people.age") && help.contains("param.age"),
+        "{help}"
+    );
+    for spelled in ["people.age", "param.age"] {
+        let text = text.replace("= age", &format!("= {spelled}"));
+        assert_eq!(faults(&text).len(), 1, "{spelled}");
+    }
+}
+
+#[test]
 fn no_name_hides_another_one_of_the_users() {
     for (text, at) in [
         (
