@@ -1,8 +1,12 @@
 //! Any one token of the example taken out: the findings of every other block stay as they were.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::path::Path;
 
-use crate::world::{CREDIT, check_text};
+use mlinfra_check::check;
+
+use crate::world::{CREDIT, Memory, check_text, findings, shown};
 
 /// The tokens of a text that mean something: words, numbers, strings and signs.
 fn tokens(text: &str) -> Vec<Range<usize>> {
@@ -20,6 +24,9 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
                 at += text[at..].find('\n').unwrap_or(text.len() - at);
                 continue;
             }
+            b'"' if text[at..].starts_with("\"\"\"") => {
+                at += 6 + text[at + 3..].find("\"\"\"").expect("a closed text");
+            }
             b'"' => at += 2 + text[at + 1..].find('"').expect("a closed string"),
             byte if byte.is_ascii_alphanumeric() || byte == b'_' => {
                 let more = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
@@ -32,7 +39,7 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
             {
                 at += 2
             }
-            _ => at += 1,
+            _ => at += text[at..].chars().next().map_or(1, char::len_utf8),
         }
         all.push(start..at);
     }
@@ -128,4 +135,81 @@ fn no_mutant_of_the_example_makes_it_panic() {
         checked += usize::from(!check_text(&text).files.is_empty());
     }
     assert_eq!(checked, 400);
+}
+
+/// Every spec of the examples, with the files that stand beside it.
+fn examples() -> Vec<(String, Memory)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(&folder).expect("the examples are readable") {
+        let place = entry.expect("the examples are readable").path();
+        let mut world = Memory::default();
+        read_specs(&place, "", &mut world);
+        if let Some(root) = world.files.keys().find(|name| !name.contains('/')) {
+            all.push((root.clone(), world));
+        }
+    }
+    all.sort_by(|(a, _), (b, _)| a.cmp(b));
+    all
+}
+
+fn read_specs(folder: &Path, before: &str, world: &mut Memory) {
+    for entry in std::fs::read_dir(folder).expect("an example is readable") {
+        let entry = entry.expect("an example is readable");
+        let name = format!("{before}{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            read_specs(&entry.path(), &format!("{name}/"), world);
+        } else if name.ends_with(".mlinfra") {
+            let text = std::fs::read(entry.path()).expect("a spec is readable");
+            world.files.insert(name, text);
+        }
+    }
+}
+
+/// How many tokens of one example are taken out: those after equal steps, so that all parts have
+/// their share.
+const DELETIONS: usize = 40;
+
+/// A token less is told where it is missing: no check panics, and all in all few findings are told
+/// of anything else, because what refers to a broken block is left alone.
+#[test]
+fn one_token_less_of_any_example_is_told_in_its_own_block() {
+    let mut faults = Vec::new();
+    let mut deletions = 0;
+    for (root, world) in examples() {
+        let text = String::from_utf8(world.files[&root].clone()).expect("a spec is UTF-8");
+        let before: BTreeSet<String> = findings(&check(&world, &root)).into_iter().collect();
+        let blocks = blocks(&text);
+        let all = tokens(&text);
+        for token in all.iter().step_by(all.len() / DELETIONS + 1) {
+            deletions += 1;
+            let Some(own) = blocks.iter().find(|block| block.contains(&token.start)) else {
+                continue;
+            };
+            let mut cut = text.clone();
+            cut.replace_range(token.clone(), "");
+            let mut world = world.clone();
+            world.files.insert(root.clone(), cut.into_bytes());
+            let checked = check(&world, &root);
+            let length = token.end - token.start;
+            for finding in &checked.diagnostics {
+                let span = finding.primary.span;
+                let at = span.start as usize;
+                let is_own = span.file.0 == 0 && (own.start..=own.end - length).contains(&at);
+                if !is_own && !before.contains(&shown(&checked, finding)) {
+                    let line = text[..token.start].matches('\n').count() + 1;
+                    let told = shown(&checked, finding);
+                    let cut = &text[token.clone()];
+                    faults.push(format!("{root} without `{cut}` in line {line}: {told}"));
+                }
+            }
+        }
+    }
+    assert!(deletions > 100, "{deletions}");
+    assert!(
+        faults.is_empty(),
+        "{} of {deletions}:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
 }

@@ -30,6 +30,31 @@ pub(crate) fn specs() -> Vec<(String, String)> {
     specs
 }
 
+/// The texts of the book about the language that have no fault of form, each with its place.
+pub(crate) fn book() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/book/lang");
+    let mut texts = Vec::new();
+    let mut folders = vec![root];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("the book is readable") {
+            let path = entry.expect("the book is readable").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let page = std::fs::read_to_string(&path).expect("a page of the book is readable");
+            let fences = page.split("```mlinfra").skip(1);
+            let bodies = fences.filter_map(|fence| fence.split_once('\n'));
+            let bodies = bodies.filter_map(|(_, rest)| rest.split("```").next());
+            let named = |body: &str| (path.display().to_string(), body.to_owned());
+            texts.extend(bodies.map(named));
+        }
+    }
+    texts.retain(|(_, text)| parse(text).errors.is_empty());
+    texts.sort();
+    texts
+}
+
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return;
