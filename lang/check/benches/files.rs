@@ -3,15 +3,16 @@
 //!
 //! Each file holds twenty blocks and refers to the file before it, as projects of many people do.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use mimalloc::MiMalloc;
 use mlinfra_check::{World, check};
 
-/// The system's allocator, and how many bytes are in use.
+/// The allocator of the command line, and how many bytes are in use.
 struct Counting;
 
 static BYTES_NOW: AtomicUsize = AtomicUsize::new(0);
@@ -28,22 +29,22 @@ fn taken(bytes: usize) {
     unsafe_code,
     reason = "an allocator is an unsafe trait; this one counts and passes on"
 )]
-// SAFETY: every call is passed on to the system's allocator as it came.
+// SAFETY: every call is passed on to the allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         taken(layout.size());
-        unsafe { System.alloc(layout) }
+        unsafe { MiMalloc.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
         BYTES_NOW.fetch_sub(layout.size(), Ordering::Relaxed);
-        unsafe { System.dealloc(place, layout) }
+        unsafe { MiMalloc.dealloc(place, layout) }
     }
 
     unsafe fn realloc(&self, place: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         taken(bytes);
         BYTES_NOW.fetch_sub(layout.size(), Ordering::Relaxed);
-        unsafe { System.realloc(place, layout, bytes) }
+        unsafe { MiMalloc.realloc(place, layout, bytes) }
     }
 }
 

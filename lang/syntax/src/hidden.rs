@@ -25,6 +25,15 @@ fn hidden(one: char) -> Option<&'static str> {
     })
 }
 
+/// Whether a text has printable ASCII and plain line ends alone, as most have: nothing hides there.
+pub(crate) fn is_plain(text: &str) -> bool {
+    let is_other = |byte: u8| !(b' '..127).contains(&byte) && byte != b'\n';
+    let chunks = text.as_bytes().chunks(1 << 10);
+    // Without a way out inside a chunk, it is compared many bytes at a time.
+    let others = |chunk: &[u8]| chunk.iter().fold(false, |any, byte| any | is_other(*byte));
+    !chunks.into_iter().any(others)
+}
+
 /// The findings about hidden characters inside a token: in strings, comments and names between back
 /// quotes nothing else would tell.
 pub(crate) fn inside(kind: Kind, word: &str, start: u32, findings: &mut Vec<SyntaxError>) {

@@ -30,6 +30,7 @@ const READ_AS_THEY_ARE: Set = Set::of(&[
 pub(crate) fn findings(text: &str, tokens: &[Token]) -> Vec<SyntaxError> {
     let mut findings = Vec::new();
     let mut starts = Vec::new();
+    let plain = hidden::is_plain(text);
     for token in tokens {
         match token.kind {
             Kind::StringStart => starts.push(*token),
@@ -48,6 +49,9 @@ pub(crate) fn findings(text: &str, tokens: &[Token]) -> Vec<SyntaxError> {
             _ => {}
         }
         let word = &text[token.start as usize..token.end as usize];
+        if !plain && READ_AS_THEY_ARE.has(token.kind) {
+            hidden::inside(token.kind, word, token.start, &mut findings);
+        }
         of_token(*token, word, &mut findings);
     }
     findings
@@ -62,9 +66,6 @@ fn open_string(token: Token) -> SyntaxError {
 fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
     let at = token.start..token.end;
     let kind = token.kind;
-    if READ_AS_THEY_ARE.has(kind) {
-        hidden::inside(kind, word, at.start, findings);
-    }
     if matches!(kind, Kind::Text | Kind::OpenText) {
         let lone = word.match_indices('\r').map(|(at, _)| at);
         let mut lone = lone.filter(|at| !word[at + 1..].starts_with('\n'));

@@ -103,7 +103,9 @@ fn param(p: &mut Parser) {
         p.missing("E0012", "a `:` and the parameter's type are missing here");
     }
     value(p);
-    while p.at(Kind::At) {
+    // An attribute at the very start of a line is the next entry's: a bracket is not closed.
+    let is_own = |p: &Parser| !p.current().first || p.current().column > 0;
+    while p.at(Kind::At) && is_own(p) {
         attribute(p);
     }
     p.close(mark, Kind::Param);
