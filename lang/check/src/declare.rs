@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use mlinfra_api::Dimension;
-use rust_decimal::Decimal;
 
+use crate::declare_unit::{amount, unit};
 use crate::diagnostic::FileId;
-use crate::quantity::Unit;
 use crate::resolve::{UnknownType, resolve, type_name, type_words, word, word_type};
 use crate::result_rule::result_rule;
 use crate::schema::{
@@ -173,14 +171,14 @@ fn named_block(item: &Item) -> Option<(&str, &str, &BlockItem)> {
 }
 
 /// Whether the item carries this attribute.
-fn has(item: &Item, name: &str) -> bool {
+pub(crate) fn has(item: &Item, name: &str) -> bool {
     item.attributes
         .iter()
         .any(|attribute| attribute.path.text() == name)
 }
 
 /// The words in the parentheses of this attribute.
-fn words(item: &Item, name: &str) -> Vec<String> {
+pub(crate) fn words(item: &Item, name: &str) -> Vec<String> {
     let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
     let arguments = item
         .attributes
@@ -228,72 +226,6 @@ fn bytes(library: &Library, item: &Item, name: &str) -> Option<u64> {
     let attribute = item.attributes.iter().find(same)?;
     let size = amount(library, &attribute.arguments.first()?.value)?;
     u64::try_from(size.factor).ok()
-}
-
-fn unit(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
-    let declared = match &block.value {
-        None => Some(Unit::new(Decimal::ONE, Dimension::base(name))),
-        Some(value) => amount(library, value),
-    };
-    let Some(declared) = declared else {
-        library
-            .faults
-            .push(format!("unit {name} is not so many of a known one"));
-        return;
-    };
-    if has(item, "plural") {
-        library.units.insert(format!("{name}s"), declared.clone());
-    }
-    library.units.insert(name.to_owned(), declared);
-    for family in words(item, "of") {
-        let members = library.families.entry(family).or_default();
-        members.push(name.to_owned());
-    }
-}
-
-/// What an expression over units and numbers amounts to: `0.125 B/s`, `B / s`.
-fn amount(library: &Library, value: &Expr) -> Option<Unit> {
-    match &value.kind {
-        ExprKind::Name(name) if library.families.contains_key(name) => {
-            Some(Unit::new(Decimal::ONE, Dimension::base(name)))
-        }
-        ExprKind::Name(name) => library.unit(name).cloned(),
-        ExprKind::Number {
-            digits,
-            percent: false,
-            unit,
-        } => {
-            let number: Decimal = digits.replace('_', "").parse().ok()?;
-            let unit = unit_of(library, unit.as_deref()?).ok()?;
-            Some(Unit {
-                factor: number.checked_mul(unit.factor)?,
-                ..unit
-            })
-        }
-        ExprKind::Binary {
-            operator: tree::Binary::Divide,
-            left,
-            right,
-            ..
-        } => amount(library, left)?.per(&amount(library, right)?),
-        _ => None,
-    }
-}
-
-/// A number's unit as written; the first name that is no unit otherwise.
-pub(crate) fn unit_of<'u>(
-    library: &Library,
-    written: &'u tree::Unit,
-) -> Result<Unit, &'u tree::Name> {
-    let mut all = Unit::new(Decimal::ONE, Dimension::default());
-    if let Some(over) = &written.over {
-        all = library.unit(&over.text).cloned().ok_or(over)?;
-    }
-    for name in &written.per {
-        let unit = library.unit(&name.text).ok_or(name)?;
-        all = all.per(unit).ok_or(name)?;
-    }
-    Ok(all)
 }
 
 fn class(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use crate::check::{Checker, Env};
 use crate::code;
-use crate::declare::unit_of;
+use crate::declare_unit::unit_of;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::habit;
 use crate::quantity::{self, NumberFault};

@@ -7,6 +7,7 @@
 mod complete;
 mod declared;
 mod names;
+mod offers;
 mod render;
 
 use std::ops::Range;

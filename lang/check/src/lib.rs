@@ -23,6 +23,7 @@ mod condition;
 mod cycle;
 mod decided;
 mod declare;
+mod declare_unit;
 mod declared;
 pub mod diagnostic;
 mod environment;
@@ -85,6 +86,7 @@ mod train;
 mod tree;
 mod types;
 mod unseen;
+mod variant;
 pub mod vocabulary;
 pub mod world;
 
