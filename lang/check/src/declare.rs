@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-
 use crate::declare_unit::{amount, unit};
 use crate::diagnostic::FileId;
 use crate::resolve::{UnknownType, resolve, type_name, type_words, word, word_type};
@@ -12,7 +11,7 @@ use crate::schema::{
     Class, Fact, FieldDeclaration, FigureDeclarations, Function, Kind, KindValue, Library,
     Operation, Place, column_base,
 };
-use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, TypeExpr};
+use crate::tree::{BlockItem, ExprKind, Item, Node, TypeExpr};
 use crate::types::{Case, CaseResult, CheckedType, Default, EnumType, FieldsType, Parameter, Type};
 use crate::{lower, text_form, tree};
 
