@@ -255,9 +255,9 @@ fn what_would_have_no_effect_is_refused() {
         ),
         ("@keep\nlet a = 1\n", "E0220", "keep"),
         (
-            "target here = local()\n@keep\nkey vault on here\n",
+            "target here = local()\n@keeps\nkey vault on here\n",
             "E0220",
-            "keep",
+            "keeps",
         ),
         ("component c on d {}\n", "E0201", "d"),
         ("policy p { }\n", "E0511", "p"),
