@@ -72,11 +72,6 @@ pub enum Record {
         /// What changed.
         change: StateChange,
     },
-    /// What the project gives out to others, as an operation left it.
-    Outputs {
-        /// By name; secrets are sealed.
-        outputs: BTreeMap<String, Value>,
-    },
     /// All that the records before this one add up to, so that replay may begin here.
     Checkpoint {
         /// That.
@@ -253,7 +248,6 @@ impl Record {
             Record::Action { event, .. } => event.word(),
             Record::Decided { .. } => "decided",
             Record::Changed { .. } => "changed",
-            Record::Outputs { .. } => "outputs",
             Record::Checkpoint { .. } => "checkpoint",
         }
     }

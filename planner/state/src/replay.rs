@@ -126,8 +126,6 @@ impl Replayed {
             } => self.add_action_event(*operation, *number, address, event)?,
             Record::Decided { token, adopted, .. } => self.decide(token, adopted.as_deref())?,
             Record::Changed { operation, change } => self.add_change(*operation, change)?,
-            // What is given out is no part of what exists: plans made before it still hold.
-            Record::Outputs { outputs } => self.snapshot.outputs.clone_from(outputs),
             Record::Checkpoint { state } => *self = (**state).clone(),
         }
         Ok(())

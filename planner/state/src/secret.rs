@@ -61,7 +61,6 @@ fn for_each_value(record: &mut Record, visit: &mut dyn FnMut(&mut Value)) {
             _ => {}
         },
         Record::Checkpoint { state } => of_replayed(state, visit),
-        Record::Outputs { outputs } => of_map(outputs, visit),
         Record::Changed {
             change: StateChange::Adopted { state },
             ..
@@ -79,7 +78,6 @@ fn for_each_value(record: &mut Record, visit: &mut dyn FnMut(&mut Value)) {
 
 fn of_replayed(state: &mut Replayed, visit: &mut dyn FnMut(&mut Value)) {
     let snapshot = &mut state.snapshot;
-    of_map(&mut snapshot.outputs, visit);
     for one in snapshot
         .resources
         .values_mut()

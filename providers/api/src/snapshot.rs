@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Resource, ResourceState, Token, Value, Verb};
+use crate::{Address, Resource, ResourceState, Token, Verb};
 
 /// The state of one project and environment. Planning reads it, only `apply` moves it on, and only
 /// through the journal.
@@ -25,9 +25,6 @@ pub struct Snapshot {
     /// What is forgotten, not removed, once nothing asks for it any more.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub kept: BTreeSet<Address>,
-    /// What the project gave out when it was last applied, for other projects: its `output`s.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub outputs: BTreeMap<String, Value>,
 }
 
 /// A call that was begun and whose end is not recorded.
