@@ -116,6 +116,9 @@ fn word(change: ChangeKind) -> &'static str {
         ChangeKind::Delete => "delete",
         ChangeKind::Run => "run",
         ChangeKind::Reuse => "reuse",
+        ChangeKind::Move => "move",
+        ChangeKind::Forget => "forget",
+        ChangeKind::Adopt => "adopt",
     }
 }
 

@@ -1,7 +1,7 @@
 //! A spec and its folder: finding it, checking it, naming its files.
 
-use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use mlinfra_check::{Answer, Checked, CheckedTest, FileId, Program, Question};
 use mlinfra_runtime_spec::files::STATE;
@@ -33,7 +33,7 @@ pub(crate) struct Workspace {
     /// The options of the command line that say what its parameters are, as they stood there.
     options: Vec<String>,
     /// The environments that the spec declares, once somebody asked.
-    declared: OnceCell<Vec<String>>,
+    declared: OnceLock<Vec<String>>,
 }
 
 /// A spec without errors.
@@ -91,7 +91,7 @@ impl Workspace {
             root: root.to_owned(),
             parameters,
             options: texts.chain(files).collect(),
-            declared: OnceCell::new(),
+            declared: OnceLock::new(),
         })
     }
 
@@ -451,7 +451,7 @@ mod tests {
             root: ROOT.to_owned(),
             parameters: Parameters::default(),
             options: Vec::new(),
-            declared: OnceCell::new(),
+            declared: OnceLock::new(),
         }
     }
 

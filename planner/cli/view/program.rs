@@ -180,6 +180,9 @@ fn value(of: &Value) -> Json {
             "address": reference.address.to_string(),
             "path": reference.path,
         } }),
+        Value::Template(parts) => {
+            json!({ "template": parts.iter().map(value).collect::<Vec<_>>() })
+        }
         Value::Row(row) => json!({ "row": row.to_string() }),
         Value::Condition(condition) => json!({ "condition": condition.to_string() }),
         Value::Secret(_) => json!({ "secret": true }),
