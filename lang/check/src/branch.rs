@@ -143,6 +143,7 @@ impl Checker<'_> {
         env: Env<'_>,
     ) -> Term {
         let decided = self.condition(condition, env);
+        let is_supposed = self.is_supposed;
         let mut side = |expr: &Expr, holds: bool| {
             self.branch(decided != Some(!holds), |checker| {
                 checker.where_present(condition, holds, env, |checker, inside| {
@@ -162,6 +163,7 @@ impl Checker<'_> {
         match decided {
             Some(true) => widen(first, &common),
             Some(false) => widen(second, &common),
+            None if is_supposed => Term::unknown(common, &[]),
             None => Term::error(),
         }
     }

@@ -58,6 +58,9 @@ impl Checker<'_> {
         {
             return term;
         }
+        if let Some(function) = self.function_named(callee, env) {
+            return self.call_user_function(function, arguments, callee.span, env);
+        }
         let Some(word) = callee.as_name() else {
             if !matches!(callee.kind, ExprKind::Bad) {
                 self.report(
@@ -85,6 +88,18 @@ impl Checker<'_> {
                 self.unknown_function(word, callee.span, &cases);
                 Term::error()
             }
+        }
+    }
+
+    /// The function of the spec that is called: by its name, or by that of its file before it.
+    pub(crate) fn function_named(&self, callee: &Expr, env: Env<'_>) -> Option<usize> {
+        match &callee.kind {
+            ExprKind::Name(word) => self.user_function(word, env.scope),
+            ExprKind::Member { object, name } => {
+                let module = self.module(object.as_name()?, env.scope?)?;
+                self.user_function(&name.text, self.scopes[module].parent)
+            }
+            _ => None,
         }
     }
 
@@ -118,7 +133,10 @@ impl Checker<'_> {
             return;
         }
         let functions: Vec<&str> = match cases {
-            [] => self.library.functions.keys().map(String::as_str).collect(),
+            [] => {
+                let library = self.library.functions.keys().map(String::as_str);
+                self.user_function_names().chain(library).collect()
+            }
             _ => Vec::new(),
         };
         let meant = nearest(word, cases.iter().chain(&functions).copied());

@@ -25,6 +25,7 @@ use crate::scope::{Declared, Form, NodeId, Scope, ScopeId};
 use crate::source::SourceFile;
 use crate::tree::Expr;
 use crate::types::{Term, Type};
+use crate::user_function::UserFunctions;
 use crate::world::World;
 
 /// How many declarations may wait for one another while one is evaluated. They are evaluated in
@@ -69,6 +70,10 @@ pub(crate) struct Checker<'t> {
     pub(crate) moves: Moves,
     /// What may still be spent on values.
     pub(crate) budget: Budget,
+    /// The functions that files declare.
+    pub(crate) functions: UserFunctions<'t>,
+    /// How deep in expressions this is.
+    pub(crate) depth: usize,
     /// The regular expressions made so far.
     pub(crate) patterns: Patterns,
     /// Where the files are that a spec takes texts from.
@@ -233,6 +238,8 @@ impl<'t> Checker<'t> {
             world_names: HashMap::new(),
             moves: Moves::default(),
             budget: Budget::new(),
+            functions: UserFunctions::default(),
+            depth: 0,
             patterns: Patterns::default(),
             world: None,
             places: HashMap::new(),

@@ -98,7 +98,13 @@ impl Checker<'_> {
         self.rounds_hide_nothing(repeat, env);
         let source = self.eval(&repeat.source, &Type::Any, env);
         let Some(rounds) = self.rounds(&source, repeat) else {
-            return Term::error();
+            if source.term_type.is_error() || !self.is_supposed {
+                return Term::error();
+            }
+            let of = self.type_of_element(element, when, &source, repeat, env);
+            return of.map_or(Term::error(), |of| {
+                Term::unknown(Type::List(Arc::new(of)), &[&source])
+            });
         };
         let mut terms = Vec::new();
         for round in &rounds {
@@ -340,7 +346,10 @@ impl Checker<'_> {
             self.secret_in_the_open(subject.span);
             return Term::error();
         }
-        if term.term_type.is_error() || !self.must_be_known(&term, subject.span, "what decides") {
+        let known = term.is_known();
+        if term.term_type.is_error()
+            || !self.must_be_known(&term, subject.span, "what decides") && !self.is_supposed
+        {
             return Term::error();
         }
         let mut chosen: Option<Term> = None;
@@ -353,13 +362,13 @@ impl Checker<'_> {
             for pattern in &arm.patterns {
                 match pattern {
                     Pattern::Rest => {
-                        matches = true;
+                        matches |= known;
                         rest = true;
                     }
                     Pattern::Value(pattern) => {
                         let wanted = self.value(pattern, term.term_type.present(), env);
                         failed |= wanted.term_type.is_error();
-                        matches |= wanted.value == term.value;
+                        matches |= known && wanted.value == term.value;
                         covered.push(wanted.value);
                     }
                 }
@@ -384,7 +393,11 @@ impl Checker<'_> {
         if !rest && !self.covers(&term.term_type, &covered, subject.span) {
             return Term::error();
         }
-        chosen.map_or(Term::error(), |term| widen(term, &common))
+        match chosen {
+            Some(term) => widen(term, &common),
+            None if !known => Term::unknown(common, &[&term]),
+            None => Term::error(),
+        }
     }
 
     /// Whether these patterns name every value of the type; a finding if not.

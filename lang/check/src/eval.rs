@@ -17,6 +17,9 @@ use crate::table::Table;
 use crate::tree::{Expr, ExprKind, Unit};
 use crate::types::{EnumType, Term, Type, a};
 
+/// How deep expressions may be evaluated inside one another, through calls too.
+const EVALUATIONS_DEEP_MAX: usize = 1_000;
+
 impl Checker<'_> {
     /// The expression as a value of the expected type; a finding if it is none.
     pub(crate) fn value(&mut self, expr: &Expr, expected: &Type, env: Env<'_>) -> Term {
@@ -29,7 +32,16 @@ impl Checker<'_> {
         if !self.pay_evaluation(expr.span) {
             return Term::error();
         }
+        if self.depth >= EVALUATIONS_DEEP_MAX {
+            self.limit(
+                expr.span,
+                &format!("more than {EVALUATIONS_DEEP_MAX} expressions inside one another"),
+            );
+            return Term::error();
+        }
+        self.depth += 1;
         let term = self.eval_kind(expr, expected, env);
+        self.depth -= 1;
         match env.present {
             Some(present) if term.term_type.may_be_absent() => present.narrowed(expr, term),
             _ => term,
@@ -199,6 +211,9 @@ impl Checker<'_> {
             }
             // What is missing everywhere is said once.
             (None, []) if self.is_lost(name) || self.said.has_text(&finding) => return,
+            (None, []) if self.is_in_function(env) => {
+                finding.help("a function sees its parameters alone: make it one of them")
+            }
             (None, []) => finding.help(match expected.present() {
                 Type::Block(kind) => format!("declare it: `{kind} {name} …`"),
                 _ => "declare it, or put a text in quotes".to_owned(),

@@ -86,6 +86,7 @@ mod train;
 mod tree;
 mod types;
 mod unseen;
+mod user_function;
 mod variant;
 pub mod vocabulary;
 pub mod world;
@@ -254,6 +255,7 @@ fn run_in(
     collect(&mut checker, sources);
     let asked = asked.map(|asked| checker.collect_question(asked));
     checker.prepare();
+    checker.check_functions();
     checker.expand();
     checker.expand_samples();
     let is_other = |checker: &Checker<'_>, id: usize| {
@@ -333,6 +335,7 @@ fn collect<'t>(checker: &mut Checker<'t>, sources: &'t Sources) {
     };
     for (file, parsed) in sources.parsed.iter().enumerate() {
         checker.collect_components(&parsed.items, &place(file));
+        checker.collect_functions(&parsed.items, &place(file), count + file);
     }
     for_each_use(sources, |file, used, target| {
         import_words(checker, count + file, used, target)
@@ -372,6 +375,8 @@ fn import_words(checker: &mut Checker<'_>, scope: usize, used: &tree::Use, targe
             let components = &mut checker.scopes[scope].components;
             components.insert(name.text.clone(), component);
         }
+        let around = checker.scopes[target].parent.unwrap_or(target);
+        checker.use_function(&name.text, around, scope);
     }
 }
 
@@ -400,6 +405,10 @@ fn import(checker: &mut Checker<'_>, file: usize, used: &tree::Use, target: Opti
                 }
             },
             None if checker.scopes[target].components.contains_key(&name.text) => {}
+            None if {
+                let around = checker.scopes[target].parent.unwrap_or(target);
+                checker.use_function(&name.text, around, around)
+            } => {}
             None => {
                 checker.scopes[uses].open = true;
                 if checker.scopes[target].open {

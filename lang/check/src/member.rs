@@ -120,7 +120,7 @@ impl Checker<'_> {
     }
 
     /// The file that is used under this name.
-    fn module(&self, word: &str, scope: usize) -> Option<usize> {
+    pub(crate) fn module(&self, word: &str, scope: usize) -> Option<usize> {
         let mut current = Some(scope);
         while let Some(scope) = current {
             if let Some(module) = self.scopes[scope].modules.get(word) {

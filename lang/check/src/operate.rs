@@ -334,8 +334,11 @@ impl Checker<'_> {
 
     /// `date + duration`, `date - duration` and `date - date`; none if no date is in it.
     fn date_arithmetic(&mut self, operator: Operator, left: &Term, right: &Term) -> Option<Term> {
-        let time = Type::Quantity(Dimension::base("second"));
         let (first, second) = (left.term_type.bare(), right.term_type.bare());
+        if *first != Type::Date && *second != Type::Date {
+            return None;
+        }
+        let time = Type::Quantity(Dimension::base("second"));
         let sign = match operator.0 {
             Binary::Add => 1,
             Binary::Subtract => -1,

@@ -25,7 +25,8 @@ impl Checker<'_> {
             .cloned();
         let Some(function) = function.filter(|function| function.row) else {
             let word = callee.as_name().unwrap_or("this");
-            if self.library.functions.contains_key(word) {
+            let of_spec = self.function_named(callee, at.env).is_some();
+            if of_spec || self.library.functions.contains_key(word) {
                 self.report(
                     Diagnostic::error(
                         code::FUNCTION_ELSEWHERE,

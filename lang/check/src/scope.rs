@@ -15,6 +15,7 @@ use crate::schema::{Kind, KindValue};
 use crate::suggest::nearest;
 use crate::test::TEST;
 use crate::tree::{BlockItem, Item, Name, Node};
+use crate::user_function::FUNCTION;
 
 /// A declared thing, by its place in [`Checker::nodes`].
 pub(crate) type NodeId = usize;
@@ -208,7 +209,7 @@ impl<'t> Checker<'t> {
             "let" => Form::Let,
             "param" => Form::Parameter,
             "output" => Form::Output,
-            COMPONENT | TEST | "policy" | "environment" | "moved" | "removed"
+            COMPONENT | FUNCTION | TEST | "policy" | "environment" | "moved" | "removed"
                 if !place.is_file() =>
             {
                 let text = format!("a `{word}` stands at the top of a file");
@@ -216,7 +217,7 @@ impl<'t> Checker<'t> {
                 return true;
             }
             // They were collected before everything else.
-            COMPONENT => return true,
+            COMPONENT | FUNCTION => return true,
             TEST => Form::Test,
             _ if let Some(form) = WorldForm::of(word) => Form::World(form),
             "policy" => {

@@ -241,3 +241,120 @@ fn a_pattern_in_a_loop_costs_no_time() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("E0322"), "{found:?}");
 }
+
+#[test]
+fn functions_of_a_spec_are_typed_and_closed() {
+    let text = "function double(x: int): int = x * 2\n\
+        function size(env: string, least: int = 1): int = if env == \"prod\" then double(3) else least\n\
+        function label(of: string?): string = if of != none then \"for ${of}\" else \"for all\"\n\
+        output a = double(21)\noutput b = size(\"prod\")\noutput c = size(\"dev\", least = 2)\n\
+        output d = [double(x) for x in 1..3]\noutput e = label(none)\noutput f = label(\"ops\")\n";
+    let wanted = ["42", "6", "2", "[2, 4, 6]", "\"for all\"", "\"for ops\""];
+    assert_eq!(values(text), wanted);
+    for (text, wanted) in [
+        (
+            "let y = 1\nfunction f(x: int): int = x + y\n",
+            "E0302 at \"y\": nothing is named `y`",
+        ),
+        (
+            "function f(x: int): string = x\n",
+            "E0301 at \"x\": this is a whole number, and a string belongs here",
+        ),
+        (
+            "function f(x: int): int = g(x)\nfunction g(x: int): int = f(x)\noutput it = f(1)\n",
+            "E0316 at \"f\": this closes the circle f → g → f",
+        ),
+        (
+            "function f(x: int): int = 10 / x\n",
+            "E0301 at \"10 / x\": this is a number, and a whole number belongs here",
+        ),
+        (
+            "function f(x: int): decimal = 10 / x\noutput it = f(0)\n",
+            "E0308 at \"/\": this divides by zero",
+        ),
+        (
+            "function f(x: int): int = x\noutput it = f(\"a\")\n",
+            "E0301 at \"\\\"a\\\"\": this is a string, and a whole number belongs here",
+        ),
+        (
+            "function f(x: int): int = x\noutput it = ff(1)\n",
+            "E0311 at \"ff\": nothing here is called `ff`",
+        ),
+    ] {
+        assert_eq!(findings(&check_text(text)), [wanted], "{text}");
+    }
+}
+
+#[test]
+fn functions_of_another_file_are_called_by_name_or_behind_it() {
+    let mut world = Memory::default();
+    let mut file = |name: &str, text: &str| {
+        world
+            .files
+            .insert(name.to_owned(), text.as_bytes().to_vec());
+    };
+    file(
+        "main.mlinfra",
+        "use \"lib.mlinfra\".{double}\nuse \"lib.mlinfra\" as lib\n\
+         output a = double(2)\noutput b = lib.half(3)\n",
+    );
+    file(
+        "lib.mlinfra",
+        "function double(x: int): int = x * 2\nfunction half(x: int): decimal = x / 2\n",
+    );
+    let checked = mlinfra_check::check(&world, "main.mlinfra");
+    assert_eq!(findings(&checked), Vec::<String>::new());
+    assert_eq!(checked.program.outputs["a"].value.to_string(), "4");
+    assert_eq!(checked.program.outputs["b"].value.to_string(), "1.5");
+}
+
+#[test]
+fn functions_that_double_their_work_reach_a_limit_soon() {
+    let mut text = "function f0(x: int): int = x\n".to_owned();
+    for index in 1..=60 {
+        let before = index - 1;
+        text.push_str(&format!(
+            "function f{index}(x: int): int = f{before}(x) + f{before}(x)\n"
+        ));
+    }
+    text.push_str("output it = f60(1)\n");
+    let found = findings(&check_text(&text));
+    assert!(!found.is_empty() && found.len() <= 2, "{found:?}");
+    assert!(found[0].starts_with("E0322"), "{found:?}");
+}
+
+#[test]
+fn what_was_asked_for_is_there_and_a_branch_not_taken_finds_no_fault() {
+    let text = "param none_given: int?\nparam given: int? = 4\nlet zero = 0\n\
+        output a = if none_given != none then none_given + 1 else 0\n\
+        output b = if given == none then 0 else given + 1\n\
+        output c = if zero == 0 then 0 else 10 / zero\n\
+        output d = zero != 0 and 10 / zero > 1\n\
+        output e = given != none and given > 3\n\
+        output f = match zero { 0 => \"none\", _ => \"${10 / zero}\" }\n";
+    assert_eq!(values(text), ["0", "5", "0", "false", "true", "\"none\""]);
+}
+
+#[test]
+fn amounts_are_exact_whatever_they_are_made_of() {
+    let text = "output a = 0.02 USD/GiB/month * 5 GiB * 1 month\n\
+        output b = 1 USD/h * 1 h == 1 USD\noutput c = 100 USD/month / 3 * 3 == 100 USD/month\n\
+        output d = 1 USD/day * 1 week == 7 USD\noutput e = 5 epochs * 3\n\
+        output f = 2027-01-31 + 4 weeks\noutput g = 2027-03-01 - 2027-01-01\n";
+    let wanted = [
+        "0.1 USD",
+        "true",
+        "true",
+        "true",
+        "15 epoch",
+        "2027-02-28",
+        "59 days",
+    ];
+    assert_eq!(values(text), wanted);
+    let powers =
+        "let a = 1 s\nlet b = a * a\nlet c = b * b\nlet d = c * c\nlet e = d * d\nlet f = e * e\n";
+    assert_eq!(
+        findings(&check_text(powers)),
+        ["E0307 at \"*\": this number is too large"]
+    );
+}
