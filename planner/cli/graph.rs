@@ -122,17 +122,18 @@ fn word(change: ChangeKind) -> &'static str {
     }
 }
 
-/// The address without the kind: `risk/clean`.
+/// The address without the kind: `risk/clean`. A key may hold whatever a text can, so nothing is
+/// looked for in it.
 fn named(address: &Address) -> String {
-    let text = address.to_string();
-    let (parents, leaf) = text.rsplit_once('/').unwrap_or(("", &text));
-    // A kind holds no bracket, so the name begins behind its last point before one.
-    let head = leaf.find(['[', '"']).unwrap_or(leaf.len());
-    let point = leaf[..head].rfind('.').map_or(0, |point| point + 1);
-    match parents {
-        "" => leaf[point..].to_owned(),
-        parents => format!("{parents}/{}", &leaf[point..]),
-    }
+    let alone = Address {
+        parents: Vec::new(),
+        ..address.clone()
+    };
+    let (full, alone) = (address.to_string(), alone.to_string());
+    let around = full.strip_suffix(alone.as_str()).unwrap_or_default();
+    let own = alone.strip_prefix(address.kind.as_str());
+    let own = own.and_then(|rest| rest.strip_prefix('.'));
+    format!("{around}{}", own.unwrap_or(&alone))
 }
 
 /// What a block refers to, and as what.
@@ -171,4 +172,21 @@ fn references(block: &Block) -> BTreeSet<(Address, String)> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use mlinfra_api::Segment;
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_told_without_its_kind_whatever_its_key_holds() {
+        let mut address = Address::new("aws.instance", "a");
+        assert_eq!(named(&address), "a");
+        address.leaf.key = Some("x/y.z".to_owned());
+        assert_eq!(named(&address), "a[\"x/y.z\"]");
+        address.parents.push(Segment::new("risk"));
+        assert_eq!(named(&address), "risk/a[\"x/y.z\"]");
+    }
 }

@@ -65,12 +65,13 @@ pub fn names(world: &dyn World, root: &str) -> Vec<String> {
     let checked = crate::check(world, root);
     let mut all: Vec<String> = Library::standard().functions.keys().cloned().collect();
     for block in &checked.program.blocks {
-        let address = block.address.to_string();
-        let path = address.split('/').map(|part| match part.split_once('.') {
-            Some((_, name)) => name,
-            None => part,
-        });
-        let path = path.collect::<Vec<_>>().join(".");
+        // What a loop makes is named with its key: the name alone is among those of the file.
+        let segments = || block.address.parents.iter().chain([&block.address.leaf]);
+        if segments().any(|segment| segment.key.is_some()) {
+            continue;
+        }
+        let path: Vec<&str> = segments().map(|segment| segment.name.as_str()).collect();
+        let path = path.join(".");
         let fields = block.fields.keys().chain(&block.computed);
         all.extend(fields.map(|field| format!("{path}.{field}")));
         let columns = block.table.iter().flat_map(|table| &table.columns);
