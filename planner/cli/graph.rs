@@ -122,18 +122,11 @@ fn word(change: ChangeKind) -> &'static str {
     }
 }
 
-/// The address without the kind: `risk/clean`. A key may hold whatever a text can, so nothing is
-/// looked for in it.
+/// The address without the kind: `risk/clean`.
 fn named(address: &Address) -> String {
-    let alone = Address {
-        parents: Vec::new(),
-        ..address.clone()
-    };
-    let (full, alone) = (address.to_string(), alone.to_string());
-    let around = full.strip_suffix(alone.as_str()).unwrap_or_default();
-    let own = alone.strip_prefix(address.kind.as_str());
-    let own = own.and_then(|rest| rest.strip_prefix('.'));
-    format!("{around}{}", own.unwrap_or(&alone))
+    let segments = address.parents.iter().chain([&address.leaf]);
+    let names: Vec<String> = segments.map(ToString::to_string).collect();
+    names.join("/")
 }
 
 /// What a block refers to, and as what.
@@ -176,17 +169,15 @@ fn references(block: &Block) -> BTreeSet<(Address, String)> {
 
 #[cfg(test)]
 mod tests {
-    use mlinfra_api::Segment;
-
     use super::*;
 
     #[test]
     fn a_name_is_told_without_its_kind_whatever_its_key_holds() {
-        let mut address = Address::new("aws.instance", "a");
+        let address = Address::new("aws.instance", "a");
         assert_eq!(named(&address), "a");
-        address.leaf.key = Some("x/y.z".to_owned());
-        assert_eq!(named(&address), "a[\"x/y.z\"]");
-        address.parents.push(Segment::new("risk"));
-        assert_eq!(named(&address), "risk/a[\"x/y.z\"]");
+        let keyed = address.with_key("x/y.z");
+        assert_eq!(named(&keyed), "a[\"x/y.z\"]");
+        let inside = keyed.child("storage", "b");
+        assert_eq!(named(&inside), "a[\"x/y.z\"]/b");
     }
 }
