@@ -3,9 +3,9 @@
 use mlinfra_api::Value;
 
 use crate::check::{Checker, Env};
-use crate::fit::{unify, widen};
 use crate::tree::{Binary, Expr, ExprKind};
 use crate::types::{Term, Type};
+use crate::unify::{unify, widen};
 
 /// What was asked for on the way to here, and is there.
 #[derive(Clone, Copy)]

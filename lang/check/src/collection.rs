@@ -9,10 +9,10 @@ use crate::budget::VALUES_MAX;
 use crate::check::{Checker, Env, Local};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::fit::{unify, widen};
 use crate::presence::is_reference;
 use crate::tree::{Arm, Body, Expr, Loop, Node, Pattern};
 use crate::types::{Term, Type, a};
+use crate::unify::{unify, widen};
 
 impl Checker<'_> {
     pub(crate) fn eval_list(

@@ -7,12 +7,12 @@ use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::figure::Figures;
-use crate::fit::unify;
 use crate::operate::dimension;
 use crate::quantity::{self, NumberFault};
 use crate::suggest::nearest;
 use crate::tree::{Binary, Expr, ExprKind};
 use crate::types::{Term, Type, a};
+use crate::unify::unify;
 
 /// A part of a condition with its type.
 pub(crate) struct Judged {

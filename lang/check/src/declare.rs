@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::declare_unit::{amount, unit};
 use crate::diagnostic::FileId;
+use crate::mark::{has, number, text, words};
 use crate::resolve::{UnknownType, resolve, type_name, type_words, word, word_type};
 use crate::result_rule::result_rule;
 use crate::schema::{
@@ -165,56 +166,6 @@ fn named_block(item: &Item) -> Option<(&str, &str, &BlockItem)> {
             let form = block.path.names.first()?.text.as_str();
             Some((form, block.name.as_ref()?.text.as_str(), block))
         }
-        _ => None,
-    }
-}
-
-/// Whether the item carries this attribute.
-pub(crate) fn has(item: &Item, name: &str) -> bool {
-    item.attributes
-        .iter()
-        .any(|attribute| attribute.path.text() == name)
-}
-
-/// The words in the parentheses of this attribute.
-pub(crate) fn words(item: &Item, name: &str) -> Vec<String> {
-    let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
-    let arguments = item
-        .attributes
-        .iter()
-        .filter(same)
-        .flat_map(|a| &a.arguments);
-    arguments
-        .filter_map(|a| a.value.as_name().map(str::to_owned))
-        .collect()
-}
-
-/// The text in the parentheses of this attribute.
-fn text(item: &Item, name: &str) -> Option<String> {
-    let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
-    let attribute = item.attributes.iter().find(same)?;
-    match &attribute.arguments.first()?.value.kind {
-        ExprKind::Text(parts) => match parts.as_slice() {
-            [tree::TextPart::Literal(text)] => Some(text.clone()),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// The number in the parentheses of this attribute.
-fn number(item: &Item, name: &str) -> Option<u32> {
-    let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
-    match &item
-        .attributes
-        .iter()
-        .find(same)?
-        .arguments
-        .first()?
-        .value
-        .kind
-    {
-        ExprKind::Number { digits, .. } => digits.parse().ok(),
         _ => None,
     }
 }

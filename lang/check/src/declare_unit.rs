@@ -3,7 +3,7 @@
 use mlinfra_api::Dimension;
 use rust_decimal::Decimal;
 
-use crate::declare::{has, words};
+use crate::mark::{has, words};
 use crate::quantity::Unit;
 use crate::schema::Library;
 use crate::tree::{self, BlockItem, Expr, ExprKind, Item};

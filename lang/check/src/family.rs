@@ -8,10 +8,10 @@ use mlinfra_api::Value;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::fit::unify;
 use crate::scope::{Form, NodeId};
 use crate::tree::{Expr, ExprKind};
 use crate::types::{Term, Type};
+use crate::unify::unify;
 
 impl Checker<'_> {
     /// The elements of a `for`, by key.

@@ -9,7 +9,7 @@ use crate::budget::TEXT_BYTES_MAX;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::fit::{Misfit, fit, unify};
+use crate::fit::{Misfit, fit};
 use crate::functions::{Body, Fault, Needs};
 use crate::quantity::NumberFault;
 use crate::schema::Function;
@@ -17,6 +17,7 @@ use crate::scope::list;
 use crate::suggest::nearest;
 use crate::tree::{Argument, Expr};
 use crate::types::{Term, Type};
+use crate::unify::unify;
 
 /// What a call gives to a body: the terms, and where each was written.
 struct Given {

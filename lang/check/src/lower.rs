@@ -11,6 +11,7 @@ use crate::tree::{
     Parameter, Path, Pattern, Require, TextPart, TypeArgument, TypeExpr, TypeKind, Unit, Use,
     UseTarget,
 };
+use mlinfra_syntax::literal;
 
 /// How many operations may stand inside one another in an expression. A chain such as `a + b + c`
 /// counts one for each operator.
@@ -397,7 +398,10 @@ impl Lowering {
                 index: self.boxed(view.index(), &at),
             },
             ast::Expr::Quantity(view) => self.number(view),
+            // One that does not exist has its finding.
+            ast::Expr::Date(view) if literal::date(view.text()).is_none() => ExprKind::Bad,
             ast::Expr::Date(view) => ExprKind::Date(view.text().to_owned()),
+            ast::Expr::Ip(view) if literal::ip(view.text()).is_none() => ExprKind::Bad,
             ast::Expr::Ip(view) => ExprKind::Address(view.text().to_owned()),
             ast::Expr::String(view) => ExprKind::Text(self.text(view)),
             ast::Expr::Text(_) => ExprKind::Text(vec![TextPart::Literal(

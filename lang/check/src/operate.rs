@@ -10,11 +10,11 @@ use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::eval::number_term;
-use crate::fit::{unify, widen};
 use crate::functions;
 use crate::quantity::{self, NumberFault};
 use crate::tree::{Binary, Expr};
 use crate::types::{Term, Type, a};
+use crate::unify::{unify, widen};
 
 /// An operator and where it stands.
 type Operator = (Binary, Span);

@@ -123,7 +123,9 @@ impl<'t> Checker<'t> {
                     }
                 }
                 Node::Column { name, .. } => self.stray(item, name, place),
-                Node::Use(_) => self.out_of_place(item, place, "`use` stands at the top of a file"),
+                Node::Use(_) => {
+                    self.out_of_place_at(item.span, place, "`use` stands at the top of a file")
+                }
                 Node::Require(_) => self.unsupported_require(item, place),
             }
         }
@@ -132,7 +134,7 @@ impl<'t> Checker<'t> {
     fn unsupported_require(&mut self, item: &Item, place: &Place) {
         if place.parent.is_none() {
             let text = "`require` stands in what it is a condition on";
-            self.out_of_place(item, place, text);
+            self.out_of_place_at(item.span, place, text);
             return;
         }
         let text = "this condition would not be judged";
@@ -155,10 +157,6 @@ impl<'t> Checker<'t> {
             self.scopes[place.scope].open = true;
         }
         self.declare(Form::Stray, name, item, None, place);
-    }
-
-    fn out_of_place(&mut self, item: &Item, place: &Place, text: &str) {
-        self.out_of_place_at(item.span, place, text);
     }
 
     fn out_of_place_at(&mut self, span: Span, place: &Place, text: &str) {
@@ -494,7 +492,9 @@ impl<'t> Checker<'t> {
             match &item.node {
                 Node::Block(nested) => self.collect_block(item, nested, &inside),
                 Node::Require(_) => self.unsupported_require(item, &inside),
-                Node::Use(_) => self.out_of_place(item, place, "`use` stands at the top of a file"),
+                Node::Use(_) => {
+                    self.out_of_place_at(item.span, place, "`use` stands at the top of a file")
+                }
                 _ => {}
             }
         }

@@ -104,20 +104,20 @@ fn run(
 fn refuse_stale(store: &Store, plan: &Plan) -> Result<(), ApplyFault> {
     let snapshot = store.snapshot();
     if plan.lineage != snapshot.lineage {
+        let other = "the plan was made for another state";
         return Err(ApplyFault::new(
             "E0714",
-            "the plan was made for another state",
+            other,
             "make it anew with `mlinfra plan`",
         ));
     }
     if plan.serial != snapshot.serial {
-        let mut fault = ApplyFault::new(
-            "E0714",
-            "the state moved since the plan was made",
-            "apply again: it plans anew",
-        );
-        fault.busy = true;
-        return Err(fault);
+        let moved = "the state moved since the plan was made";
+        let fault = ApplyFault::new("E0714", moved, "apply again: it plans anew");
+        return Err(ApplyFault {
+            busy: true,
+            ..fault
+        });
     }
     if plan.is_blocked() {
         return Err(ApplyFault::new(
@@ -130,8 +130,7 @@ fn refuse_stale(store: &Store, plan: &Plan) -> Result<(), ApplyFault> {
 }
 
 fn has_running(store: &Store) -> bool {
-    let mut open = store.snapshot().open.values();
-    open.any(|call| call.handle.is_some())
+    (store.snapshot().open.values()).any(|call| call.handle.is_some())
 }
 
 /// An operation under way.

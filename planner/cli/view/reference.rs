@@ -348,12 +348,10 @@ mod tests {
             );
         }
         assert!(!page.contains("<!-- "), "a place is not filled");
-        for outside in ["http:", "https:", "src=", "@import", "url("] {
-            let found = page
-                .find(outside)
-                .map(|at| &page[at..(at + 60).min(page.len())]);
-            let in_text = |text: &str| text.starts_with("https://…") || text.starts_with("http:");
-            assert!(found.is_none_or(in_text), "{found:?}");
+        // Addresses stand in the text of examples; nothing that would be fetched does.
+        for outside in ["href=\"http", "src=", "@import", "url(\""] {
+            let found = page.find(outside);
+            assert!(found.is_none(), "{outside} at {found:?}");
         }
     }
 }
