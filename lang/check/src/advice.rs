@@ -37,6 +37,10 @@ impl Checker<'_> {
                 return finding.help(format!("name one of its parts: {}", list(&names)));
             }
         }
+        if matches!(term.term_type, Type::Block(_)) && *expected.present().bare() == Type::String {
+            let help = "a block is no text itself: name a field of it that is one";
+            return finding.help(help);
+        }
         finding.help(self.wanted(expected))
     }
 

@@ -398,6 +398,10 @@ impl Lowering {
             },
             ast::Expr::Quantity(view) => self.number(view),
             ast::Expr::Date(view) => ExprKind::Date(view.text().to_owned()),
+            // An address that can't be was reported where it stands.
+            ast::Expr::Ip(view) if mlinfra_syntax::literal::ip(view.text()).is_none() => {
+                ExprKind::Bad
+            }
             ast::Expr::Ip(view) => ExprKind::Address(view.text().to_owned()),
             ast::Expr::String(view) => ExprKind::Text(self.text(view)),
             ast::Expr::Text(_) => ExprKind::Text(vec![TextPart::Literal(
