@@ -8,8 +8,8 @@
 //! - `errors`: what `mlinfra check` prints. `plan`: what `mlinfra plan` prints.
 //! - `console`: a transcript: `$ command`, its output, `[exit 2]` where it is not 0.
 //!
-//! The tour of the language is read in the same way. Under `lang/rules/` a heading names the rule of
-//! the language that its case obeys or breaks; the table there names every rule.
+//! The tour of the language is read in the same way. Under `lang/rules/` a heading names the rule
+//! of the language that its case obeys or breaks; the table there names every rule.
 //!
 //! `UPDATE=1 cargo test --test book` rewrites marks and outputs: read the difference.
 

@@ -37,6 +37,10 @@ impl Checker<'_> {
                 return finding.help(format!("name one of its parts: {}", list(&names)));
             }
         }
+        if matches!(term.term_type, Type::Block(_)) && *expected.present().bare() == Type::String {
+            let help = "a block is no text itself: name a field of it that is one";
+            return finding.help(help);
+        }
         finding.help(self.wanted(expected))
     }
 
@@ -116,19 +120,7 @@ impl Checker<'_> {
                 self.wanted(&Type::AnyRelease)
             }
             Type::Union(members) if members.iter().all(|of| matches!(of, Type::Block(_))) => {
-                let kinds: Vec<&str> = members
-                    .iter()
-                    .filter_map(|of| match of {
-                        Type::Block(kind) => Some(&**kind),
-                        _ => None,
-                    })
-                    .collect();
-                let names: Vec<String> = kinds
-                    .iter()
-                    .flat_map(|kind| self.nodes_of_kind(kind))
-                    .collect();
-                let kinds: Vec<String> = kinds.iter().map(|kind| a(format!("`{kind}`"))).collect();
-                named(&names, &kinds.join(" or "))
+                self.wanted_block(members)
             }
             Type::Union(members) if members.first().is_some_and(is_number) => members
                 .first()
@@ -140,6 +132,19 @@ impl Checker<'_> {
             }
             other => format!("write `{}`", self.example(other, 0)),
         }
+    }
+
+    /// What to write where a block of one of these kinds belongs.
+    fn wanted_block(&self, kinds: &[Type]) -> String {
+        let mut names: Vec<String> = Vec::new();
+        let mut said: Vec<String> = Vec::new();
+        for of in kinds {
+            if let Type::Block(kind) = of {
+                names.extend(self.nodes_of_kind(kind));
+                said.push(a(format!("`{kind}`")));
+            }
+        }
+        named(&names, &said.join(" or "))
     }
 
     /// A finding about an entry in the body of a block whose value takes it in parentheses.

@@ -115,7 +115,9 @@ fn of_file(given: &ParameterFile, sources: &mut Sources) -> Outside {
         text: text.clone(),
     });
     if let Some(fault) = fault {
-        sources.findings.push(unreadable(start, fault));
+        // Of a text without lines no label is drawn, so the reason stands in the help, too.
+        let help = format!("what happened: {fault}");
+        sources.findings.push(unreadable(start, fault).help(help));
         return BTreeMap::new();
     }
     match text.trim_start().starts_with('{') {

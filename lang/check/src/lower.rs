@@ -401,7 +401,10 @@ impl Lowering {
             // One that does not exist has its finding.
             ast::Expr::Date(view) if literal::date(view.text()).is_none() => ExprKind::Bad,
             ast::Expr::Date(view) => ExprKind::Date(view.text().to_owned()),
-            ast::Expr::Ip(view) if literal::ip(view.text()).is_none() => ExprKind::Bad,
+            // An address that can't be was reported where it stands.
+            ast::Expr::Ip(view) if mlinfra_syntax::literal::ip(view.text()).is_none() => {
+                ExprKind::Bad
+            }
             ast::Expr::Ip(view) => ExprKind::Address(view.text().to_owned()),
             ast::Expr::String(view) => ExprKind::Text(self.text(view)),
             ast::Expr::Text(_) => ExprKind::Text(vec![TextPart::Literal(

@@ -51,6 +51,19 @@ pub(crate) fn allows(page: &Page, text: &str) -> bool {
     search.rule("file", 0, false).contains(&end)
 }
 
+/// A line break that parts entries.
+const LINE_BREAK: Token<'static> = Token {
+    kind: Kind::Newline,
+    text: "",
+    first: false,
+    touches: false,
+    named: false,
+    begins_entry: false,
+    behind_number: false,
+    behind_per: false,
+    behind_dot: false,
+};
+
 /// The tokens without blanks, comments, and the line breaks that say nothing.
 fn kept(text: &str) -> Vec<Token<'_>> {
     let all = tokens(text);
@@ -83,17 +96,7 @@ fn kept(text: &str) -> Vec<Token<'_>> {
             let free = matches!(open.last(), Some(&"(" | &"[" | &".{")) || goes_on;
             if !free {
                 starts.take("\n", false);
-                kept.push(Token {
-                    kind: Kind::Newline,
-                    text: "",
-                    first: false,
-                    touches: false,
-                    named: false,
-                    begins_entry: false,
-                    behind_number: false,
-                    behind_per: false,
-                    behind_dot: false,
-                });
+                kept.push(LINE_BREAK);
             }
             continue;
         }
