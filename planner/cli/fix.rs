@@ -166,7 +166,7 @@ fn helps(before: &Checked, after: &Checked, findings: &[&Diagnostic]) -> bool {
             .iter()
             .any(|file| !had.contains(file))
     };
-    let is_syntax = |finding: &Diagnostic| finding.code.0 < "E0100";
+    let is_syntax = |finding: &Diagnostic| finding.code.0.starts_with("E00");
     left(after) < left(before) && !worse(|_| true) && !worse(is_syntax)
 }
 

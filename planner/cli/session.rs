@@ -100,6 +100,10 @@ impl Session {
 
 /// What is said where there is no state.
 pub(crate) fn nothing_applied(workspace: &Workspace) -> Problem {
+    // There may be a state of an environment that was not named.
+    if let Err(problem) = workspace.chosen() {
+        return problem;
+    }
     Problem::new(Exit::Failed, "E1006", "nothing was applied here yet")
         .detail(format!("there is no {}", workspace.shown_state()))
         .help(format!(

@@ -32,7 +32,11 @@ const PLANS: &[(&str, &[&str], &[&str])] = &[
     ("assistant", &["--param", "where=gpu"], &["target.us"]),
     ("claims", &[], &["target.cloud", "target.ward"]),
     ("pretrain", &[], &["target.google", "target.lab"]),
-    ("pretrain", &["--param", "where=tpu"], &["target.google"]),
+    (
+        "pretrain",
+        &["--param", "where=tpu"],
+        &["target.google", "target.lab"],
+    ),
 ];
 
 #[test]

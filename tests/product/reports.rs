@@ -37,9 +37,10 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
     (
         "capacity   = 2 GiB",
-        "\u{feff}capacity = \"2\u{1f600}\" + nothing",
+        "capacity = \"2\u{1f600}\" + nothing",
         "E0302",
     ),
+    ("capacity   = 2 GiB", "\u{feff}capacity = 2 GiB", "E0036"),
     ("cpus   >= 2", "cpus   >= = 2", "E0009"),
     ("pool worker", "key lake on here {}\npool worker", "E0210"),
 ];

@@ -6,9 +6,10 @@ use crate::check::Checker;
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::schema::{FieldDeclaration, Kind, KindValue, ResultRule};
-use crate::scope::{Form, NodeId, list};
+use crate::scope::{Form, NodeId};
 use crate::tree::{ExprKind, Item, Node, Path};
-use crate::types::{Case, Term, Type, a};
+use crate::types::{Case, EnumType, Term, Type, a};
+use crate::wording::list;
 
 /// How many names an advice lists.
 const NAMES_MAX: usize = 8;
@@ -77,15 +78,7 @@ impl Checker<'_> {
             Type::String | Type::Category => "write a text in quotes".to_owned(),
             Type::Date => "write a date: `2030-12-31`".to_owned(),
             Type::Quantity(dimension) => self.unit_advice(dimension),
-            Type::Enum(enumeration) => {
-                let cases = enumeration.cases().iter().take(NAMES_MAX);
-                let shapes: Vec<String> = cases.map(|case| self.shape(case, 0)).collect();
-                let shapes: Vec<&str> = shapes.iter().map(String::as_str).collect();
-                match shapes.as_slice() {
-                    [only] => format!("write `{only}`"),
-                    all => format!("write one of {}", list(all)),
-                }
-            }
+            Type::Enum(enumeration) => self.wanted_case(enumeration),
             Type::Block(kind) => {
                 let names = self.nodes_of_kind(kind);
                 named(&names, &format!("a `{kind}`"))
@@ -101,14 +94,7 @@ impl Checker<'_> {
                 let fits = |rule: &ResultRule| matches!(rule, ResultRule::Weights { .. });
                 named(&self.steps_giving(fits), "a step that fits a model")
             }
-            Type::Opaque(name) => {
-                let gives =
-                    |rule: &ResultRule| matches!(rule, ResultRule::Opaque(of) if **of == **name);
-                named(
-                    &self.steps_giving(gives),
-                    &format!("a step that gives a {name}"),
-                )
-            }
+            Type::Opaque(name) => self.wanted_step(name),
             Type::AnyTable | Type::Table(_) | Type::LikeOf(_) | Type::FitsOf(_) => {
                 "name a dataset, or a step whose result is a table".to_owned()
             }
@@ -132,6 +118,26 @@ impl Checker<'_> {
             }
             other => format!("write `{}`", self.example(other, 0)),
         }
+    }
+
+    /// What to write for one of these cases.
+    fn wanted_case(&self, enumeration: &EnumType) -> String {
+        let cases = enumeration.cases().iter().take(NAMES_MAX);
+        let shapes: Vec<String> = cases.map(|case| self.shape(case, 0)).collect();
+        let shapes: Vec<&str> = shapes.iter().map(String::as_str).collect();
+        match shapes.as_slice() {
+            [only] => format!("write `{only}`"),
+            all => format!("write one of {}", list(all)),
+        }
+    }
+
+    /// What to write where the result of a step, of this opaque type, belongs.
+    fn wanted_step(&self, name: &str) -> String {
+        let gives = |rule: &ResultRule| matches!(rule, ResultRule::Opaque(of) if **of == *name);
+        named(
+            &self.steps_giving(gives),
+            &format!("a step that gives a {name}"),
+        )
     }
 
     /// What to write where a block of one of these kinds belongs.

@@ -14,7 +14,7 @@ use crate::program::{Block, Field};
 use crate::schema::{FieldDeclaration, Kind, KindValue, Place};
 use crate::scope::{Form, NAMES_OF_KIND_MAX, NodeId};
 use crate::suggest::nearest;
-use crate::tree::{Binary, BlockItem, Expr, ExprKind, Item, Node, Path};
+use crate::tree::{Binary, BlockItem, Expr, ExprKind, Item, Name, Node, Path};
 use crate::types::{Term, Type, a};
 
 impl<'t> Checker<'t> {
@@ -392,18 +392,7 @@ impl<'t> Checker<'t> {
                 } => {
                     stray = true;
                     if !item.broken {
-                        let text = format!("`{}` is given a type, not a value", name.text);
-                        let colon = Span {
-                            start: name.span.end,
-                            end: column_type.span.start,
-                            ..name.span
-                        };
-                        self.report(
-                            Diagnostic::error(code::ENTRY_OUT_OF_PLACE, name.span, text)
-                                .help("what types there are is declared with the kind")
-                                .help(format!("write `{} = value`", name.text))
-                                .fix("`:` → `=`", colon, " = "),
-                        );
+                        self.report(given_a_type(name, column_type.span));
                     }
                 }
                 Node::Block(nested) => stray |= !kind.nested.contains_key(&*nested.path.word()),
@@ -545,6 +534,20 @@ impl<'t> Checker<'t> {
     }
 }
 
+/// A finding about an entry with a type where a value belongs.
+fn given_a_type(name: &Name, of: Span) -> Diagnostic {
+    let text = format!("`{}` is given a type, not a value", name.text);
+    let colon = Span {
+        start: name.span.end,
+        end: of.start,
+        ..name.span
+    };
+    Diagnostic::error(code::ENTRY_OUT_OF_PLACE, name.span, text)
+        .help("what types there are is declared with the kind")
+        .help(format!("write `{} = value`", name.text))
+        .fix("`:` → `=`", colon, " = ")
+}
+
 /// A finding about a field that a kind has not.
 pub(crate) fn unknown_field(
     name: &str,
@@ -569,6 +572,6 @@ pub(crate) fn unknown_field(
         None if known.is_empty() => finding.help("it has no fields at all: take this out"),
         None if habit::steps(kind).is_some() => finding.help(habit::step_advice(kind, name)),
         None if known.len() == 1 => finding.help(format!("its one field is `{}`", known[0])),
-        None => finding.help(format!("its fields are {}", crate::scope::list(known))),
+        None => finding.help(format!("its fields are {}", crate::wording::list(known))),
     }
 }

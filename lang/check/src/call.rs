@@ -9,10 +9,10 @@ use crate::check::{Checker, Env, Local};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::habit;
-use crate::scope::{list, list_some};
 use crate::suggest::nearest;
 use crate::tree::{Argument, Expr, ExprKind, Require};
 use crate::types::{Default, EnumType, Parameter, Term, Type};
+use crate::wording::{list, list_some};
 
 /// `case(a, b)` where the case takes one list alone: the list of both.
 fn as_one_list(parameters: &[Parameter], arguments: &[Argument], span: Span) -> Option<Argument> {

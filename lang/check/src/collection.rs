@@ -419,7 +419,7 @@ impl Checker<'_> {
             return true;
         }
         let names: Vec<&str> = missing.iter().map(String::as_str).collect();
-        let text = format!("nothing is said for {}", crate::scope::list(&names));
+        let text = format!("nothing is said for {}", crate::wording::list(&names));
         self.report(
             Diagnostic::error(code::MATCH_WRONG, span, text)
                 .help("the result would be unknown in that case")

@@ -121,8 +121,8 @@ impl Checker<'_> {
         })
     }
 
-    /// `money(EUR)`: plain numbers to a provider, amounts of one unit to whoever computes with them.
-    /// None if it is no such type; without a type, after a finding, if its unit is none.
+    /// `money(EUR)`: plain numbers to a provider, amounts of one unit to whoever computes with
+    /// them. None if it is no such type; without a type, after a finding, if its unit is none.
     fn amounts(&mut self, written: &TypeExpr) -> Option<(Option<ColumnType>, Cells)> {
         let TypeKind::Named {
             path,
@@ -151,7 +151,7 @@ impl Checker<'_> {
                 .help("amounts in different units can't be added or compared")
                 .help(format!(
                     "write one of {}: `{of}({example})`",
-                    crate::scope::list(&known)
+                    crate::wording::list(&known)
                 ));
                 self.report(match meant {
                     Some(meant) => {
@@ -242,7 +242,7 @@ impl Checker<'_> {
                 ),
             None => finding.help(format!(
                 "name one of {}, with `?` behind it where a cell may be missing",
-                crate::scope::list(&COLUMN_WORDS)
+                crate::wording::list(&COLUMN_WORDS)
             )),
         });
         base.map(|base| ColumnType {
@@ -267,7 +267,7 @@ impl Checker<'_> {
             )
             .help(format!(
                 "the types of columns are {}",
-                crate::scope::list(&COLUMN_WORDS)
+                crate::wording::list(&COLUMN_WORDS)
             ))
             .suggest(path.span, &name, meant),
         );
@@ -294,7 +294,7 @@ impl Checker<'_> {
                     .help(
                         "what a column's cells say about people decides what may be done with them",
                     )
-                    .help(format!("the classes are {}", crate::scope::list(&known)))
+                    .help(format!("the classes are {}", crate::wording::list(&known)))
                     .suggest(attribute.path.span, &name, meant),
                 );
             }

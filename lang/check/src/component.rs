@@ -141,7 +141,7 @@ impl<'t> Checker<'t> {
                 .help("each instance of it says `on` and a block of that kind");
                 self.report(match (word, meant) {
                     (Some(word), Some(_)) => finding.suggest(written.span, word, meant),
-                    _ => finding.help("write it so: `component name on pool { … }`"),
+                    _ => finding.help("write it so: `component name on kind { … }`"),
                 });
                 schema::Place::Nothing
             }
@@ -426,7 +426,7 @@ impl<'t> Checker<'t> {
             None if known.is_empty() => finding.help("it has no parameters: take this out"),
             None => finding.help(format!(
                 "its parameters are {}",
-                crate::scope::list_some(&known)
+                crate::wording::list_some(&known)
             )),
         };
         self.report(finding);

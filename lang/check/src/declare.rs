@@ -31,14 +31,7 @@ pub(crate) const FORMS: [&str; 8] = [
 /// Reads the library's texts. What is wrong with them is in [`Library::faults`].
 pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
     let mut library = Library::default();
-    let mut items = Vec::new();
-    for text in texts {
-        let lowered = lower::lower(text, FileId(u32::MAX));
-        library
-            .faults
-            .extend(lowered.findings.iter().map(|f| f.primary.text.clone()));
-        items.extend(lowered.items);
-    }
+    let items = items(&mut library, texts);
     let mut forms: BTreeMap<&str, Vec<(&Item, &BlockItem, &str)>> = BTreeMap::new();
     for item in &items {
         match named_block(item) {
@@ -104,6 +97,19 @@ pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
     }
     read_packs(&mut library, packs);
     library
+}
+
+/// The entries of all texts.
+fn items(library: &mut Library, texts: &[&str]) -> Vec<Item> {
+    let mut items = Vec::new();
+    for text in texts {
+        let lowered = lower::lower(text, FileId(u32::MAX));
+        library
+            .faults
+            .extend(lowered.findings.iter().map(|f| f.primary.text.clone()));
+        items.extend(lowered.items);
+    }
+    items
 }
 
 fn function(
@@ -198,6 +204,29 @@ fn class(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
     library.classes.insert(name.to_owned(), class);
 }
 
+/// A type that is made from no other: its body says whether it is a record, or has cases.
+fn type_of_body(block: &BlockItem, name: &str) -> Type {
+    if block.body.is_none() {
+        return Type::Opaque(name.into());
+    }
+    let is_record = block
+        .items()
+        .iter()
+        .any(|entry| matches!(entry.node, Node::Column { .. }));
+    if is_record {
+        return Type::Fields(Arc::new(FieldsType {
+            name: name.to_owned(),
+            fields: OnceLock::new(),
+        }));
+    }
+    let named = EnumType {
+        name: Some(name.to_owned()),
+        of_texts: false,
+        cases: OnceLock::new(),
+    };
+    Type::Enum(Arc::new(named))
+}
+
 fn type_head(
     library: &mut Library,
     item: &Item,
@@ -206,25 +235,7 @@ fn type_head(
     kinds: &[&str],
 ) -> Type {
     let Some(value) = &block.value else {
-        if block.body.is_none() {
-            return Type::Opaque(name.into());
-        }
-        let is_record = block
-            .items()
-            .iter()
-            .any(|entry| matches!(entry.node, Node::Column { .. }));
-        if is_record {
-            return Type::Fields(Arc::new(FieldsType {
-                name: name.to_owned(),
-                fields: OnceLock::new(),
-            }));
-        }
-        let named = EnumType {
-            name: Some(name.to_owned()),
-            of_texts: false,
-            cases: OnceLock::new(),
-        };
-        return Type::Enum(Arc::new(named));
+        return type_of_body(block, name);
     };
     let mut entries = block.items().iter().filter_map(named_block);
     if value.as_name() == Some("string") && entries.any(|(form, ..)| form == "case") {

@@ -10,10 +10,11 @@ use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::schema::{Function, Kind, KindValue};
-use crate::scope::{Form, NodeId, list};
+use crate::scope::{Form, NodeId};
 use crate::suggest::nearest;
 use crate::tree::{Argument, Attribute, Binary, Body, Expr, ExprKind, Name, Node, TextPart};
 use crate::types::{FieldsType, Parameter, Term, Type};
+use crate::wording::list;
 
 impl Checker<'_> {
     /// A declared record: every entry is one of its own, and none that it needs is missing.

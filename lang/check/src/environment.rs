@@ -10,12 +10,13 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, FileId, Span};
 use crate::program::{Block, Environment, GivenParameter, Program};
 use crate::schema::Place;
-use crate::scope::{NodeId, list_some};
+use crate::scope::NodeId;
 use crate::source::Sources;
 use crate::suggest::nearest;
 use crate::test::{fields, parameters_section};
 use crate::tree::{BlockItem, Expr, Name, Node, Path};
 use crate::types::{Term, Type};
+use crate::wording::list_some;
 
 /// The word of the form, and of its value in expressions.
 pub(crate) const ENVIRONMENT: &str = "environment";
@@ -264,7 +265,10 @@ impl Checker<'_> {
         self.report(
             Diagnostic::error(code::ENTRY_OUT_OF_PLACE, span, text)
                 .help("nothing would read this")
-                .help("what is there in one environment alone says so itself: `when environment == …`"),
+                .help(
+                    "what is there in one environment alone says so itself: `when environment == \
+                     …`",
+                ),
         );
     }
 
@@ -407,6 +411,6 @@ mod tests {
     fn every_form_is_found_by_its_word() {
         assert_eq!(WorldForm::of(ENVIRONMENT), Some(WorldForm::Environment));
         assert_eq!(WorldForm::of("removed"), Some(WorldForm::Removed));
-        assert_eq!(WorldForm::of("pool"), None);
+        assert_eq!(WorldForm::of("word"), None);
     }
 }

@@ -157,13 +157,7 @@ impl Checker<'_> {
         env: Env<'_>,
     ) {
         if let Some(instead) = habit::value_word(name) {
-            let text = format!("nothing is named `{name}`");
-            self.report(
-                Diagnostic::error(code::NAME_UNKNOWN, span, text)
-                    .help("a bare word is the name of something in the spec")
-                    .help(habit::value_advice(name, instead))
-                    .fix(format!("{name} → {instead}"), span, instead),
-            );
+            self.report(foreign_value(name, instead, span));
             return;
         }
         let cases = enums.iter().flat_map(|enumeration| enumeration.cases());
@@ -188,7 +182,7 @@ impl Checker<'_> {
             let text = format!("`{name}` is no case of `{}`", expected.present());
             self.report(
                 Diagnostic::error(code::CASE_UNKNOWN, span, text)
-                    .help(format!("the cases are {}", crate::scope::list(&cases)))
+                    .help(format!("the cases are {}", crate::wording::list(&cases)))
                     .suggest(span, name, meant),
             );
             return;
@@ -279,15 +273,15 @@ impl Checker<'_> {
             .help("without its unit nothing can be said of the amount");
         if let Some(units) = self.library.families.get(name) {
             let units: Vec<&str> = units.iter().map(String::as_str).collect();
-            return finding.help(format!("write one of {}", crate::scope::list(&units)));
+            return finding.help(format!("write one of {}", crate::wording::list(&units)));
         }
         match habit::unit(name, &known) {
             Ok(meant) => finding.suggest(span, name, Some(meant)),
             Err(some) if !some.is_empty() => finding.help(format!(
                 "units that begin so: {}",
-                crate::scope::list(&some)
+                crate::wording::list(&some)
             )),
-            Err(_) => finding.help(format!("the units are {}", crate::scope::list(&known))),
+            Err(_) => finding.help(format!("the units are {}", crate::wording::list(&known))),
         }
     }
 
@@ -423,6 +417,15 @@ impl Checker<'_> {
                 .help("make both the same"),
         );
     }
+}
+
+/// A finding about a bare word that is a value elsewhere, with what it is here.
+fn foreign_value(name: &str, instead: &str, span: Span) -> Diagnostic {
+    let text = format!("nothing is named `{name}`");
+    Diagnostic::error(code::NAME_UNKNOWN, span, text)
+        .help("a bare word is the name of something in the spec")
+        .help(habit::value_advice(name, instead))
+        .fix(format!("{name} → {instead}"), span, instead)
 }
 
 /// The term of a computed number.

@@ -563,7 +563,7 @@ mod tests {
     use super::*;
     use crate::schema::Library;
 
-    const FACTS: [&str; 9] = [
+    const FACTS: [&str; 10] = [
         "allowed",
         "columns",
         "country",
@@ -571,6 +571,7 @@ mod tests {
         "fits",
         "judged",
         "keeps",
+        "kept_in",
         "reads",
         "regions",
     ];

@@ -124,7 +124,7 @@ impl Checker<'_> {
         .help("what is made from it would have nothing to be made from");
         let finding = match keys.as_slice() {
             [] => finding.help("it has no elements at all"),
-            keys => finding.help(format!("its keys are {}", crate::scope::list_some(keys))),
+            keys => finding.help(format!("its keys are {}", crate::wording::list_some(keys))),
         };
         self.report(finding);
         Term::error()

@@ -12,13 +12,14 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::model::Fitted;
 use crate::program::Step;
 use crate::schema::{FigureDeclarations, Operation};
-use crate::scope::{Form, NodeId, list};
+use crate::scope::{Form, NodeId};
 use crate::section::instantiate;
 use crate::step::Inputs;
 use crate::suggest::nearest;
 use crate::table::Table;
 use crate::tree::{Argument, BlockItem, Expr, ExprKind, Item, Node};
 use crate::types::Type;
+use crate::wording::list;
 
 /// The figures that are in scope.
 pub(crate) struct Figures<'f> {

@@ -13,7 +13,7 @@ use crate::presence::is_reference;
 use crate::quantity;
 use crate::suggest::nearest;
 use crate::text_form::Break;
-use crate::types::{Term, Type, a};
+use crate::types::{FieldsType, Term, Type, a};
 
 /// Why a value does not fit.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,28 +93,8 @@ pub(crate) fn fit(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit
             from.iter().try_for_each(fits)?;
             fit_entries(value, inside)
         }
-        (Type::Record(from), Type::Fields(to)) => {
-            let written = from.iter().all(|(name, _)| to.field(name).is_some());
-            let there = |(name, of): &(String, Type)| match from.get(name) {
-                Some(found) => fit(&Value::None, found, of).map(drop),
-                None if of.may_be_absent() => Ok(()),
-                None => Err(Misfit::Type),
-            };
-            to.fields().iter().try_for_each(there)?;
-            let inside =
-                |name: &String, value: &Value| fit(value, from.get(name)?, to.field(name)?).ok();
-            match written {
-                true => fit_entries(value, inside),
-                false => Err(Misfit::Type),
-            }
-        }
-        (Type::Range(from), Type::Range(to)) => match value {
-            Value::Range(low, high) => {
-                let (low, high) = (fit(low, from, to)?, fit(high, from, to)?);
-                Ok(Value::Range(Box::new(low), Box::new(high)))
-            }
-            other => Ok(other.clone()),
-        },
+        (Type::Record(from), Type::Fields(to)) => fit_declared(value, from, to),
+        (Type::Range(from), Type::Range(to)) => fit_range(value, from, to),
         (Type::Int, Type::Range(to)) => {
             let bound = fit(value, from, to)?;
             Ok(Value::Range(Box::new(bound.clone()), Box::new(bound)))
@@ -138,6 +118,37 @@ fn fits_as_it_is(from: &Type, to: &Type) -> bool {
         (from, Type::Checked(to)) => fits_as_it_is(from, &to.base),
         (from, Type::Optional(to)) => fits_as_it_is(from, to),
         _ => false,
+    }
+}
+
+/// The record as one of the declared type: it has what must be there, and nothing else.
+fn fit_declared(
+    value: &Value,
+    from: &BTreeMap<String, Type>,
+    to: &FieldsType,
+) -> Result<Value, Misfit> {
+    let written = from.iter().all(|(name, _)| to.field(name).is_some());
+    let there = |(name, of): &(String, Type)| match from.get(name) {
+        Some(found) => fit(&Value::None, found, of).map(drop),
+        None if of.may_be_absent() => Ok(()),
+        None => Err(Misfit::Type),
+    };
+    to.fields().iter().try_for_each(there)?;
+    let inside = |name: &String, value: &Value| fit(value, from.get(name)?, to.field(name)?).ok();
+    match written {
+        true => fit_entries(value, inside),
+        false => Err(Misfit::Type),
+    }
+}
+
+/// The range with both of its ends as what they are to be.
+fn fit_range(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit> {
+    match value {
+        Value::Range(low, high) => {
+            let (low, high) = (fit(low, from, to)?, fit(high, from, to)?);
+            Ok(Value::Range(Box::new(low), Box::new(high)))
+        }
+        other => Ok(other.clone()),
     }
 }
 
@@ -407,7 +418,7 @@ impl Checker<'_> {
                 None => format!("write an amount in {dimension}"),
             };
         }
-        let units = crate::scope::list(&names);
+        let units = crate::wording::list(&names);
         match names.len() {
             1 => format!("write a number with the unit {units}"),
             _ => format!("write a number with one of the units {units}"),

@@ -13,11 +13,11 @@ use crate::fit::{Misfit, fit};
 use crate::functions::{Body, Fault, Needs};
 use crate::quantity::NumberFault;
 use crate::schema::Function;
-use crate::scope::list;
 use crate::suggest::nearest;
 use crate::tree::{Argument, Expr};
 use crate::types::{Term, Type};
 use crate::unify::unify;
+use crate::wording::list;
 
 /// What a call gives to a body: the terms, and where each was written.
 struct Given {

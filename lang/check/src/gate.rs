@@ -11,10 +11,11 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::figure::{About, Figures};
 use crate::program::{Block, Gate, Step};
 use crate::schema::{Kind, Operation, ResultRule};
-use crate::scope::{NodeId, list};
+use crate::scope::NodeId;
 use crate::step::Inputs;
 use crate::tree::{BlockItem, ExprKind, Node, Require};
 use crate::types::Type;
+use crate::wording::list;
 
 impl Checker<'_> {
     /// What the result of a step must hold.

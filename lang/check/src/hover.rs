@@ -415,8 +415,8 @@ fn form(word: &str) -> Option<String> {
         ),
         "for" => (
             "for key, value in map",
-            "One block for each element, at an address of its own: `kind.name[key]`. The name alone \
-             is a map of all.",
+            "One block for each element, at an address of its own: `kind.name[key]`. The name \
+             alone is a map of all.",
         ),
         "when" => (
             "when condition",

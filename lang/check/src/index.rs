@@ -8,10 +8,10 @@ use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::member::deeper;
-use crate::scope::list_some;
 use crate::suggest::nearest;
 use crate::tree::Expr;
 use crate::types::{Term, Type, a};
+use crate::wording::list_some;
 
 impl Checker<'_> {
     pub(crate) fn eval_index(&mut self, object: &Expr, index: &Expr, env: Env<'_>) -> Term {

@@ -92,6 +92,7 @@ mod unseen;
 mod user_function;
 mod variant;
 pub mod vocabulary;
+mod wording;
 pub mod world;
 mod written;
 
@@ -233,20 +234,7 @@ fn run_in(
     }: Chosen<'_>,
     asked: Option<&mut Asked>,
 ) -> Run {
-    let mut findings = sources.findings.clone();
-    let mut given = BTreeMap::new();
-    match environment.map(|name| environment::given(sources, name)) {
-        Some(Ok(of_environment)) => given.extend(of_environment),
-        Some(Err(finding)) => findings.push(*finding),
-        None => {}
-    }
-    given.extend(outside.clone());
-    if let Some(name) = test {
-        match test::given(sources, name) {
-            Ok(of_test) => given.extend(of_test),
-            Err(finding) => findings.push(*finding),
-        }
-    }
+    let (given, findings) = all_given(sources, outside, environment, test);
     let mut checker = Checker::new();
     checker.texts = &sources.files;
     checker.given = given;
@@ -262,22 +250,7 @@ fn run_in(
     checker.check_functions();
     checker.expand();
     checker.expand_samples();
-    let is_other = |checker: &Checker<'_>, id: usize| {
-        let node = &checker.nodes[id];
-        let another = test.is_some_and(|name| node.name.text != name);
-        matches!(node.form, Form::Test) && another
-    };
-    // Where too much would have been made, that is all there is to say.
-    let is_whole = checker.copies <= component::COPIES_MAX;
-    let order = is_whole.then(|| checker.evaluation_order());
-    for id in order.into_iter().flatten() {
-        // The other tests are about other parameters.
-        if is_other(&checker, id) {
-            continue;
-        }
-        let span = checker.nodes[id].name.span;
-        checker.evaluate(id, span);
-    }
+    evaluate_all(&mut checker, test);
     checker.drop_absent();
     check_parameters(&mut checker, sources);
     check_once(&mut checker);
@@ -293,14 +266,7 @@ fn run_in(
     let policies = checker.judge_policies(&program);
     let answer = asked.map(|asked| checker.answer_question(asked));
     let (diagnostics, found) = cap::told(std::mem::take(&mut checker.findings));
-    let gates = test.and_then(|name| {
-        let named = |(id, _): &(&usize, &Vec<Gate>)| checker.nodes[**id].name.text == name;
-        checker
-            .tests
-            .iter()
-            .find(named)
-            .map(|(_, gates)| gates.clone())
-    });
+    let gates = test.and_then(|name| gates_of(&checker, name));
     drop(checker);
     let mut program = Arc::into_inner(program).expect("the checker, which shared it, is gone");
     program.policies = policies;
@@ -316,6 +282,59 @@ fn run_in(
         tested: CheckedTest { checked, gates },
         answer,
     }
+}
+
+/// What parameters are given: by the environment, over it from outside, over both by the test.
+/// With what was found in the sources and on the way.
+fn all_given(
+    sources: &Sources,
+    outside: &given::Outside,
+    environment: Option<&str>,
+    test: Option<&str>,
+) -> (given::Outside, Vec<Diagnostic>) {
+    let mut findings = sources.findings.clone();
+    let mut given = BTreeMap::new();
+    match environment.map(|name| environment::given(sources, name)) {
+        Some(Ok(of_environment)) => given.extend(of_environment),
+        Some(Err(finding)) => findings.push(*finding),
+        None => {}
+    }
+    given.extend(outside.clone());
+    if let Some(name) = test {
+        match test::given(sources, name) {
+            Ok(of_test) => given.extend(of_test),
+            Err(finding) => findings.push(*finding),
+        }
+    }
+    (given, findings)
+}
+
+/// Evaluates every declaration in an order in which each finds what it refers to. Of the tests,
+/// only this one if one is named.
+fn evaluate_all(checker: &mut Checker<'_>, test: Option<&str>) {
+    let is_other = |checker: &Checker<'_>, id: usize| {
+        let node = &checker.nodes[id];
+        let another = test.is_some_and(|name| node.name.text != name);
+        matches!(node.form, Form::Test) && another
+    };
+    // Where too much would have been made, that is all there is to say.
+    let is_whole = checker.copies <= component::COPIES_MAX;
+    let order = is_whole.then(|| checker.evaluation_order());
+    for id in order.into_iter().flatten() {
+        // The other tests are about other parameters.
+        if is_other(checker, id) {
+            continue;
+        }
+        let span = checker.nodes[id].name.span;
+        checker.evaluate(id, span);
+    }
+}
+
+/// What must hold in the test of this name, if it was evaluated.
+fn gates_of(checker: &Checker<'_>, name: &str) -> Option<Vec<Gate>> {
+    let named = |(id, _): &(&usize, &Vec<Gate>)| checker.nodes[**id].name.text == name;
+    let found = checker.tests.iter().find(named);
+    found.map(|(_, gates)| gates.clone())
 }
 
 /// Collects the names of every file, then what each file uses of the others.

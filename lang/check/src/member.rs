@@ -8,11 +8,12 @@ use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::schema::{Kind, KindValue};
-use crate::scope::{Form, NAMES_OF_KIND_MAX, NodeId, list_some};
+use crate::scope::{Form, NAMES_OF_KIND_MAX, NodeId};
 use crate::suggest::nearest;
 use crate::table::Table;
 use crate::tree::{Expr, ExprKind, Name, Node};
 use crate::types::{Term, Type};
+use crate::wording::list_some;
 
 impl Checker<'_> {
     pub(crate) fn eval_member(

@@ -19,19 +19,7 @@ impl Checker<'_> {
         };
         let (env, name, broken) = (Env::of(node.scope), node.name.clone(), node.broken);
         self.refuse_head(block, &["value", "type"]);
-        let expected = match &block.result {
-            Some(written) => self.table_or(written),
-            None => {
-                if !broken {
-                    self.report(
-                        Diagnostic::error(code::VALUE_MISSING, name.span, "this has no type")
-                            .help("what is given for it is read as its type says")
-                            .help("add one behind the name: `param name: int`"),
-                    );
-                }
-                Type::Error
-            }
-        };
+        let expected = self.parameter_type(block, name.span, broken);
         let default = block
             .value
             .as_ref()
@@ -85,6 +73,21 @@ impl Checker<'_> {
             false => format!("give another value: `--param {}=…`", name.text),
         };
         self.conditions(block, &name.text, (&term, span), env, &advice)
+    }
+
+    /// The type that a parameter is declared with; a finding if it has none.
+    fn parameter_type(&mut self, block: &BlockItem, name: Span, broken: bool) -> Type {
+        if let Some(written) = &block.result {
+            return self.table_or(written);
+        }
+        if !broken {
+            self.report(
+                Diagnostic::error(code::VALUE_MISSING, name, "this has no type")
+                    .help("what is given for it is read as its type says")
+                    .help("add one behind the name: `param name: int`"),
+            );
+        }
+        Type::Error
     }
 
     /// A parameter's type. A reference to a block that is a table is a table of its columns.
@@ -215,7 +218,7 @@ impl Checker<'_> {
             let finding = match meant {
                 Some(meant) => finding.help(format!("did you mean `{meant}`?")),
                 None if names.is_empty() => finding.help("it has no parameters at all"),
-                None => finding.help(format!("it has {}", crate::scope::list_some(&names))),
+                None => finding.help(format!("it has {}", crate::wording::list_some(&names))),
             };
             self.report(finding);
         }

@@ -164,7 +164,8 @@ impl<'t> Checker<'t> {
         words.join(" ")
     }
 
-    /// Assumes a condition for what stands behind `then`; [`Checker::forget_assumed`] takes it back.
+    /// Assumes a condition for what stands behind `then`; [`Checker::forget_assumed`] takes it
+    /// back.
     pub(crate) fn assume(&mut self, condition: &Expr, env: Env<'_>) -> usize {
         let count = self.assumed.len();
         let (false, Some(scope)) = (self.presences.is_empty(), env.scope) else {

@@ -89,7 +89,7 @@ fn ratio((over, under): Fraction, dimension: Dimension) -> Result<Value, NumberF
         true => reduced((-over, -under)),
         false => reduced((over, under)),
     };
-    let amount = over.checked_div(under).ok_or(NumberFault::Overflow)?;
+    let amount = divided(over, under).ok_or(NumberFault::Overflow)?;
     // What is so small that its digits begin behind the last place would be nothing at all.
     if amount.is_zero() && !over.is_zero() {
         return Err(NumberFault::Overflow);
@@ -105,11 +105,23 @@ fn ratio((over, under): Fraction, dimension: Dimension) -> Result<Value, NumberF
     }))
 }
 
+/// A number over another. The library panics for a dividend that has digits in the last place
+/// there is, so that place is rounded away before.
+fn divided(over: Decimal, under: Decimal) -> Option<Decimal> {
+    let (over, under) = (over.normalize(), under.normalize());
+    if under == Decimal::ONE {
+        return Some(over);
+    }
+    let places = Decimal::MAX_SCALE - 1 + under.scale();
+    over.round_dp(places.min(Decimal::MAX_SCALE - 1))
+        .checked_div(under)
+}
+
 /// What stands over a line, and what under it.
 type Fraction = (Decimal, Decimal);
 
-/// What an amount is exactly; none if that is not known, because its digits were cut off and nothing
-/// is kept beside them.
+/// What an amount is exactly; none if that is not known, because its digits were cut off and
+/// nothing is kept beside them.
 fn fraction(value: &Value) -> Option<Fraction> {
     match value {
         Value::Quantity(quantity) => {

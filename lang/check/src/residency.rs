@@ -10,9 +10,10 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::facts::Facts;
 use crate::program::Program;
 use crate::schema::{KindValue, Library};
-use crate::scope::{NodeId, list};
+use crate::scope::NodeId;
 use crate::tree::{Argument, ExprKind};
 use crate::types::{Case, Type};
+use crate::wording::list;
 
 impl Checker<'_> {
     /// In which country each target is, and whether the project lets data be there.

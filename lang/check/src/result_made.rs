@@ -12,11 +12,12 @@ use crate::model::Fitted;
 use crate::program::Step;
 use crate::row::is_text;
 use crate::schema::{Operation, ResultRule};
-use crate::scope::{NodeId, list};
+use crate::scope::NodeId;
 use crate::step::Inputs;
 use crate::table::{Cells, Making, Table, TableColumn, embedded};
 use crate::tree::Node;
 use crate::types::{Made, Term, Type};
+use crate::wording::list;
 
 /// The case of what a program leaves that is a model.
 const WEIGHTS: &str = "weights";

@@ -131,7 +131,7 @@ impl<'t> Checker<'t> {
         let known: Vec<&str> = known.collect();
         self.report(match meant {
             Some(_) => finding.suggest(span, name, meant),
-            None => finding.help(format!("its fields are {}", crate::scope::list(&known))),
+            None => finding.help(format!("its fields are {}", crate::wording::list(&known))),
         });
     }
 

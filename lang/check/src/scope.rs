@@ -16,6 +16,7 @@ use crate::suggest::nearest;
 use crate::test::TEST;
 use crate::tree::{BlockItem, Item, Name, Node};
 use crate::user_function::FUNCTION;
+use crate::wording::list;
 
 /// A declared thing, by its place in [`Checker::nodes`].
 pub(crate) type NodeId = usize;
@@ -223,28 +224,12 @@ impl<'t> Checker<'t> {
                 return true;
             }
             _ if FORMS.contains(&word) && block.name.is_some() => {
-                self.report(
-                    Diagnostic::error(
-                        code::DECLARATION_IN_SPEC,
-                        block.path.span,
-                        format!("only the standard library declares a `{word}`"),
-                    )
-                    .help("a kind without a provider that knows it could be written, never made")
-                    .help("use what is there: `mlinfra explain E0107` says where to look"),
-                );
+                self.report(declared_in_spec(word, block.path.span));
                 self.stray_block(item, block, place);
                 return true;
             }
             _ if FORMS_UNSUPPORTED.contains(&word) => {
-                self.report(
-                    Diagnostic::error(
-                        code::FORM_UNSUPPORTED,
-                        block.path.span,
-                        format!("`{word}` is said on the block itself"),
-                    )
-                    .help("it would stand here without any effect, so it is refused")
-                    .help("what is there already says so: `@existing(\"id\")` before its block"),
-                );
+                self.report(form_unsupported(word, block.path.span));
                 self.stray_block(item, block, place);
                 return true;
             }
@@ -570,34 +555,25 @@ impl<'t> Checker<'t> {
     }
 }
 
+/// A finding about a declaration that only the standard library makes.
+fn declared_in_spec(word: &str, span: Span) -> Diagnostic {
+    let text = format!("only the standard library declares a `{word}`");
+    Diagnostic::error(code::DECLARATION_IN_SPEC, span, text)
+        .help("a kind without a provider that knows it could be written, never made")
+        .help("use what is there: `mlinfra explain E0107` says where to look")
+}
+
+/// A finding about a form of other languages that is an attribute here.
+fn form_unsupported(word: &str, span: Span) -> Diagnostic {
+    let text = format!("`{word}` is said on the block itself");
+    Diagnostic::error(code::FORM_UNSUPPORTED, span, text)
+        .help("it would stand here without any effect, so it is refused")
+        .help("what is there already says so: `@existing(\"id\")` before its block")
+}
+
 pub(crate) fn has_bad(items: &[Item]) -> bool {
     items.iter().any(|item| matches!(item.node, Node::Bad))
 }
 
 /// How many names of one kind are looked through for what a wrong one means.
 pub(crate) const NAMES_OF_KIND_MAX: usize = 200;
-
-/// How many names that the user chose are listed.
-const NAMES_LISTED_MAX: usize = 12;
-
-/// The first of names that the user chose, and how many more there are.
-pub(crate) fn list_some(words: &[&str]) -> String {
-    let shown = words.get(..NAMES_LISTED_MAX).unwrap_or(words);
-    match words.len() - shown.len() {
-        0 => list(words),
-        more => format!("{} and {more} more", quoted(shown).join(", ")),
-    }
-}
-
-fn quoted(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| format!("`{word}`")).collect()
-}
-
-/// Words for a person: `a`, `b` and `c`.
-pub(crate) fn list(words: &[&str]) -> String {
-    match quoted(words).split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
-        None => String::new(),
-    }
-}

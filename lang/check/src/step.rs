@@ -140,7 +140,10 @@ impl Checker<'_> {
             Some(_) => finding.suggest(callee.span, word, meant),
             None => {
                 let known: Vec<&str> = known.collect();
-                finding.help(format!("the operations are {}", crate::scope::list(&known)))
+                finding.help(format!(
+                    "the operations are {}",
+                    crate::wording::list(&known)
+                ))
             }
         };
         self.report(finding);
@@ -238,7 +241,7 @@ impl Checker<'_> {
                     .help("which of them is meant is not said anywhere")
                     .help(format!(
                         "name one behind a point: {}",
-                        crate::scope::list(&names)
+                        crate::wording::list(&names)
                     )),
             );
             return Term::error();
@@ -328,7 +331,10 @@ impl Checker<'_> {
                 Node::Require(_) => continue,
                 Node::Block(nested) if operation.sections.contains_key(&nested.path.text()) => {
                     let name = nested.path.text();
-                    let declares = matches!(&operation.result, ResultRule::Columns { section } if *section == name);
+                    let declares = matches!(
+                        &operation.result,
+                        ResultRule::Columns { section } if *section == name
+                    );
                     if !self.field_twice(&name, nested.path.span, &mut seen) && !declares {
                         self.section(item, nested, operation, inputs, step, env);
                     }
@@ -578,7 +584,7 @@ fn unknown_setting(name: &str, span: Span, operation: &Operation) -> Diagnostic 
     match nearest(name, known.iter().copied()) {
         Some(meant) => finding.suggest(span, name, Some(meant)),
         None if known.is_empty() => finding.help("it has no settings: take this out"),
-        None => finding.help(format!("its settings are {}", crate::scope::list(&known))),
+        None => finding.help(format!("its settings are {}", crate::wording::list(&known))),
     }
 }
 

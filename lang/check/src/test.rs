@@ -10,11 +10,12 @@ use crate::condition::FigureEnv;
 use crate::diagnostic::{Diagnostic, FileId, Span};
 use crate::figure::{About, Figures};
 use crate::program::Gate;
-use crate::scope::{NodeId, list_some};
+use crate::scope::NodeId;
 use crate::source::Sources;
 use crate::suggest::nearest;
 use crate::tree::{BlockItem, Expr, Item, Node, Path};
 use crate::types::{Term, Type};
+use crate::wording::list_some;
 
 /// The word of the form.
 pub(crate) const TEST: &str = "test";

@@ -434,7 +434,7 @@ impl Type {
             Type::Enum(enumeration) if enumeration.name.is_none() => {
                 let cases = enumeration.cases().iter();
                 let names: Vec<&str> = cases.map(|case| case.name.as_str()).collect();
-                format!("one of {}", crate::scope::list(&names))
+                format!("one of {}", crate::wording::list(&names))
             }
             Type::Union(members) => {
                 let mut said: Vec<String> = members.iter().map(Type::said).collect();

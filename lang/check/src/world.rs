@@ -6,8 +6,8 @@ pub trait World {
     /// The bytes of a spec file, by its path relative to the root file's folder.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 
-    /// The first bytes of a file of data, at most so many, and how long all of it is. Such a file may
-    /// be larger than any memory.
+    /// The first bytes of a file of data, at most so many, and how long all of it is. Such a file
+    /// may be larger than any memory.
     fn head(&self, path: &str, bytes_max: u64) -> Result<Head, String> {
         let mut bytes = self.read(path)?;
         let file_bytes = bytes.len() as u64;

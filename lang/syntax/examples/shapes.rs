@@ -1,13 +1,16 @@
 //! Prints the shape of the texts named on the command line: what stands where, one node a line.
 
+use std::io::Write;
+
 use mlinfra_syntax::{Kind, parse};
 
 fn main() {
+    let mut output = std::io::stdout().lock();
     for path in std::env::args().skip(1) {
         let bytes = std::fs::read(&path).expect("a file that can be read");
         let text = String::from_utf8_lossy(&bytes);
-        println!("# {path}");
-        print!("{}", shape(&text));
+        let written = write!(output, "# {path}\n{}", shape(&text));
+        written.expect("an output that can be written");
     }
 }
 

@@ -18,6 +18,12 @@ const COLUMNS_MAX: usize = 100;
 /// The text in its layout, or `None` if the text has a syntax error. Formatting twice is formatting
 /// once; no comment and no token is lost, except commas that a line break makes needless.
 pub fn format(text: &str) -> Option<String> {
+    // What stood on two lines may stand on one now, and is aligned with its neighbours.
+    pass(&pass(text)?)
+}
+
+/// Lays the text out once.
+fn pass(text: &str) -> Option<String> {
     let parse = parse(text);
     if !parse.errors.is_empty() {
         return None;

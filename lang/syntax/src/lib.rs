@@ -22,6 +22,7 @@ pub mod literal;
 pub mod node;
 mod parser;
 mod set;
+mod signs;
 mod tokens;
 
 use std::sync::Arc;

@@ -73,11 +73,6 @@ fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
         findings.extend(first.map(|first| lone_return(first..first + 1)));
     }
     match kind {
-        Kind::Unknown if word == ";" => {
-            let finding = SyntaxError::new("E0001", at.clone(), "nothing ends with `;`");
-            let finding = finding.help("an entry ends with its line, or at a comma");
-            findings.push(finding.fix("take it out", vec![edit(at, "")]));
-        }
         Kind::Conflict if word.starts_with('<') => {
             let message = "two sides of a merge begin here";
             let finding = SyntaxError::new("E0035", at, message);
@@ -92,19 +87,7 @@ fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
         }
         Kind::Space if !word.is_ascii() => findings.extend(hidden::run(word, at)),
         Kind::Newline if word == "\r" => findings.push(lone_return(at)),
-        Kind::Unknown if word.chars().all(|one| CURLY_QUOTES.contains(one)) => {
-            findings.push(lone_quote(at, word))
-        }
-        Kind::Unknown if let Some(finding) = hidden::run(word, at.clone()) => {
-            findings.push(finding)
-        }
-        Kind::Unknown if let Some(plain) = hidden::plain_signs(word) => {
-            findings.push(sign_like(at, word, &plain))
-        }
-        Kind::Unknown => {
-            let message = "this means nothing outside of strings and comments";
-            findings.push(SyntaxError::new("E0001", at, message));
-        }
+        Kind::Unknown => findings.push(unknown(at, word)),
         Kind::OpenText => {
             let at = at.start..at.start + 3;
             let finding = SyntaxError::new("E0003", at, "this text is not closed");
@@ -141,17 +124,41 @@ fn of_token(token: Token, word: &str, findings: &mut Vec<SyntaxError>) {
                 findings.extend(plain.map(|plain| sign_like(at, word, &plain)));
                 return;
             };
-            let start = at.start + inner.start;
             let text = &word[inner.start as usize..inner.end as usize];
-            for escape in literal::unknown_escapes(text) {
-                let at = start + escape.start..start + escape.end;
-                let fix = vec![edit(at.start..at.start, "\\")];
-                let finding = SyntaxError::new("E0029", at, "this escape means nothing")
-                    .help("the escapes are \\n \\t \\r \\\" \\\\ \\$ and \\u{1f600}")
-                    .fix("write `\\\\`", fix);
-                findings.push(finding);
-            }
+            unknown_escapes(at.start + inner.start, text, findings);
         }
+    }
+}
+
+/// Characters that are no token of the language.
+fn unknown(at: Range<u32>, word: &str) -> SyntaxError {
+    if word == ";" {
+        return SyntaxError::new("E0001", at.clone(), "nothing ends with `;`")
+            .help("an entry ends with its line, or at a comma")
+            .fix("take it out", vec![edit(at, "")]);
+    }
+    if word.chars().all(|one| CURLY_QUOTES.contains(one)) {
+        return lone_quote(at, word);
+    }
+    if let Some(finding) = hidden::run(word, at.clone()) {
+        return finding;
+    }
+    if let Some(plain) = hidden::plain_signs(word) {
+        return sign_like(at, word, &plain);
+    }
+    let message = "this means nothing outside of strings and comments";
+    SyntaxError::new("E0001", at, message)
+}
+
+/// The escapes of a string's text that mean nothing; the text begins at `start`.
+fn unknown_escapes(start: u32, text: &str, findings: &mut Vec<SyntaxError>) {
+    for escape in literal::unknown_escapes(text) {
+        let at = start + escape.start..start + escape.end;
+        let fix = vec![edit(at.start..at.start, "\\")];
+        let finding = SyntaxError::new("E0029", at, "this escape means nothing")
+            .help("the escapes are \\n \\t \\r \\\" \\\\ \\$ and \\u{1f600}")
+            .fix("write `\\\\`", fix);
+        findings.push(finding);
     }
 }
 

@@ -63,7 +63,7 @@ fn run(
     events: &(dyn Fn(Event) + Sync),
     interrupt: &Interrupt,
 ) -> Result<Summary, ApplyFault> {
-    refuse_stale(store, plan)?;
+    facts::refuse_stale(store, plan)?;
     if plan.is_empty() && !has_running(store) {
         return Ok(known_before(plan));
     }
@@ -99,34 +99,6 @@ fn run(
     run.take_over()?;
     run.go()?;
     run.finish()
-}
-
-fn refuse_stale(store: &Store, plan: &Plan) -> Result<(), ApplyFault> {
-    let snapshot = store.snapshot();
-    if plan.lineage != snapshot.lineage {
-        let other = "the plan was made for another state";
-        return Err(ApplyFault::new(
-            "E0714",
-            other,
-            "make it anew with `mlinfra plan`",
-        ));
-    }
-    if plan.serial != snapshot.serial {
-        let moved = "the state moved since the plan was made";
-        let fault = ApplyFault::new("E0714", moved, "apply again: it plans anew");
-        return Err(ApplyFault {
-            busy: true,
-            ..fault
-        });
-    }
-    if plan.is_blocked() {
-        return Err(ApplyFault::new(
-            "E0723",
-            "the plan has findings that block it",
-            "mend what `mlinfra plan` shows",
-        ));
-    }
-    Ok(())
 }
 
 fn has_running(store: &Store) -> bool {

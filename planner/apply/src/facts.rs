@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use mlinfra_api::Address;
 use mlinfra_plan::{Answer, Plan, Question};
+use mlinfra_state::Store;
 
 use crate::hands::Facts;
+use crate::options::ApplyFault;
 
 /// The facts that an action rests on, by its address. A file counts for every action that names it.
 pub(crate) fn facts_by_address(plan: &Plan) -> BTreeMap<Address, Facts> {
@@ -52,4 +54,33 @@ pub(crate) fn changed(question: Option<&Question>) -> String {
             "what is there changed since the plan".into()
         }
     }
+}
+
+/// Refuses a plan of another state, of one that moved since, or with findings that block it.
+pub(crate) fn refuse_stale(store: &Store, plan: &Plan) -> Result<(), ApplyFault> {
+    let snapshot = store.snapshot();
+    if plan.lineage != snapshot.lineage {
+        let other = "the plan was made for another state";
+        return Err(ApplyFault::new(
+            "E0714",
+            other,
+            "make it anew with `mlinfra plan`",
+        ));
+    }
+    if plan.serial != snapshot.serial {
+        let moved = "the state moved since the plan was made";
+        let fault = ApplyFault::new("E0714", moved, "apply again: it plans anew");
+        return Err(ApplyFault {
+            busy: true,
+            ..fault
+        });
+    }
+    if plan.is_blocked() {
+        return Err(ApplyFault::new(
+            "E0723",
+            "the plan has findings that block it",
+            "mend what `mlinfra plan` shows",
+        ));
+    }
+    Ok(())
 }

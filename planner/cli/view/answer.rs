@@ -71,9 +71,9 @@ fn is_blocked(answer: &Answer) -> bool {
 
 fn blocked(answer: &Answer, screen: &Screen) -> String {
     let program = ending::program();
-    let word = "error[E1032]";
-    let head = format!("{word}: this rests on something in error\n");
-    let mut text = head.replacen(word, &screen.error_theme.paint(Ink::Bad, word), 1);
+    let word = format!("error[{}]", "E1032");
+    let word = screen.error_theme.paint(Ink::Bad, &word);
+    let mut text = format!("{word}: this rests on something in error\n");
     let help = match answer.spec_errors {
         0 => "name another value: this one has no type outside of its place".to_owned(),
         count => format!(

@@ -74,7 +74,10 @@ pub(crate) fn json(graph: &Graph) -> serde_json::Value {
             "change": node.change,
         })
     };
-    let edge = |(from, to, what): &(usize, usize, String)| json!({ "from": address(*from), "to": address(*to), "as": what });
+    let edge = |edge: &(usize, usize, String)| {
+        let (from, to, what) = edge;
+        json!({ "from": address(*from), "to": address(*to), "as": what })
+    };
     let body = json!({
         "nodes": graph.nodes.iter().map(node).collect::<Vec<_>>(),
         "edges": graph.edges.iter().map(edge).collect::<Vec<_>>(),

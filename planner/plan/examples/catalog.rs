@@ -95,7 +95,8 @@ fn is_whole(row: &Row) -> bool {
 
 fn declarations(rows: &[Row], reported: &BTreeMap<String, Decimal>) -> Result<String> {
     let mut text = String::from(
-        "// Accelerators. Made by `planner/plan/examples/catalog.rs`; the README beside tells sources.\n\n\
+        "// Accelerators. Made by `planner/plan/examples/catalog.rs`; the README beside tells \
+         sources.\n\n\
          /// What a machine computes with beside its cpus, with the memory of one of it: what an\n\
          /// interface reports where that is less than what is sold. For a TPU, of one chip.\n\
          type accelerator {\n",
@@ -213,7 +214,8 @@ fn table(rows: &[Row], key: &str, is_aws: bool) -> Result<String> {
     Ok(text)
 }
 
-/// The kind of its processors. One of the clouds does not list it; there it follows from the family.
+/// The kind of its processors. One of the clouds does not list it; there it follows from the
+/// family.
 fn processor(row: &Row) -> &str {
     match (row.get("arch"), row["family"].as_str()) {
         (Some(arch), _) => arch,

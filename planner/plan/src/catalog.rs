@@ -2,7 +2,8 @@
 //! price comes from. Made into tables by `examples/catalog.rs`; read when somebody asks, once.
 //!
 //! A price that is not known stays not known: nothing here is guessed, and nothing is 0 for want of
-//! a figure. A price seen on a spot market is never a bound, as it moves; it is shown as what it is.
+//! a figure. A price seen on a spot market is never a bound, as it moves; it is shown as what it
+//! is.
 
 mod part;
 mod select;

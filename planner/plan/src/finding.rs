@@ -47,9 +47,11 @@ pub(crate) const NO_PROVIDER: &str = "E0901";
 
 /// The target's provider is not part of this build.
 pub fn no_provider(target: &Address, provider: &str, blocks: usize) -> PlanFinding {
-    let things = match blocks {
+    // It is among them itself.
+    let things = match blocks.saturating_sub(1) {
+        0 => "nothing goes".to_owned(),
         1 => "1 block goes".to_owned(),
-        blocks => format!("{blocks} blocks go"),
+        more => format!("{more} blocks go"),
     };
     error(
         NO_PROVIDER,
@@ -327,8 +329,8 @@ pub(crate) fn not_in_catalog(
             "E0961",
             "the region is another provider's",
             text,
-            "every provider names its regions in its own way: `us-west-2` is one of AWS, `us-west2` \
-             one of Google",
+            "every provider names its regions in its own way: `us-west-2` is one of AWS, \
+             `us-west2` one of Google",
             target,
             None,
         )),

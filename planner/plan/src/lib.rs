@@ -74,44 +74,18 @@ pub const ROUNDS_MAX: usize = 3;
 pub fn plan(inputs: Inputs<'_>) -> Outcome {
     let serial = inputs.snapshot.serial;
     let mut relocated = relocate::moved(inputs.program, inputs.snapshot);
-    let lowered = |snapshot: &Snapshot| match inputs.goal {
-        Goal::Apply => {
-            let names = relocate::names(inputs.program, snapshot);
-            desired::desired(inputs.program, inputs.lowerings, inputs.answers, &names)
-        }
-        Goal::Destroy => desired::Desired::default(),
-    };
-    let mut desired = lowered(&relocated.snapshot);
+    let mut desired = lowered(&inputs, &relocated.snapshot);
     let existing = relocate::questions(inputs.program, &desired.resources, &relocated.snapshot);
     if relocated.adopt(inputs.program, &desired.resources, inputs.answers) {
         // What stands under another name is referred to by that name.
-        desired = lowered(&relocated.snapshot);
+        desired = lowered(&inputs, &relocated.snapshot);
     }
-    // What can't be lowered, or not yet, is wanted all the same.
-    let wanted = match inputs.goal {
-        Goal::Apply => inputs
-            .program
-            .blocks
-            .iter()
-            .map(|block| &block.address)
-            .collect(),
-        Goal::Destroy => BTreeSet::new(),
-    };
-    relocated.keep(inputs.program, &wanted);
+    relocated.keep(inputs.program, &wanted(&inputs));
     let inputs = Inputs {
         snapshot: &relocated.snapshot,
         ..inputs
     };
-    let is_known = |question: &Question| inputs.answers.get(question).is_some();
-    let mut questions = desired.questions;
-    // A port that a resource of ours has is not asked for: it is taken, by us.
-    questions.retain(|question| !is_ours(inputs.snapshot, question));
-    questions.extend(existing.into_iter().filter(|question| !is_known(question)));
-    questions.extend(
-        decide::state_questions(inputs.snapshot, &desired.resources)
-            .into_iter()
-            .filter(|question| !is_known(question)),
-    );
+    let questions = open_questions(&inputs, desired.questions, existing, &desired.resources);
     if !questions.is_empty() {
         return Outcome::Ask(questions);
     }
@@ -126,21 +100,15 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     if plan.is_blocked() {
         // What stands where no provider is built in is not planned; what it would cost is known.
         if inputs.goal == Goal::Apply && cost::has_catalog_parts(inputs.program, inputs.lowerings) {
-            let (cost, found) = cost::of(inputs.program, inputs.lowerings, &desired.resources);
-            plan.cost = Some(cost);
-            plan.findings.extend(found);
+            add_cost(&inputs, &desired.resources, &mut plan);
         }
         return Outcome::Planned(Box::new(plan));
     }
     let (resources, found) = ignored(&inputs, desired.resources);
     plan.findings.extend(found);
-    let mut decided = decide::decide(inputs.snapshot, &resources, inputs.answers);
+    let decided = decided(&inputs, &resources);
     for (address, reason) in &decided.unseen {
         plan.findings.push(finding::unseen(address, reason));
-    }
-    if inputs.goal == Goal::Destroy {
-        let removed = decided.changes.values_mut();
-        removed.for_each(|decision| decision.reasons = vec![Reason::Destroyed]);
     }
     plan.gates = gate::gates(
         inputs.program,
@@ -167,12 +135,64 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     plan.findings.extend(renamed);
     plan.kept = kept(&plan, &resources, &decided.changes);
     if inputs.goal == Goal::Apply {
-        let (cost, found) = cost::of(inputs.program, inputs.lowerings, &resources);
-        plan.cost = Some(cost);
-        plan.findings.extend(found);
+        add_cost(&inputs, &resources, &mut plan);
     }
     plan.facts = facts(&inputs, &plan);
     Outcome::Planned(Box::new(plan))
+}
+
+/// What the goal comes to in resources, where things stand as in this snapshot.
+fn lowered(inputs: &Inputs<'_>, snapshot: &Snapshot) -> desired::Desired {
+    match inputs.goal {
+        Goal::Apply => {
+            let names = relocate::names(inputs.program, snapshot);
+            desired::desired(inputs.program, inputs.lowerings, inputs.answers, &names)
+        }
+        Goal::Destroy => desired::Desired::default(),
+    }
+}
+
+/// The addresses that are wanted: what can't be lowered, or not yet, is wanted all the same.
+fn wanted<'a>(inputs: &Inputs<'a>) -> BTreeSet<&'a Address> {
+    match inputs.goal {
+        Goal::Apply => {
+            let blocks = inputs.program.blocks.iter();
+            blocks.map(|block| &block.address).collect()
+        }
+        Goal::Destroy => BTreeSet::new(),
+    }
+}
+
+/// The questions that must be answered before anything is decided.
+fn open_questions(
+    inputs: &Inputs<'_>,
+    mut questions: Vec<Question>,
+    existing: Vec<Question>,
+    resources: &[mlinfra_api::Resource],
+) -> Vec<Question> {
+    // A port that a resource of ours has is not asked for: it is taken, by us.
+    questions.retain(|question| !is_ours(inputs.snapshot, question));
+    let states = decide::state_questions(inputs.snapshot, resources);
+    let asked = existing.into_iter().chain(states);
+    questions.extend(asked.filter(|question| inputs.answers.get(question).is_none()));
+    questions
+}
+
+/// What happens to each resource, with the reason that the goal gives.
+fn decided(inputs: &Inputs<'_>, resources: &[mlinfra_api::Resource]) -> decide::Decisions {
+    let mut decided = decide::decide(inputs.snapshot, resources, inputs.answers);
+    if inputs.goal == Goal::Destroy {
+        let removed = decided.changes.values_mut();
+        removed.for_each(|decision| decision.reasons = vec![Reason::Destroyed]);
+    }
+    decided
+}
+
+/// Adds what the resources cost, and the findings about that.
+fn add_cost(inputs: &Inputs<'_>, resources: &[mlinfra_api::Resource], plan: &mut Plan) {
+    let (cost, found) = cost::of(inputs.program, inputs.lowerings, resources);
+    plan.cost = Some(cost);
+    plan.findings.extend(found);
 }
 
 /// The wanted resources, each with what its block ignores as it is recorded; and what can't be

@@ -158,10 +158,13 @@ fn rename(value: &mut Value, from: &Address, to: &Address, made_as: Option<&Addr
         Value::Reference(reference) if reference.address == *from => {
             reference.address = to.clone();
         }
-        Value::List(elements) => {
+        Value::List(elements) | Value::Template(elements) => {
             for element in elements {
                 rename(element, from, to, made_as);
             }
+        }
+        Value::Condition(condition) => {
+            condition.for_each_value_mut(&mut |value| rename(value, from, to, made_as));
         }
         Value::Record(entries) => {
             rename_record(entries, from, to, made_as);

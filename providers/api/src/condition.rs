@@ -175,6 +175,21 @@ impl Condition {
         }
     }
 
+    /// Calls `change` for every value: what the spec says, and what figures are asked for.
+    pub fn for_each_value_mut(&mut self, change: &mut dyn FnMut(&mut Value)) {
+        match self {
+            Condition::Value(value) => change(value),
+            Condition::Figure(figure) => figure.arguments.iter_mut().for_each(change),
+            Condition::Not(operand) | Condition::Negate(operand) => {
+                operand.for_each_value_mut(change);
+            }
+            Condition::Binary { left, right, .. } => {
+                left.for_each_value_mut(change);
+                right.for_each_value_mut(change);
+            }
+        }
+    }
+
     fn amount(&self, figure: &dyn Fn(&Figure) -> Option<Value>) -> Amount {
         match self {
             Condition::Value(value) => Amount::Known(value.clone()),

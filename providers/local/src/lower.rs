@@ -153,59 +153,11 @@ fn folder(block: &Portable) -> Resource {
 
 /// A pool reserves what its requirements come to at least; the reservation is the bound.
 fn reservation(block: &Portable, host: &BTreeMap<String, Value>) -> Result<Resource, Vec<Refusal>> {
-    let mut refusals = Vec::new();
-    for name in ["accelerator", "accelerator_count", "interconnect"] {
-        let is_wanted = block.wishes.iter().any(|wish| wish.field == name)
-            || (name == "accelerator" && field(block, name).is_some());
-        if is_wanted {
-            refusals.push(Refusal {
-                code: "E0912",
-                message: format!(
-                    "`{}` asks for {name}; this machine offers none",
-                    block.address
-                ),
-                field: Some(name.into()),
-                help: "leave it out, or place the pool on a target that has some".into(),
-            });
-        }
-    }
-    if let Some(nodes) = field(block, "nodes") {
-        let (low, high) = match &nodes {
-            Value::Range(low, high) => (low.as_int(), high.as_int()),
-            other => (other.as_int(), other.as_int()),
-        };
-        if low.is_none_or(|low| low > 1) || high.is_none_or(|high| high < 1) {
-            refusals.push(Refusal {
-                code: "E0950",
-                message: format!("`{}` asks for other than one machine", block.address),
-                field: Some("nodes".into()),
-                help: "this target is one machine: take `nodes` out".into(),
-            });
-        }
-    }
+    let mut refusals = not_offered(block);
+    refusals.extend(other_than_one_machine(block));
     let cpus = least(block, "cpus", 1, &mut refusals);
     let memory = least(block, "memory", MEMORY_DEFAULT_BYTES, &mut refusals);
-    let has = |name: &str| host.get(name).and_then(amount);
-    for (name, wanted, shown) in [
-        ("cpus", cpus, cpus.to_string()),
-        ("memory", memory, Quantity::bytes(memory).to_string()),
-    ] {
-        if let Some(has) = has(name).filter(|has| *has < wanted) {
-            let has = match name {
-                "memory" => rounded(&Value::Quantity(Quantity::bytes(has))),
-                _ => has.to_string(),
-            };
-            refusals.push(Refusal {
-                code: "E0913",
-                message: format!(
-                    "`{}` needs {shown} of {name}; this machine has {has}",
-                    block.address
-                ),
-                field: Some(name.into()),
-                help: "lower the requirement, or place the pool on a larger target".into(),
-            });
-        }
-    }
+    refusals.extend(too_small(block, host, cpus, memory));
     if !refusals.is_empty() {
         return Err(refusals);
     }
@@ -230,6 +182,75 @@ fn reservation(block: &Portable, host: &BTreeMap<String, Value>) -> Result<Resou
         summary,
         ..resource(block, kinds::RESERVATION, properties)
     })
+}
+
+/// What a pool asks for that no machine of this provider has.
+fn not_offered(block: &Portable) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for name in ["accelerator", "accelerator_count", "interconnect"] {
+        let is_wanted = block.wishes.iter().any(|wish| wish.field == name)
+            || (name == "accelerator" && field(block, name).is_some());
+        if is_wanted {
+            refusals.push(Refusal {
+                code: "E0912",
+                message: format!(
+                    "`{}` asks for {name}; this machine offers none",
+                    block.address
+                ),
+                field: Some(name.into()),
+                help: "leave it out, or place the pool on a target that has some".into(),
+            });
+        }
+    }
+    refusals
+}
+
+/// What is wrong with a number of nodes that leaves one out.
+fn other_than_one_machine(block: &Portable) -> Option<Refusal> {
+    let nodes = field(block, "nodes")?;
+    let (low, high) = match &nodes {
+        Value::Range(low, high) => (low.as_int(), high.as_int()),
+        other => (other.as_int(), other.as_int()),
+    };
+    let is_other = low.is_none_or(|low| low > 1) || high.is_none_or(|high| high < 1);
+    is_other.then(|| Refusal {
+        code: "E0950",
+        message: format!("`{}` asks for other than one machine", block.address),
+        field: Some("nodes".into()),
+        help: "this target is one machine: take `nodes` out".into(),
+    })
+}
+
+/// What a pool needs more of than this machine has, as far as that is known.
+fn too_small(
+    block: &Portable,
+    host: &BTreeMap<String, Value>,
+    cpus: u64,
+    memory: u64,
+) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    let has = |name: &str| host.get(name).and_then(amount);
+    for (name, wanted, shown) in [
+        ("cpus", cpus, cpus.to_string()),
+        ("memory", memory, Quantity::bytes(memory).to_string()),
+    ] {
+        if let Some(has) = has(name).filter(|has| *has < wanted) {
+            let has = match name {
+                "memory" => rounded(&Value::Quantity(Quantity::bytes(has))),
+                _ => has.to_string(),
+            };
+            refusals.push(Refusal {
+                code: "E0913",
+                message: format!(
+                    "`{}` needs {shown} of {name}; this machine has {has}",
+                    block.address
+                ),
+                field: Some(name.into()),
+                help: "lower the requirement, or place the pool on a larger target".into(),
+            });
+        }
+    }
+    refusals
 }
 
 /// Memory in whole GiB: nobody wants to read `23.5234375 GiB`.
@@ -309,21 +330,6 @@ fn endpoint(block: &Portable) -> Result<Resource, Vec<Refusal>> {
         Some(fixed) => fixed,
     };
     let port = field(block, "port").unwrap_or(Value::Int(8080));
-    let mut shown = Vec::new();
-    if let Some(schema) = model.get("request").and_then(Value::as_text)
-        && let Ok(schema) = serde_json::from_str::<RequestSchema>(schema)
-    {
-        let fields: Vec<String> = schema
-            .fields
-            .iter()
-            .map(|f| format!("{} {}", f.name, f.column_type))
-            .collect();
-        shown.push(format!(
-            "a request has {}: {}",
-            fields.len(),
-            fields.join(", ")
-        ));
-    }
     let count = replicas.as_int().unwrap_or(1);
     let summary = format!(
         "port {port}, {count} replica{}, serves {}",
@@ -352,7 +358,23 @@ fn endpoint(block: &Portable) -> Result<Resource, Vec<Refusal>> {
     ]);
     Ok(Resource {
         summary,
-        details: shown,
+        details: request_shown(model).into_iter().collect(),
         ..resource(block, kinds::ENDPOINT, properties)
     })
+}
+
+/// What a request to a model consists of, for people; nothing if the model does not say.
+fn request_shown(model: &BTreeMap<String, Value>) -> Option<String> {
+    let schema = model.get("request").and_then(Value::as_text)?;
+    let schema = serde_json::from_str::<RequestSchema>(schema).ok()?;
+    let fields: Vec<String> = schema
+        .fields
+        .iter()
+        .map(|f| format!("{} {}", f.name, f.column_type))
+        .collect();
+    Some(format!(
+        "a request has {}: {}",
+        fields.len(),
+        fields.join(", ")
+    ))
 }

@@ -1,6 +1,6 @@
 //! Functions of addresses and networks.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use ipnet::IpNet;
 use mlinfra_api::Value;

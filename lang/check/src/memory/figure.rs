@@ -119,8 +119,14 @@ impl Checker<'_> {
         }
         self.report(
             Diagnostic::warning(code::MODEL_SIZE_UNKNOWN, span, why)
-                .help("how much memory the model takes is not known, so nothing holds it against a machine")
-                .help("put its files where the spec says they are; a folder has `config.json` and `model.safetensors`"),
+                .help(
+                    "how much memory the model takes is not known, so nothing holds it against a \
+                     machine",
+                )
+                .help(
+                    "put its files where the spec says they are; a folder has `config.json` and \
+                     `model.safetensors`",
+                ),
         );
     }
 }

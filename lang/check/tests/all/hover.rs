@@ -137,7 +137,8 @@ fn every_word_of_the_standard_library_is_explained() {
 
 #[test]
 fn a_component_its_parameters_and_its_outputs_are_explained() {
-    let text = "/// Keeps things.\ncomponent shelf on target {\n  /// How much.\n  param size: bytes = 1 GiB\n\
+    let text = "/// Keeps things.\ncomponent shelf on target {\n  /// How much.\n  \
+                param size: bytes = 1 GiB\n\
                 storage main on here for n in [\"a\"] { capacity = size }\n  /// What there is.\n  \
                 output room = size\n}\ntarget here = local()\nshelf a on here { size = 2 GiB }\n\
                 output b = a.room\n";

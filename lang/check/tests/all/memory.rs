@@ -324,9 +324,10 @@ fn hostile_headers_are_refused_at_once() {
         ("depth", entry(&nested)),
         (
             "a product that overflows",
-            entry(
-                r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,0]}}"#,
-            ),
+            entry(concat!(
+                r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296,4294967296],"#,
+                r#""data_offsets":[0,0]}}"#
+            )),
         ),
         (
             "bits that overflow",

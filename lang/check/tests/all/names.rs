@@ -60,7 +60,8 @@ fn a_name_is_unique_in_its_body_whatever_its_kind() {
 #[test]
 fn the_order_in_a_file_never_matters() {
     for text in [
-        "output x = a\nlet a = b\nlet b = c[2].capacity\nstorage c on here for n in all { capacity = n * 1 GiB }\n\
+        "output x = a\nlet a = b\nlet b = c[2].capacity\n\
+         storage c on here for n in all { capacity = n * 1 GiB }\n\
          param all: list(int) = [1, 2]",
         "shelf one on here { size = big }\nlet big = 2 GiB\n\
          component shelf on target { storage main { capacity = size }\nparam size: bytes }",
@@ -83,7 +84,8 @@ fn a_full_address_is_always_allowed() {
     ] {
         let text = format!(
             "let big = 2 GiB\nparam size: int = 1\nstorage many on here for n in [\"a\"] {{}}\n\
-             component shelf {{ output room = 1 }}\nshelf one {{}}\nstorage maybe on here when true {{}}\n\
+             component shelf {{ output room = 1 }}\nshelf one {{}}\n\
+             storage maybe on here when true {{}}\n\
              output x = {expression}"
         );
         assert_eq!(faults(&text), none(), "{expression}");
@@ -171,7 +173,8 @@ fn no_name_hides_another_one_of_the_users() {
 
 #[test]
 fn fields_are_no_names_for_one_another() {
-    let text = "param capacity: bytes = 3 GiB\nstorage b on here { capacity = capacity }\noutput x = b.capacity";
+    let text = "param capacity: bytes = 3 GiB\nstorage b on here { capacity = capacity }\n\
+                output x = b.capacity";
     let checked = check_text(&format!("{HEAD}{text}\n"));
     assert_eq!(findings(&checked), Vec::<String>::new());
     assert_eq!(checked.program.outputs["x"].value.to_string(), "3 GiB");
@@ -199,7 +202,8 @@ fn a_file_is_made_once_however_often_it_is_used() {
         ),
         (
             "c.mlinfra",
-            "target here = local()\nparam size: bytes = 2 GiB\nstorage lake on here { capacity = size }\n",
+            "target here = local()\nparam size: bytes = 2 GiB\n\
+             storage lake on here { capacity = size }\n",
         ),
     ];
     for (name, text) in files {

@@ -62,8 +62,8 @@ const MISTAKES: &[(&str, &str, &str, &str, bool)] = &[
     (
         "replicas = replicas",
         "replicas = \"two\"",
-        "E0301 at \"\\\"two\\\"\": this is a string, and a whole number or a range of whole numbers \
-         belongs here",
+        "E0301 at \"\\\"two\\\"\": this is a string, and a whole number or a range of whole \
+         numbers belongs here",
         "write a whole number",
         false,
     ),

@@ -1,4 +1,5 @@
-//! Components, `for` and `when`: what they make, at which addresses, and what is said of wrong ones.
+//! Components, `for` and `when`: what they make, at which addresses, and what is said of wrong
+//! ones.
 
 use mlinfra_check::{Checked, check};
 
@@ -119,7 +120,8 @@ fn an_instance_is_held_against_its_parameters() {
 
 #[test]
 fn the_conditions_of_a_parameter_hold_for_each_instance() {
-    let text = "component c { param n: int { require n >= 2 else \"two at least\" }\noutput m = n }\n\
+    let text = "component c { param n: int { require n >= 2 else \"two at least\" }\n\
+                output m = n }\n\
                 c one { n = 2 }\nc two { n = 1 }\n";
     assert_eq!(faults(text), [fault("E0223", "1")]);
 }
@@ -138,8 +140,9 @@ fn a_component_sees_what_its_file_uses_and_nothing_else_of_it() {
         ),
         (
             "parts.mlinfra",
-            "use \"sizes.mlinfra\".{usual}\ncomponent shelf on target { inner deep {}\nstorage main { \
-             capacity = usual }\noutput size = usual }\ncomponent inner on target { key lock {} }\n",
+            "use \"sizes.mlinfra\".{usual}\ncomponent shelf on target { inner deep {}\n\
+             storage main { capacity = usual }\noutput size = usual }\n\
+             component inner on target { key lock {} }\n",
         ),
         ("sizes.mlinfra", "let usual = 3 GiB\n"),
     ] {
@@ -241,7 +244,8 @@ fn elements_have_their_keys_in_their_addresses() {
 #[test]
 fn all_elements_together_are_a_map() {
     let text = "target here = local()\n\
-        storage lake on here for n, size in ({ small = 1 GiB, large = 4 GiB }) { capacity = size }\n\
+        storage lake on here for n, size in ({ small = 1 GiB, large = 4 GiB }) \
+        { capacity = size }\n\
         output one = lake[\"large\"].capacity\noutput full = storage.lake[\"small\"].capacity\n\
         output every = [l.capacity for l in lake]\n\
         output keys = [n for n, l in lake]\noutput number = count(lake)\n";
@@ -456,7 +460,8 @@ fn components_that_never_end_are_refused_at_once() {
     assert_eq!(codes, ["E0322"]);
 }
 
-const DATA: &str = "target here = local()\nstorage lake on here {}\npool worker on here { cpus >= 1 }\n\
+const DATA: &str = "target here = local()\nstorage lake on here {}\n\
+    pool worker on here { cpus >= 1 }\n\
     dataset people for part in [\"a\", \"b\"] {\n  from = file(\"p.csv\"), keep = lake\n  \
     columns { age : int, good : bool @label }\n}\n";
 
@@ -466,10 +471,12 @@ fn tables_and_steps_repeat() {
         "{DATA}pipeline risk on worker for part in [\"a\", \"b\"] {{\n\
          step clean = derive(people[part]) {{ old = age > 60 }}\n\
          step parts = split(clean, stratify = good, seed = 1) {{ train = 80%, test = 20% }}\n\
-         step model for n in 1..2 = train(parts.train, label = good) {{ architecture = linear, epochs = n }}\n\
+         step model for n in 1..2 = train(parts.train, label = good) \
+         {{ architecture = linear, epochs = n }}\n\
          step report for n, m in model = evaluate(m, parts.test) {{ require auc >= 0.5 }}\n\
          step release = register(model[2], name = part, gate = report[2])\n}}\n\
-         endpoint score on worker for name, r in risk {{ model = r.release, port = 8700 + length(name) }}\n"
+         endpoint score on worker for name, r in risk \
+         {{ model = r.release, port = 8700 + length(name) }}\n"
     );
     let checked = check_text(&text);
     assert_eq!(findings(&checked), Vec::<String>::new());
@@ -487,9 +494,11 @@ fn tables_and_steps_repeat() {
 
 #[test]
 fn a_step_may_be_left_out() {
-    let text = "param check: bool = false\ntarget here = local()\npool worker on here { cpus >= 1 }\n\
+    let text = "param check: bool = false\ntarget here = local()\n\
+        pool worker on here { cpus >= 1 }\n\
         storage lake on here {}\n\
-        dataset people { from = file(\"p.csv\"), keep = lake\ncolumns { age : int, good : bool @label } }\n\
+        dataset people { from = file(\"p.csv\"), keep = lake\n\
+        columns { age : int, good : bool @label } }\n\
         pipeline risk on worker {\n\
         step parts = split(people, stratify = good, seed = 1) { train = 80%, test = 20% }\n\
         step model = train(parts.train, label = good) { architecture = linear }\n\
@@ -505,7 +514,8 @@ fn a_step_may_be_left_out() {
 
 #[test]
 fn a_component_takes_and_gives_tables_models_and_blocks() {
-    let text = "component fit on pool {\n  param data: dataset\n  param keep: storage\n  param name: string\n\
+    let text = "component fit on pool {\n  param data: dataset\n  param keep: storage\n  \
+        param name: string\n\
         pipeline work {\n\
         step parts = split(data, stratify = good, seed = 1) { train = 80%, test = 20% }\n\
         step model = train(parts.train, label = good) { architecture = linear }\n\

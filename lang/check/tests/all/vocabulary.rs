@@ -92,7 +92,8 @@ const LINES: &[(&str, Option<&str>)] = &[
     (
         "pool p on cloud { purchase = spot(max_price = 13.50 USD) }",
         Some(
-            "E0304 at \"13.50 USD\": this is an amount in USD, and an amount of money per second belongs here",
+            "E0304 at \"13.50 USD\": this is an amount in USD, and an amount of money per \
+             second belongs here",
         ),
     ),
     ("pool p on cloud { mount = { \"/scratch\" = lake } }", None),
@@ -243,7 +244,8 @@ const LINES: &[(&str, Option<&str>)] = &[
         None,
     ),
     (
-        "@deprecated(\"use `lake`\")\nstorage old on cloud\ndataset d { from = old / \"x\", columns { a : int } }",
+        "@deprecated(\"use `lake`\")\nstorage old on cloud\n\
+         dataset d { from = old / \"x\", columns { a : int } }",
         Some("E0442 at \"old\": `old` is on its way out"),
     ),
 ];
@@ -268,7 +270,8 @@ fn each_word_takes_what_it_says() {
 
 #[test]
 fn a_pack_without_policies_is_never_a_silent_pass() {
-    let text = "project p { comply = [hipaa, fisma(confidentiality = high, integrity = low, availability = low)] }";
+    let text = "project p { comply = [hipaa, fisma(confidentiality = high, integrity = low, \
+                availability = low)] }";
     let found = findings(&checked(&[("main.mlinfra", text)], &[]));
     assert_eq!(found.len(), 2, "{found:#?}");
     assert!(

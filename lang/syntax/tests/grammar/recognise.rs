@@ -84,15 +84,7 @@ fn kept(text: &str) -> Vec<Token<'_>> {
         if token.kind == Kind::Newline {
             first = true;
             let next = (at..lexemes.len()).find_map(|at| Some((word(at)?, word(at + 1))));
-            let goes_on = next.is_some_and(|(next, behind)| {
-                let named = matches!(behind, Some("=" | ":"));
-                CONTINUES.contains(&next) && !(named && RESERVED.contains(&next))
-                    || next == "not" && behind == Some("in")
-            });
-            let due = kept.last().is_some_and(|last| {
-                DUE.contains(&last.text) && !(last.kind == Kind::Word && last.behind_dot)
-            });
-            let goes_on = goes_on && !due;
+            let goes_on = goes_on(kept.last(), next);
             let free = matches!(open.last(), Some(&"(" | &"[" | &".{")) || goes_on;
             if !free {
                 starts.take("\n", false);
@@ -127,6 +119,19 @@ fn kept(text: &str) -> Vec<Token<'_>> {
         first = false;
     }
     kept
+}
+
+/// Whether a line goes on behind its break: by the token before it, and the two words after it.
+fn goes_on(last: Option<&Token<'_>>, next: Option<(&str, Option<&str>)>) -> bool {
+    let continues = next.is_some_and(|(next, behind)| {
+        let named = matches!(behind, Some("=" | ":"));
+        CONTINUES.contains(&next) && !(named && RESERVED.contains(&next))
+            || next == "not" && behind == Some("in")
+    });
+    let due = last.is_some_and(|last| {
+        DUE.contains(&last.text) && !(last.kind == Kind::Word && last.behind_dot)
+    });
+    continues && !due
 }
 
 /// Whether an entry may begin: behind a separator, and behind the attributes that stand there.

@@ -52,7 +52,9 @@ fn warned(plan: &Plan) -> Vec<String> {
 fn a_watched_endpoint_is_renamed_on_its_port() {
     let (mut world, mut snapshot) = applied();
     let plan = world.plan(&program(&renamed(&credit())), &snapshot, Goal::Apply);
-    assert!(plan.findings.is_empty(), "{:#?}", plan.findings);
+    // That it may have been renamed is offered, nothing else is said.
+    let others = plan.findings.iter().filter(|found| found.code != "E0971");
+    assert_eq!(others.count(), 0, "{:#?}", plan.findings);
     let old = place(&plan, Verb::Delete, "endpoint.score");
     let new = place(&plan, Verb::Create, "endpoint.scorer");
     assert!(old < new && plan.actions[new].after.contains(&old));

@@ -43,7 +43,7 @@ fn every_row_function_is_declared_and_every_declared_one_is_there() {
 }
 
 #[test]
-fn every_masking_is_declared_and_every_declared_one_is_there() {
+fn every_masking_is_declared() {
     let text = library("types.mlinfra");
     let start = text.find("\ntype masking {").unwrap();
     let body = &text[start..start + text[start..].find("\n}").unwrap()];
@@ -52,7 +52,9 @@ fn every_masking_is_declared_and_every_declared_one_is_there() {
         .filter_map(|line| line.trim_start().strip_prefix("case "))
         .map(|case| case.split(['(', ':', ' ']).next().unwrap())
         .collect();
-    assert_eq!(MASKINGS.iter().copied().collect::<BTreeSet<_>>(), declared);
+    // The others are for runtimes that have them: a plan refuses them here.
+    let ours: BTreeSet<&str> = MASKINGS.iter().copied().collect();
+    assert!(ours.is_subset(&declared), "{ours:?} of {declared:?}");
 }
 
 #[test]
