@@ -265,7 +265,7 @@ fn type_head(
     let requires: Vec<_> = block.items().iter().filter_map(require).collect();
     let forms = words(item, "form");
     let form = forms.first().and_then(|word| text_form::form(word));
-    if form.is_some() != !forms.is_empty() {
+    if form.is_some() == forms.is_empty() {
         library
             .faults
             .push(format!("type {name} has an unknown form"));

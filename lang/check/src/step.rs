@@ -331,10 +331,7 @@ impl Checker<'_> {
                 Node::Require(_) => continue,
                 Node::Block(nested) if operation.sections.contains_key(&nested.path.text()) => {
                     let name = nested.path.text();
-                    let declares = matches!(
-                        &operation.result,
-                        ResultRule::Columns { section } if *section == name
-                    );
+                    let declares = declares_columns(&operation.result, &name);
                     if !self.field_twice(&name, nested.path.span, &mut seen) && !declares {
                         self.section(item, nested, operation, inputs, step, env);
                     }
@@ -592,4 +589,9 @@ fn unknown_setting(name: &str, span: Span, operation: &Operation) -> Diagnostic 
 /// operation's own, it is such an entry.
 fn is_order(operation: &Operation) -> bool {
     operation.each.is_none() && !operation.fields.contains_key(AFTER)
+}
+
+/// Whether the section of this name declares the columns of the result.
+fn declares_columns(rule: &ResultRule, name: &str) -> bool {
+    matches!(rule, ResultRule::Columns { section } if section == name)
 }

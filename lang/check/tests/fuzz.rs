@@ -11,8 +11,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Each part with its share of the time: a check costs much more than a parse.
-const PARTS: [(&str, fn(&[u8]), u32); 5] = [
+/// A part: its name, what must hold of every text, and its share of the time.
+type Part = (&'static str, fn(&[u8]), u32);
+
+/// A check costs much more than a parse.
+const PARTS: [Part; 5] = [
     ("lexer", targets::lexer, 1),
     ("parser", targets::parser, 2),
     ("formatter", targets::formatter, 2),
@@ -154,7 +157,7 @@ fn corpus() -> Vec<String> {
         }
     }
     files.sort_unstable();
-    let texts = files.iter().map(|path| std::fs::read_to_string(path));
+    let texts = files.iter().map(std::fs::read_to_string);
     texts.map(|text| text.expect("a text")).collect()
 }
 

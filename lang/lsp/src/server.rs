@@ -424,19 +424,17 @@ impl<'a> Server<'a> {
         self.look();
         let place = &params.text_document_position;
         let path = place_of(place.text_document.uri.as_str());
-        for (_, checked, file) in self.specs_with(&path) {
-            let text = &checked.files[file.0 as usize].text;
-            let lines = Lines::new(text, self.client.encoding);
-            let offset = u32::try_from(lines.offset(place.position)).unwrap_or(u32::MAX);
-            let offers = mlinfra_check::complete(checked, file, offset);
-            let items: Vec<Value> = offers
-                .iter()
-                .enumerate()
-                .map(|(place, offer)| completions::item(place, offer, &lines))
-                .collect();
-            return json!(items);
-        }
-        Value::Null
+        // In every spec that has the file it says the same of its own words.
+        let Some((_, checked, file)) = self.specs_with(&path).next() else {
+            return Value::Null;
+        };
+        let text = &checked.files[file.0 as usize].text;
+        let lines = Lines::new(text, self.client.encoding);
+        let offset = u32::try_from(lines.offset(place.position)).unwrap_or(u32::MAX);
+        let offers = mlinfra_check::complete(checked, file, offset);
+        let items = offers.iter().enumerate();
+        let items = items.map(|(place, offer)| completions::item(place, offer, &lines));
+        json!(items.collect::<Vec<Value>>())
     }
 
     fn formatting(&self, params: &DocumentFormattingParams) -> Value {
