@@ -27,7 +27,7 @@ Exit codes: 0 at the end, 2 where standard input is no terminal and a line is wr
 /// What `:help` says.
 const HELP: &str = "\
 EXPRESSION         its value and type, by the names of the spec
-let NAME = VALUE   names a value for this session
+let NAME = VALUE   names a value until you leave
 :type EXPRESSION   its type alone
 :names [START]     what an expression may begin with
 :quit              ends; so does Ctrl-D
