@@ -13,8 +13,8 @@ use crate::schema::Place;
 use crate::scope::NodeId;
 use crate::source::Sources;
 use crate::suggest::nearest;
-use crate::test::{fields, parameters_section};
-use crate::tree::{BlockItem, Expr, Name, Node, Path};
+use crate::test::{given_in, parameters_section};
+use crate::tree::{BlockItem, Name, Node};
 use crate::types::{Term, Type};
 use crate::wording::list_some;
 
@@ -100,20 +100,11 @@ pub(crate) fn given(
     let Some((_, block, file)) = found else {
         return Err(Box::new(unknown(sources, name)));
     };
-    let given = |(path, value): (&Path, &Expr)| {
-        let given = Given {
-            text: String::new(),
-            expression: Some(value.clone()),
-            span: value.span,
-            name_span: path.span,
-            of_spec: true,
-            scope: Some(file),
-            from: format!("{ENVIRONMENT} {name}"),
-        };
-        (path.text(), given)
-    };
-    let sections = block.items().iter().filter_map(parameters_section);
-    Ok(sections.flat_map(fields).map(given).collect())
+    Ok(given_in(
+        block,
+        Some(file),
+        &format!("{ENVIRONMENT} {name}"),
+    ))
 }
 
 fn unknown(sources: &Sources, name: &str) -> Diagnostic {

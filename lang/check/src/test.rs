@@ -10,7 +10,7 @@ use crate::condition::FigureEnv;
 use crate::diagnostic::{Diagnostic, FileId, Span};
 use crate::figure::{About, Figures};
 use crate::program::Gate;
-use crate::scope::NodeId;
+use crate::scope::{NodeId, ScopeId};
 use crate::source::Sources;
 use crate::suggest::nearest;
 use crate::tree::{BlockItem, Expr, Item, Node, Path};
@@ -55,6 +55,16 @@ pub(crate) fn given(
             .help("name a test as it is written, with its blanks");
         return Err(Box::new(finding));
     };
+    Ok(given_in(test, None, &format!("{TEST} \"{name}\"")))
+}
+
+/// What the sections of parameters in a block give, by name: looked up in `scope`, said to come
+/// `from` there.
+pub(crate) fn given_in(
+    block: &BlockItem,
+    scope: Option<ScopeId>,
+    from: &str,
+) -> BTreeMap<String, Given> {
     let given = |(path, value): (&Path, &Expr)| {
         let given = Given {
             text: String::new(),
@@ -62,13 +72,13 @@ pub(crate) fn given(
             span: value.span,
             name_span: path.span,
             of_spec: true,
-            scope: None,
-            from: format!("{TEST} \"{name}\""),
+            scope,
+            from: from.to_owned(),
         };
         (path.text(), given)
     };
-    let sections = test.items().iter().filter_map(parameters_section);
-    Ok(sections.flat_map(fields).map(given).collect())
+    let sections = block.items().iter().filter_map(parameters_section);
+    sections.flat_map(fields).map(given).collect()
 }
 
 pub(crate) fn parameters_section(item: &Item) -> Option<&BlockItem> {
@@ -78,7 +88,7 @@ pub(crate) fn parameters_section(item: &Item) -> Option<&BlockItem> {
     }
 }
 
-pub(crate) fn fields(block: &BlockItem) -> impl Iterator<Item = (&Path, &Expr)> {
+fn fields(block: &BlockItem) -> impl Iterator<Item = (&Path, &Expr)> {
     block.items().iter().filter_map(|item| match &item.node {
         Node::Field { path, value } => Some((path, value)),
         _ => None,
