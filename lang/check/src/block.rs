@@ -10,6 +10,7 @@ use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::habit;
+use crate::late::computed_in;
 use crate::program::{Block, Field};
 use crate::schema::{FieldDeclaration, Kind, KindValue, Place};
 use crate::scope::{Form, NAMES_OF_KIND_MAX, NodeId};
@@ -488,7 +489,7 @@ impl<'t> Checker<'t> {
         };
         let term = self.value(value, &expected, env);
         // What a block answers may be open until its files are there; the plan says so.
-        let open = matches!(term.value, Value::Unknown(_));
+        let open = matches!(term.value, Value::Unknown(_)) && computed_in(&term.value).is_none();
         let known = open || self.must_be_known(&term, value.span, "what is chosen by");
         if term.term_type.is_error() || !known {
             return None;

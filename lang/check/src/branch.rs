@@ -3,6 +3,7 @@
 use mlinfra_api::Value;
 
 use crate::check::{Checker, Env};
+use crate::diagnostic::Span;
 use crate::tree::{Binary, Expr, ExprKind};
 use crate::types::{Term, Type};
 use crate::unify::{unify, widen};
@@ -125,13 +126,23 @@ impl Checker<'_> {
     /// A condition that must be known now.
     pub(crate) fn condition(&mut self, condition: &Expr, env: Env<'_>) -> Option<bool> {
         let term = self.value(condition, &Type::Bool, env);
-        if term.term_type.is_error() || !self.must_be_known(&term, condition.span, "what decides") {
+        self.decision(&term, condition.span)
+    }
+
+    /// What was decided; none, with a finding, if it is not known now.
+    fn decision(&mut self, term: &Term, span: Span) -> Option<bool> {
+        if term.term_type.is_error() || !self.must_be_known(term, span, "what decides") {
             return None;
         }
         match term.value {
             Value::Bool(holds) => Some(holds),
             _ => None,
         }
+    }
+
+    /// Whether it is no fault that this is not known: a policy that rests on it is not decided yet.
+    pub(crate) fn may_be_open(&self, term: &Term) -> bool {
+        self.facts.is_some() && !term.term_type.is_error() && !term.is_known()
     }
 
     pub(crate) fn eval_if(
@@ -142,8 +153,12 @@ impl Checker<'_> {
         expected: &Type,
         env: Env<'_>,
     ) -> Term {
-        let decided = self.condition(condition, env);
-        let is_supposed = self.is_supposed;
+        let term = self.value(condition, &Type::Bool, env);
+        let is_open = self.is_supposed || self.may_be_open(&term);
+        let decided = match self.may_be_open(&term) {
+            true => None,
+            false => self.decision(&term, condition.span),
+        };
         let mut side = |expr: &Expr, holds: bool| {
             self.branch(decided != Some(!holds), |checker| {
                 checker.where_present(condition, holds, env, |checker, inside| {
@@ -163,7 +178,7 @@ impl Checker<'_> {
         match decided {
             Some(true) => widen(first, &common),
             Some(false) => widen(second, &common),
-            None if is_supposed => Term::unknown(common, &[]),
+            None if is_open => Term::unknown(common, &[&term]),
             None => Term::error(),
         }
     }

@@ -347,8 +347,9 @@ impl Checker<'_> {
             return Term::error();
         }
         let known = term.is_known();
+        let is_open = self.is_supposed || self.may_be_open(&term);
         if term.term_type.is_error()
-            || !self.must_be_known(&term, subject.span, "what decides") && !self.is_supposed
+            || !is_open && !self.must_be_known(&term, subject.span, "what decides")
         {
             return Term::error();
         }

@@ -45,6 +45,7 @@ mod habit;
 pub mod hover;
 mod index;
 mod interpolate;
+mod late;
 mod listing;
 mod lower;
 mod made;
@@ -262,6 +263,7 @@ fn run_in(
     let program = Arc::new(program);
     checker.blocks.are_of(Arc::clone(&program));
     checker.check_limits(&program);
+    checker.check_late(&program);
     checker.check_cycles(&program);
     let policies = checker.judge_policies(&program);
     let answer = asked.map(|asked| checker.answer_question(asked));

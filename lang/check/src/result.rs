@@ -269,7 +269,8 @@ impl Checker<'_> {
             step.parts.insert(key.text.clone(), table.table_type());
             parts.push((key.text.clone(), Arc::new(table)));
         }
-        if !tainted && !parts.is_empty() && total != Decimal::ONE {
+        let open = (entries.iter()).any(|(_, entry)| matches!(entry, Entry::Wrong));
+        if !tainted && !open && !parts.is_empty() && total != Decimal::ONE {
             let percent = (total * Decimal::ONE_HUNDRED).normalize();
             let text = format!("the parts add up to {percent}%");
             self.parts_not_whole(step.operation_span, &text);

@@ -492,6 +492,7 @@ impl Checker<'_> {
                 match (&term.term_type, &term.value) {
                     (Type::Error, _) => (Entry::Wrong, None),
                     (_, Value::Decimal(share)) => (Entry::Share(*share), Some(term.value)),
+                    _ if !self.must_be_known(&term, value.span, "a share") => (Entry::Wrong, None),
                     _ => (Entry::Wrong, Some(term.value)),
                 }
             }

@@ -12,6 +12,7 @@ mod flow;
 mod functions;
 mod gates;
 mod hover;
+mod late;
 mod memory;
 mod moves;
 mod names;
