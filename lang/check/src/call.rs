@@ -9,6 +9,7 @@ use crate::check::{Checker, Env, Local};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::habit;
+use crate::scope::Form;
 use crate::suggest::nearest;
 use crate::tree::{Argument, Expr, ExprKind, Require};
 use crate::types::{Default, EnumType, Parameter, Term, Type};
@@ -62,7 +63,7 @@ impl Checker<'_> {
             return self.call_user_function(function, arguments, callee.span, env);
         }
         let Some(word) = callee.as_name() else {
-            if !matches!(callee.kind, ExprKind::Bad) {
+            if !matches!(callee.kind, ExprKind::Bad) && !self.is_of_lost(callee, env) {
                 self.report(
                     Diagnostic::error(code::FUNCTION_UNKNOWN, callee.span, "this can't be called")
                         .help("values have no functions of their own")
@@ -100,6 +101,20 @@ impl Checker<'_> {
                 self.user_function(&name.text, self.scopes[module].parent)
             }
             _ => None,
+        }
+    }
+
+    /// Whether this is a member of what nobody knows because of a finding.
+    fn is_of_lost(&self, callee: &Expr, env: Env<'_>) -> bool {
+        let (ExprKind::Member { object, .. }, Some(scope)) = (&callee.kind, env.scope) else {
+            return false;
+        };
+        let Some(name) = object.as_name().filter(|name| env.local(name).is_none()) else {
+            return false;
+        };
+        match self.find(name, scope) {
+            Some(id) => matches!(self.nodes[id].form, Form::Stray),
+            None => self.is_open(scope),
         }
     }
 

@@ -495,6 +495,11 @@ impl<'t> Checker<'t> {
             None => Type::Any,
         };
         match &block.value {
+            // What can't be read behind it may be a part of the value.
+            Some(value) if broken => {
+                self.value(value, &expected, env);
+                Term::error()
+            }
             Some(value) => self.value(value, &expected, env),
             None => {
                 if !broken {

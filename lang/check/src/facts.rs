@@ -407,6 +407,7 @@ impl Checker<'_> {
             None if matches!(fact.name.as_str(), "evaluations" | "judged") && self.errors() > 0 => {
                 return Term::error();
             }
+            None if fact.name == "kept_in" && self.has_lost_field(id) => return Term::error(),
             None => empty(&fact.field_type),
         };
         let paid = self.budget.copy(&value);

@@ -87,7 +87,29 @@ impl Checker<'_> {
         None
     }
 
+    /// Whether another operation of this name has the figure, and may be meant: which one it is is
+    /// told by what flows in, and that is in error.
+    fn may_be_of_another(&self, name: &str, figures: &Figures<'_>) -> bool {
+        let About::Call {
+            operation, inputs, ..
+        } = &figures.about
+        else {
+            return false;
+        };
+        let others = self.library.variants.get(&operation.name);
+        others.into_iter().flatten().any(|other| {
+            let unread = other.parameters.iter().any(|parameter| {
+                let term = inputs.terms.get(&parameter.name);
+                term.is_none_or(|term| term.term_type.is_error())
+            });
+            unread && other.figures.names().contains(&name)
+        })
+    }
+
     fn unknown_figure(&mut self, name: &str, span: Span, figures: &Figures<'_>) {
+        if self.may_be_of_another(name, figures) {
+            return;
+        }
         let known = figures.declared.names();
         let meant = nearest(name, known.iter().copied());
         let text = format!("`{}` gives no figure `{name}`", figures.whose);

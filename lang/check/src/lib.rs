@@ -362,6 +362,10 @@ fn collect<'t>(checker: &mut Checker<'t>, sources: &'t Sources) {
         checker.collect_components(&parsed.items, &place(file));
         checker.collect_functions(&parsed.items, &place(file), count + file);
     }
+    for (file, parsed) in sources.parsed.iter().enumerate() {
+        let is_broken = |item: &tree::Item| item.broken && as_use(item).is_some();
+        checker.scopes[count + file].open = parsed.items.iter().any(is_broken);
+    }
     for_each_use(sources, |file, used, target| {
         import_words(checker, count + file, used, target)
     });
@@ -390,6 +394,9 @@ fn for_each_use<'t>(
 
 /// Makes known to a file the components and the names of files that it uses.
 fn import_words(checker: &mut Checker<'_>, scope: usize, used: &tree::Use, target: Option<usize>) {
+    // What a file that can't be read declares is known to nobody.
+    let known = target.filter(|target| !checker.scopes[*target].open);
+    checker.scopes[scope].open |= known.is_none();
     let Some(target) = target else { return };
     if let Some(alias) = &used.alias {
         let modules = &mut checker.scopes[scope].modules;

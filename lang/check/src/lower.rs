@@ -33,6 +33,7 @@ pub(crate) fn lower(text: &str, file: FileId) -> Lowered {
 pub(crate) fn lower_at(text: &str, file: FileId, offset: u32) -> Lowered {
     let parse = mlinfra_syntax::parse(text);
     let mut lowering = Lowering {
+        text,
         file,
         offset,
         depth: 0,
@@ -66,14 +67,15 @@ fn exact<T>(mut all: impl Iterator<Item = T>) -> Vec<T> {
     list
 }
 
-struct Lowering {
+struct Lowering<'t> {
+    text: &'t str,
     file: FileId,
     offset: u32,
     depth: u32,
     findings: Vec<Diagnostic>,
 }
 
-impl Lowering {
+impl Lowering<'_> {
     fn span(&self, range: Range<u32>) -> Span {
         Span {
             file: self.file,
@@ -125,7 +127,19 @@ impl Lowering {
     }
 
     fn entries(&mut self, entries: impl Iterator<Item = ast::Entry>) -> Vec<Item> {
-        exact(entries.map(|entry| self.entry(&entry)))
+        let mut items = exact(entries.map(|entry| self.entry(&entry)));
+        // Behind a comma on its line, what can't be read may be a part of the entry before.
+        for at in 1..items.len() {
+            let bad = matches!(items[at].node, Node::Bad);
+            items[at - 1].broken |= bad && self.is_one_line(items[at - 1].span, items[at].span);
+        }
+        items
+    }
+
+    fn is_one_line(&self, first: Span, second: Span) -> bool {
+        let between = (first.end - self.offset) as usize..(second.start - self.offset) as usize;
+        let text = self.text.get(between);
+        text.is_some_and(|text| !text.contains('\n'))
     }
 
     fn entry(&mut self, entry: &ast::Entry) -> Item {
@@ -293,7 +307,12 @@ impl Lowering {
 
     fn atom(&mut self, atom: &ast::TypeAtom) -> TypeExpr {
         let span = self.span(atom.range());
-        let Some(path) = atom.path() else {
+        // With an argument that can't be read, nobody knows which type is meant.
+        let lost = |list: mlinfra_syntax::Node| list.has_syntax_error();
+        let path = atom
+            .path()
+            .filter(|_| !atom.argument_list().is_some_and(lost));
+        let Some(path) = path else {
             return TypeExpr {
                 kind: TypeKind::Bad,
                 span,

@@ -409,6 +409,19 @@ impl Checker<'_> {
         })
     }
 
+    /// Whether a field of the block is written and in error, or may be lost to one.
+    pub(crate) fn has_lost_field(&self, id: NodeId) -> bool {
+        let items = self.nodes[id].block.map_or(&[][..], |block| block.items());
+        let known = self.blocks.get(id).map(|block| &block.fields);
+        self.uncertain.contains(&id)
+            || items.iter().any(|item| match &item.node {
+                Node::Field { path, .. } => {
+                    known.is_none_or(|all| !all.contains_key(&*path.word()))
+                }
+                _ => false,
+            })
+    }
+
     /// Whether the block's body has an entry of this name.
     fn is_written(&self, id: NodeId, name: &str) -> bool {
         let items = self.nodes[id].block.map_or(&[][..], |block| block.items());

@@ -58,7 +58,9 @@ impl Checker<'_> {
             return Term::error();
         }
         if !first.term_type.may_be_absent() {
-            self.default_never_used(left.span);
+            if !self.may_have_lost_condition(&first.value) {
+                self.default_never_used(left.span);
+            }
             return first;
         }
         let secret = first.term_type.is_secret();
@@ -84,6 +86,13 @@ impl Checker<'_> {
             }
         };
         widen(chosen, &common)
+    }
+
+    /// Whether this is a block of which a `when` may not have been read.
+    fn may_have_lost_condition(&self, value: &Value) -> bool {
+        let address = value.as_reference().map(|reference| &reference.address);
+        let id = address.and_then(|address| self.addresses.get(address));
+        id.is_some_and(|id| self.nodes[*id].broken)
     }
 
     /// Warns that what stands behind `??` can never count.

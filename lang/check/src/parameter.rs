@@ -33,6 +33,11 @@ impl Checker<'_> {
             Some(instance) => self.value_given_by(instance, &name.text, &expected),
             None => self.given_value(&name.text, &expected),
         };
+        // What can't be read behind the default may be a part of it.
+        let default = default.map(|(term, span)| match broken {
+            true => (Term::error(), span),
+            false => (term, span),
+        });
         let Some((term, span)) = given.or(default) else {
             if expected.may_be_absent() {
                 return Term::new(expected, Value::None);

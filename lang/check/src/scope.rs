@@ -332,6 +332,11 @@ impl<'t> Checker<'t> {
             Some((_, kind)) => kind.nested.keys().map(String::as_str).collect(),
         };
         let meant = nearest(word, known.iter().copied());
+        let uses = self.scopes[place.file].parent;
+        let may_be_used = uses.is_some_and(|uses| self.scopes[uses].open) || self.is_lost(word);
+        if meant.is_none() && may_be_used {
+            return;
+        }
         let mut finding = Diagnostic::error(
             code::KIND_UNKNOWN,
             span,

@@ -100,8 +100,6 @@ fn entries(p: &mut Parser, braces: Option<Braces>) {
                 entry(p);
                 if p.position() == before {
                     stray(p);
-                } else {
-                    end_of_entry(p);
                 }
             }
         }
@@ -127,7 +125,8 @@ fn entry_is_over(p: &Parser) -> bool {
     p.current().first || p.at(Kind::Comma) || p.at_any(set::HARD_ENDS)
 }
 
-/// R2: after an entry, the rest of its line is one error node.
+/// R2: after an entry, the rest of its line is one error node, which is a part of it: nobody knows
+/// what the entry would say with it.
 fn end_of_entry(p: &mut Parser) {
     if entry_is_over(p) {
         return;
@@ -245,6 +244,9 @@ fn entry(p: &mut Parser) {
     }
     while p.at(Kind::At) && !p.current().first {
         attribute(p);
+    }
+    if p.position() > before {
+        end_of_entry(p);
     }
     p.close(mark, Kind::Entry);
 }

@@ -2,6 +2,7 @@
 
 use super::{Path, Quantity, StringExpr, child, view};
 use crate::kind::Kind;
+use crate::node::Node;
 
 view! {
     /// `a | b`
@@ -42,9 +43,14 @@ impl TypeAtom {
         self.0.child(Kind::TypeArguments).is_some()
     }
 
+    /// The brackets with what it is given.
+    pub fn argument_list(&self) -> Option<Node> {
+        self.0.child(Kind::TypeArguments)
+    }
+
     /// What it is given.
     pub fn arguments(&self) -> impl Iterator<Item = TypeArgument> + use<> {
-        let list = self.0.child(Kind::TypeArguments);
+        let list = self.argument_list();
         list.into_iter().flat_map(|list| {
             list.children().filter_map(|node| match node.kind() {
                 Kind::Type => Some(TypeArgument::Type(Type(node))),
