@@ -72,7 +72,7 @@ pub fn names(world: &dyn World, root: &str) -> Vec<String> {
         }
         let path: Vec<&str> = segments().map(|segment| segment.name.as_str()).collect();
         let path = path.join(".");
-        let fields = block.fields.keys().chain(&block.computed);
+        let fields = block.fields.keys().chain(block.computed.iter());
         all.extend(fields.map(|field| format!("{path}.{field}")));
         let columns = block.table.iter().flat_map(|table| &table.columns);
         all.extend(columns.map(|column| format!("{path}.{}", column.name)));

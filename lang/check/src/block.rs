@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use mlinfra_api::{Address, Reference, Value, Wish};
 
 use crate::attribute::AFTER;
@@ -73,7 +74,7 @@ impl<'t> Checker<'t> {
             role: kind.role.clone(),
             parent: self.block_around(id),
             place: None,
-            fields: BTreeMap::new(),
+            fields: LiteMap::new(),
             wishes: Vec::new(),
             value: None,
             step: None,
@@ -85,7 +86,7 @@ impl<'t> Checker<'t> {
             computed: kind.computed.clone(),
             span: item.span,
             name_span: node.name.span,
-            documentation: item.documentation.clone(),
+            documentation: item.documentation.to_string(),
         }
     }
 

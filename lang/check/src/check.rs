@@ -335,8 +335,10 @@ impl<'t> Checker<'t> {
     /// Makes room for the results of everything collected since it was last called.
     pub(crate) fn prepare(&mut self) {
         self.states.resize(self.nodes.len(), State::New);
-        self.blocks.resize(self.nodes.len());
         let first = std::mem::replace(&mut self.indexed, self.nodes.len());
+        let more = self.nodes[first..].iter();
+        let more = more.filter(|node| matches!(node.form, Form::Block(_)));
+        self.blocks.resize(self.nodes.len(), more.count());
         for (id, node) in self.nodes.iter().enumerate().skip(first) {
             let around = node.parent.map(|parent| &self.nodes[parent].form);
             // What is inside of an instance is not seen from outside.

@@ -77,6 +77,7 @@ impl Checker<'_> {
             );
             open = true;
         }
+        columns.shrink_to_fit();
         Table::new(address, columns, open)
     }
 

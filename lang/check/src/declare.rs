@@ -1,6 +1,6 @@
 //! Reads declarations (`unit type kind op function data_class attribute view`) into a library.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use crate::declare_unit::{amount, unit};
@@ -50,7 +50,7 @@ pub(crate) fn read(texts: &[&str], packs: &[(&'static str, &str)]) -> Library {
         .for_each(|(item, block, name)| class(&mut library, item, block, name));
     let kinds = kind_names(of("kind"));
     let released = of("kind").iter().filter(|(_, block, _)| {
-        let result = block.result.as_ref();
+        let result = block.result.as_deref();
         result.and_then(word) == Some("release")
     });
     library.released = released.map(|(_, _, name)| (*name).to_owned()).collect();
@@ -122,12 +122,12 @@ fn function(
     Arc::new(Function {
         name: name.to_owned(),
         parameters: parameters(library, block, kinds),
-        result: optional_type(library, block.result.as_ref(), kinds),
+        result: optional_type(library, block.result.as_deref(), kinds),
         row: has(item, "row"),
         value: has(item, "value"),
         reads: has(item, "reads"),
         body: crate::functions::body(name),
-        documentation: item.documentation.clone(),
+        documentation: item.documentation.to_string(),
     })
 }
 
@@ -259,7 +259,7 @@ fn type_head(
         },
     };
     let require = |item: &Item| match &item.node {
-        Node::Require(require) => Some(require.clone()),
+        Node::Require(require) => Some((**require).clone()),
         _ => None,
     };
     let requires: Vec<_> = block.items().iter().filter_map(require).collect();
@@ -319,7 +319,7 @@ fn cases(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) {
                 .push(format!("type {name} holds something that is no case"));
             continue;
         };
-        let result = match block.result.as_ref().and_then(word) {
+        let result = match block.result.as_deref().and_then(word) {
             None => CaseResult::Same,
             Some("nothing") => CaseResult::Nothing,
             Some(word) => match column_base(word) {
@@ -438,7 +438,7 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
         of_class: words(item, "of").pop(),
         here: has(item, "here"),
         deprecated: text(item, "deprecated"),
-        documentation: item.documentation.clone(),
+        documentation: item.documentation.to_string(),
     };
     Some((name.text.clone(), declared))
 }
@@ -473,17 +473,18 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
         section: has(item, "section"),
         place: place(library, block, kinds),
         value: kind_value(library, block, name, kinds),
-        table: block.result.as_ref().and_then(table_section),
+        table: block.result.as_deref().and_then(table_section),
         fields: BTreeMap::new(),
         nested: BTreeMap::new(),
         facts: BTreeMap::new(),
         each: None,
         holds_data: has(item, "protect"),
-        replaces: std::collections::BTreeSet::new(),
-        computed: std::collections::BTreeSet::new(),
+        replaces: Arc::default(),
+        computed: Arc::default(),
         figures: FigureDeclarations::default(),
         deprecated: text(item, "deprecated"),
     };
+    let (mut replaces, mut computed) = (BTreeSet::new(), BTreeSet::new());
     for entry in block.items() {
         if let Some(("kind", name, nested)) = named_block(entry) {
             let nested = kind(library, entry, nested, name, kinds);
@@ -512,10 +513,10 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
                 continue;
             }
             if has(entry, "replaces") {
-                declared.replaces.insert(name.clone());
+                replaces.insert(name.clone());
             }
             if field.computed {
-                declared.computed.insert(name.clone());
+                computed.insert(name.clone());
             }
             declared.fields.insert(name, field);
         } else if let Some(("function", name, nested)) = named_block(entry) {
@@ -527,6 +528,8 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
                 .push(format!("kind {name} holds something that is no field"));
         }
     }
+    declared.replaces = Arc::new(replaces);
+    declared.computed = Arc::new(computed);
     declared
 }
 
@@ -556,6 +559,7 @@ fn operation(
         fields: BTreeMap::new(),
         sections: BTreeMap::new(),
         figures: FigureDeclarations::default(),
+        computed: Arc::default(),
         each: None,
     };
     for entry in block.items() {
@@ -581,5 +585,7 @@ fn operation(
                 .push(format!("op {name} holds something that is no field")),
         }
     }
+    let computed = (declared.fields.iter()).filter(|(_, field)| field.computed);
+    declared.computed = Arc::new(computed.map(|(name, _)| name.clone()).collect());
     declared
 }

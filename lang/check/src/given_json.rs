@@ -100,8 +100,8 @@ fn expression(value: &Value, span: Span) -> Expr {
                 span,
             };
             let item = |(key, value)| Item {
-                attributes: Vec::new(),
-                documentation: String::new(),
+                attributes: Box::default(),
+                documentation: Box::default(),
                 node: Node::Field {
                     path: Path {
                         names: vec![name(key)],

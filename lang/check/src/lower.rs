@@ -143,14 +143,14 @@ impl Lowering<'_> {
     }
 
     fn entry(&mut self, entry: &ast::Entry) -> Item {
-        let attributes = exact(entry.attributes().map(|a| self.attribute(&a)));
+        let attributes = exact(entry.attributes().map(|a| self.attribute(&a))).into_boxed_slice();
         let item = entry.item();
         let span = self.span(entry.range());
         let broken = entry.syntax().has_syntax_error();
         let node = item.map_or(Node::Bad, |item| self.item(item));
         Item {
             attributes,
-            documentation: entry.documentation().unwrap_or_default(),
+            documentation: entry.documentation().unwrap_or_default().into_boxed_str(),
             node,
             span,
             broken,
@@ -167,11 +167,11 @@ impl Lowering<'_> {
     fn item(&mut self, item: ast::Item) -> Node {
         let range = item.range();
         match item {
-            ast::Item::Use(item) => Node::Use(self.use_item(&item)),
-            ast::Item::Require(item) => Node::Require(Require {
+            ast::Item::Use(item) => Node::Use(Box::new(self.use_item(&item))),
+            ast::Item::Require(item) => Node::Require(Box::new(Require {
                 condition: self.optional(item.condition(), &range),
                 message: item.message().map(|message| self.expr(&message)),
-            }),
+            })),
             ast::Item::Field(field) => {
                 let path = match field.key() {
                     Some(ast::Key::Path(path)) => self.path(Some(path), range.clone()),
@@ -207,7 +207,7 @@ impl Lowering<'_> {
                         text: path.text(),
                         span: path.span,
                     },
-                    column_type: self.optional_type(column.type_(), &range),
+                    column_type: Box::new(self.optional_type(column.type_(), &range)),
                     default: column.default().map(|value| Box::new(self.expr(&value))),
                 }
             }
@@ -256,11 +256,11 @@ impl Lowering<'_> {
             path: self.path(block.path(), range),
             name: block.name().map(|name| self.name(&name)).or(string),
             parameters,
-            result: block.type_().map(|written| self.type_expr(&written)),
-            place: block.place().map(|place| self.expr(&place)),
-            repeat: block.loop_().map(|repeat| self.repeat(&repeat)),
-            when: block.condition().map(|condition| self.expr(&condition)),
-            value: block.value().map(|value| self.expr(&value)),
+            result: (block.type_()).map(|written| Box::new(self.type_expr(&written))),
+            place: block.place().map(|place| Box::new(self.expr(&place))),
+            repeat: (block.loop_()).map(|repeat| Box::new(self.repeat(&repeat))),
+            when: (block.condition()).map(|condition| Box::new(self.expr(&condition))),
+            value: block.value().map(|value| Box::new(self.expr(&value))),
             body: block.body().map(|body| self.body(&body)),
         }
     }

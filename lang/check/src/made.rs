@@ -16,9 +16,15 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// Makes room for the blocks of so many declarations.
-    pub(crate) fn resize(&mut self, declarations: usize) {
+    /// Makes room for so many more blocks, and for what is known of so many declarations in all.
+    pub(crate) fn resize(&mut self, declarations: usize, blocks: usize) {
         self.places.resize(declarations, None);
+        // Most programs are collected at once. What is added later comes in small portions, which
+        // must not copy everything each time.
+        match self.made.is_empty() {
+            true => self.made.reserve_exact(blocks),
+            false => self.made.reserve(blocks),
+        }
     }
 
     /// The block of a declaration, if it was made.

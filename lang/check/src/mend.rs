@@ -131,7 +131,9 @@ impl Checker<'_> {
     fn is_named_behind(&self, step: &Address, column: &str) -> bool {
         let mut readers: BTreeMap<&Address, Vec<(&Address, &Step)>> = BTreeMap::new();
         for block in self.blocks.iter() {
-            let Some(step) = &block.step else { continue };
+            let Some(step) = block.step.as_deref() else {
+                continue;
+            };
             let read = step.arguments.values();
             for reference in read.filter_map(|argument| argument.value.as_reference()) {
                 let reader = (&block.address, step);

@@ -74,7 +74,7 @@ impl Checker<'_> {
         let mut found = Vec::new();
         if let Some(block) = node.block {
             let source = block.repeat.iter().map(|repeat| &*repeat.source);
-            for expr in source.chain(&block.when) {
+            for expr in source.chain(block.when.as_deref()) {
                 self.names_in(expr, node.scope, &mut found);
             }
         }
@@ -100,9 +100,9 @@ impl Checker<'_> {
 /// The expressions of a block, without those of blocks inside it.
 fn expressions(block: &BlockItem) -> Vec<&Expr> {
     let mut all: Vec<&Expr> = Vec::new();
-    all.extend(block.place.iter());
-    all.extend(block.value.iter());
-    all.extend(block.when.iter());
+    all.extend(block.place.as_deref());
+    all.extend(block.value.as_deref());
+    all.extend(block.when.as_deref());
     all.extend(block.repeat.iter().map(|repeat| &*repeat.source));
     for item in block.items() {
         match &item.node {

@@ -223,7 +223,7 @@ impl<'t> Checker<'t> {
             return judged;
         };
         let Some(repeat) = &policy.block.repeat else {
-            let holds = policy.block.when.as_ref();
+            let holds = policy.block.when.as_deref();
             self.judge_one(policy, &rule, None, holds, env, &mut judged);
             return judged;
         };
@@ -251,7 +251,7 @@ impl<'t> Checker<'t> {
                 locals: Some(both.as_ref().unwrap_or(&outer)),
                 ..env
             };
-            let holds = policy.block.when.as_ref();
+            let holds = policy.block.when.as_deref();
             self.judge_one(policy, &rule, Some(element), holds, inside, &mut judged);
             if policy.pack.is_none() {
                 self.policy_elements += 1;

@@ -1,7 +1,9 @@
 //! The checked program: every value typed and evaluated, every reference resolved, every span kept.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use litemap::LiteMap;
 use mlinfra_api::{Address, ColumnType, Condition, Name, Reference, TableType, Value, Wish};
 
 use crate::diagnostic::{Fix, Span};
@@ -207,13 +209,13 @@ pub struct Block {
     /// What it is placed `on`, inherited from the nearest enclosing block if not written.
     pub place: Option<Address>,
     /// Its fields: written ones, and declared ones with a default. A computed field is not here.
-    pub fields: BTreeMap<String, Field>,
+    pub fields: LiteMap<String, Field>,
     /// Requirements on `@chosen` fields: `cpus >= 2`.
     pub wishes: Vec<(Wish, Span)>,
     /// What stands behind its `=`, if its kind says that it has a value and it is no step.
     pub value: Option<Value>,
     /// For a block whose value is the call of an operation.
-    pub step: Option<Step>,
+    pub step: Option<Box<Step>>,
     /// Its table, for a block that is one (a dataset).
     pub table: Option<TableType>,
     /// The attributes written on it, without `@`, with their arguments.
@@ -223,9 +225,9 @@ pub struct Block {
     /// What must be there first although no data comes from it: `after`.
     pub after: Vec<Address>,
     /// The kind's fields whose change needs a new resource.
-    pub replaces: BTreeSet<String>,
+    pub replaces: Arc<BTreeSet<String>>,
     /// The kind's computed fields: what a reference may name that only apply will know.
-    pub computed: BTreeSet<String>,
+    pub computed: Arc<BTreeSet<String>>,
     /// The whole block.
     pub span: Span,
     /// Its name.

@@ -42,7 +42,7 @@ impl<'t> Checker<'t> {
         for entry in block.items() {
             self.refuse_attributes(entry);
             match &entry.node {
-                Node::Require(require) => requires.push(require),
+                Node::Require(require) => requires.push(&**require),
                 Node::Field { path, value } => {
                     let text = path.text();
                     match FIELDS.iter().find(|field| **field == text) {

@@ -83,8 +83,8 @@ pub(crate) struct Kind {
     /// The type of every entry of an open body.
     pub(crate) each: Option<Type>,
     pub(crate) holds_data: bool,
-    pub(crate) replaces: BTreeSet<String>,
-    pub(crate) computed: BTreeSet<String>,
+    pub(crate) replaces: Arc<BTreeSet<String>>,
+    pub(crate) computed: Arc<BTreeSet<String>>,
     /// What conditions in such a block may be about; of a kind without a condition, what can be
     /// asked of its blocks.
     pub(crate) figures: FigureDeclarations,
@@ -222,6 +222,8 @@ pub(crate) struct Operation {
     pub(crate) result: ResultRule,
     pub(crate) place: Place,
     pub(crate) fields: BTreeMap<String, FieldDeclaration>,
+    /// Those of its fields that only a run tells.
+    pub(crate) computed: Arc<BTreeSet<String>>,
     /// Settings that belong together, each a block of its own in the body.
     pub(crate) sections: BTreeMap<String, Arc<Kind>>,
     /// What conditions in the body may be about.

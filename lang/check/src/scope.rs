@@ -32,9 +32,9 @@ pub(crate) struct Scope {
     pub(crate) parent: Option<ScopeId>,
     pub(crate) names: HashMap<String, NodeId>,
     /// Components: words, so they hide no value.
-    pub(crate) components: HashMap<String, ComponentId>,
+    pub(crate) components: BTreeMap<String, ComponentId>,
     /// Files used under a name of their own.
-    pub(crate) modules: HashMap<String, ScopeId>,
+    pub(crate) modules: BTreeMap<String, ScopeId>,
     /// Outputs, which nothing in the file refers to.
     pub(crate) outputs: BTreeMap<String, NodeId>,
     /// Whether a name may be missing here because of a finding: looking one up then never fails.

@@ -65,7 +65,7 @@ impl Checker<'_> {
         place: &Place,
     ) -> Term {
         let broken = self.nodes[id].broken;
-        let called = match &block.value {
+        let called = match block.value.as_deref() {
             Some(Expr {
                 kind: ExprKind::Call { callee, arguments },
                 ..
@@ -104,12 +104,7 @@ impl Checker<'_> {
                 _ => {}
             }
         }
-        checked.computed = operation
-            .fields
-            .iter()
-            .filter(|(_, field)| field.computed)
-            .map(|(name, _)| name.clone())
-            .collect();
+        checked.computed = Arc::clone(&operation.computed);
         let before = self.errors();
         let mut step = empty_step(&operation, callee.span);
         let inputs = self.arguments(id, &operation, arguments, callee.span, &mut step);
@@ -119,7 +114,7 @@ impl Checker<'_> {
         let tainted = broken || self.errors() > before;
         step.gates = self.step_gates(id, &operation, block, &inputs, &step);
         let term = self.result(id, &operation, &inputs, entries, tainted, &mut step);
-        checked.step = Some(step);
+        checked.step = Some(Box::new(step));
         term
     }
 

@@ -46,7 +46,8 @@ pub(crate) struct Table {
     /// Which part of the result.
     pub(crate) part: Option<String>,
     pub(crate) columns: Vec<TableColumn>,
-    index: BTreeMap<String, usize>,
+    /// The places of the columns, in the order of their names.
+    index: Box<[usize]>,
     /// Whether a column may be missing here because of a finding: looking one up then never fails.
     pub(crate) open: bool,
     /// Whether a finding may have changed it: nothing is then concluded from what it holds.
@@ -88,7 +89,7 @@ impl Table {
             address,
             part: None,
             columns,
-            index: BTreeMap::new(),
+            index: Box::default(),
             open,
             tainted: open,
             origin: None,
@@ -99,15 +100,18 @@ impl Table {
     }
 
     fn index_columns(&mut self) {
-        let names = self.columns.iter().enumerate();
-        self.index = names
-            .map(|(place, column)| (column.name.clone(), place))
-            .collect();
+        let mut places: Vec<usize> = (0..self.columns.len()).collect();
+        places.sort_by(|a, b| self.columns[*a].name.cmp(&self.columns[*b].name));
+        self.index = places.into_boxed_slice();
     }
 
     /// The column of this name.
     pub(crate) fn column(&self, name: &str) -> Option<&TableColumn> {
-        self.index.get(name).map(|place| &self.columns[*place])
+        let of = |place: &usize| self.columns[*place].name.as_str();
+        // Of two of one name the later one counts.
+        let behind = self.index.partition_point(|place| of(place) <= name);
+        let place = self.index[..behind].last()?;
+        (of(place) == name).then(|| &self.columns[*place])
     }
 
     /// The names of the columns, in order.

@@ -51,8 +51,8 @@ pub(crate) struct Argument {
 /// An entry of a body or a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
-    pub(crate) attributes: Vec<Attribute>,
-    pub(crate) documentation: String,
+    pub(crate) attributes: Box<[Attribute]>,
+    pub(crate) documentation: Box<str>,
     pub(crate) node: Node,
     pub(crate) span: Span,
     /// Whether a syntax error lies inside: its members are open.
@@ -62,8 +62,8 @@ pub(crate) struct Item {
 /// What an entry is.
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
-    Use(Use),
-    Require(Require),
+    Use(Box<Use>),
+    Require(Box<Require>),
     Field {
         path: Path,
         value: Expr,
@@ -75,7 +75,7 @@ pub(crate) enum Node {
     },
     Column {
         name: Name,
-        column_type: TypeExpr,
+        column_type: Box<TypeExpr>,
         default: Option<Box<Expr>>,
     },
     Block(Box<BlockItem>),
@@ -106,17 +106,18 @@ pub(crate) struct Require {
     pub(crate) message: Option<Expr>,
 }
 
-/// Everything that a block can have.
+/// Everything that a block can have. What most blocks have not is kept elsewhere: there may be
+/// very many of them.
 #[derive(Clone, Debug)]
 pub(crate) struct BlockItem {
     pub(crate) path: Path,
     pub(crate) name: Option<Name>,
     pub(crate) parameters: Option<Vec<Parameter>>,
-    pub(crate) result: Option<TypeExpr>,
-    pub(crate) place: Option<Expr>,
-    pub(crate) repeat: Option<Loop>,
-    pub(crate) when: Option<Expr>,
-    pub(crate) value: Option<Expr>,
+    pub(crate) result: Option<Box<TypeExpr>>,
+    pub(crate) place: Option<Box<Expr>>,
+    pub(crate) repeat: Option<Box<Loop>>,
+    pub(crate) when: Option<Box<Expr>>,
+    pub(crate) value: Option<Box<Expr>>,
     pub(crate) body: Option<Body>,
 }
 

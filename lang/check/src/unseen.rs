@@ -109,7 +109,7 @@ impl Checker<'_> {
 
     fn step_at(&self, address: &Address) -> Option<&Step> {
         let id = *self.addresses.get(address)?;
-        self.blocks.get(id)?.step.as_ref()
+        self.blocks.get(id)?.step.as_deref()
     }
 
     /// Whether rows of one table are rows of the other. They are where both come from one table,

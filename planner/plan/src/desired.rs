@@ -247,7 +247,7 @@ impl<'a> Graph<'a> {
             value: block.value.clone().unwrap_or(Value::None),
             place: block.place.clone(),
             place_properties: place.map(|p| p.properties.clone()).unwrap_or_default(),
-            replaces: block.replaces.clone(),
+            replaces: (*block.replaces).clone(),
             holds_data: block.holds_data,
             made_as: self.names.clone(),
         }

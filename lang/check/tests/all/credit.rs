@@ -70,7 +70,10 @@ fn it_has_no_finding_and_every_block() {
 fn fields_are_typed_and_defaults_filled_in() {
     let checked = check_text(CREDIT);
     let shown = |address: &str, field: &str| {
-        let field = &block(&checked, address).fields[field];
+        let field = block(&checked, address)
+            .fields
+            .get(field)
+            .expect("it is there");
         format!(
             "{}{}",
             field.value,
@@ -227,7 +230,11 @@ fn parameters_are_read_as_their_type_says() {
     let checked = check_with(CREDIT, &[("replicas", "3")]);
     assert_eq!(findings(&checked), Vec::<String>::new());
     assert_eq!(
-        block(&checked, "endpoint.score").fields["replicas"].value,
+        block(&checked, "endpoint.score")
+            .fields
+            .get("replicas")
+            .expect("it is there")
+            .value,
         Value::Int(3)
     );
     for (given, finding) in [

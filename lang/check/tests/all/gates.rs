@@ -126,7 +126,10 @@ fn alerts_are_conditions_and_know_what_they_compare() {
         ),
     ] {
         assert_eq!(value(name).to_string(), condition);
-        let field = &block(&checked, name).fields["lasting"];
+        let field = block(&checked, name)
+            .fields
+            .get("lasting")
+            .expect("it is there");
         assert_eq!(field.value.to_string(), lasting, "{name}");
     }
     let mut named = Vec::new();
@@ -135,7 +138,12 @@ fn alerts_are_conditions_and_know_what_they_compare() {
     let monitor = block(&checked, "monitor.health");
     assert_eq!(monitor.role.as_deref(), Some("monitor"));
     assert_eq!(
-        monitor.fields["watch"].value.to_string(),
+        monitor
+            .fields
+            .get("watch")
+            .expect("it is there")
+            .value
+            .to_string(),
         "[endpoint.score]"
     );
     let alert = block(&checked, "health/alert.errors");
@@ -153,8 +161,17 @@ fn a_budget_takes_any_currency_over_time() {
         assert_eq!(findings(&checked), Vec::<String>::new(), "{limit}");
         let budget = block(&checked, "budget.team");
         assert_eq!(budget.role.as_deref(), Some("budget"));
-        assert_eq!(budget.fields["warn_at"].value.to_string(), "0.8");
-        let Value::Quantity(quantity) = &budget.fields["limit"].value else {
+        assert_eq!(
+            budget
+                .fields
+                .get("warn_at")
+                .expect("it is there")
+                .value
+                .to_string(),
+            "0.8"
+        );
+        let Value::Quantity(quantity) = &budget.fields.get("limit").expect("it is there").value
+        else {
             panic!("a quantity");
         };
         assert_eq!(quantity.dimension.to_string(), shown);

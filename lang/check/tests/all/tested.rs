@@ -35,7 +35,10 @@ fn a_test_is_the_spec_with_its_parameters() {
     assert_eq!(check_text(CREDIT).program.tests, [NAME]);
     let tested = tested(CREDIT, NAME, &[("replicas", "2")]);
     assert_eq!(findings(&tested.checked), Vec::<String>::new());
-    let replicas = &block(&tested.checked, "endpoint.score").fields["replicas"];
+    let replicas = block(&tested.checked, "endpoint.score")
+        .fields
+        .get("replicas")
+        .expect("it is there");
     assert_eq!(replicas.value, Value::Int(3));
     let [cost, count] = tested.gates.as_slice() else {
         panic!("two conditions: {:?}", tested.gates);

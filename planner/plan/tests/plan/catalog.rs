@@ -1,7 +1,6 @@
 //! What is chosen from the catalog for a block, what it costs, and whether budgets reach.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use mlinfra_api::{Address, Dimension, Quantity, Reference, Value, Wish};
 use mlinfra_check::{Block, FileId, Program, Span};
 use mlinfra_local::LocalLower;
@@ -338,14 +337,22 @@ fn a_budget_counts_what_it_covers() {
         found[0].message
     );
     let always = Block {
-        fields: BTreeMap::from([
+        fields: LiteMap::from_iter([
             (
                 "accelerator".to_owned(),
-                trainers().fields["accelerator"].clone(),
+                trainers()
+                    .fields
+                    .get("accelerator")
+                    .expect("it is there")
+                    .clone(),
             ),
             (
                 "accelerator_count".to_owned(),
-                trainers().fields["accelerator_count"].clone(),
+                trainers()
+                    .fields
+                    .get("accelerator_count")
+                    .expect("it is there")
+                    .clone(),
             ),
         ]),
         ..trainers()

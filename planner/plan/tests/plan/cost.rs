@@ -1,6 +1,7 @@
 //! What a plan costs, whether its budgets reach, and monitors.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use mlinfra_api::{
     Address, Condition, Dimension, Figure, Lower, Portable, Price, Quantity, Reference, Refusal,
@@ -99,8 +100,8 @@ pub(crate) fn block(kind: &str, name: &str, fields: &[(&str, Value)]) -> Block {
         attributes: BTreeMap::new(),
         holds_data: false,
         after: Vec::new(),
-        replaces: BTreeSet::new(),
-        computed: BTreeSet::new(),
+        replaces: Arc::default(),
+        computed: Arc::default(),
         span,
         name_span: span,
         documentation: String::new(),
@@ -237,7 +238,7 @@ fn a_budget_is_warned_of_where_the_spec_says() {
     for (share, wanted) in [("0.6", vec![("E0943", false)]), ("0.61", vec![])] {
         let share: Decimal = share.parse().expect("a number");
         let mut budget = budget("50", "USD");
-        let limit = budget.fields["limit"].clone();
+        let limit = budget.fields.get("limit").expect("it is there").clone();
         let warn_at = Field {
             value: Value::Decimal(share),
             ..limit
