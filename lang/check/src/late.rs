@@ -1,6 +1,8 @@
 //! What only apply will know, where a plan must know it: in fields, in settings of steps, and in
 //! what is computed from it.
 
+use std::collections::BTreeSet;
+
 use mlinfra_api::{Reference, Value};
 
 use crate::check::Checker;
@@ -26,11 +28,12 @@ impl Checker<'_> {
         let mut found: Vec<(Span, Use, String)> = Vec::new();
         for block in &program.blocks {
             let mut note = |value: &Value, span: Span| {
-                let late = late_in(program, value);
+                let late = self.late_in(value);
                 found.extend(late.map(|origin| (span, Use::Planned, origin)));
             };
             each_value(self, block, &mut note);
         }
+        let mut chosen: Option<BTreeSet<String>> = None;
         for (name, output) in &program.outputs {
             let Some(origin) = computed_in(&output.value) else {
                 continue;
@@ -38,7 +41,12 @@ impl Checker<'_> {
             let id = self.scopes.first().and_then(|root| root.outputs.get(name));
             let written = id.and_then(|id| self.nodes[*id].block?.value.as_ref());
             let span = written.map_or(output.span, |value| value.span);
-            found.push((span, shown(program, &origin), origin));
+            let chosen = chosen.get_or_insert_with(|| chosen_members(program));
+            let used = match chosen.contains(&origin) {
+                true => Use::Chosen,
+                false => Use::Shown,
+            };
+            found.push((span, used, origin));
         }
         for (span, used, origin) in found {
             // What a loop repeats is said once.
@@ -46,6 +54,23 @@ impl Checker<'_> {
                 self.report(too_late(span, used, &origin));
             }
         }
+    }
+
+    /// The first part of a value that only apply will tell, as it stands in the spec.
+    fn late_in(&self, value: &Value) -> Option<String> {
+        let is_late = |reference: &Reference| {
+            let id = self.addresses.get(&reference.address);
+            let block = id.and_then(|id| self.blocks.get(*id));
+            let first = reference.path.first();
+            first.is_some_and(|first| block.is_some_and(|block| block.computed.contains(first)))
+        };
+        let mut late = None;
+        value.for_each_reference(&mut |reference| {
+            if late.is_none() && is_late(reference) {
+                late = Some(Value::Reference(reference.clone()).to_string());
+            }
+        });
+        late.or_else(|| computed_in(value))
     }
 }
 
@@ -78,17 +103,15 @@ fn too_late(span: Span, used: Use, origin: &str) -> Diagnostic {
     }
 }
 
-/// Whether what an output waits for comes out of apply, or is chosen before.
-fn shown(program: &Program, origin: &str) -> Use {
-    let chosen = program.blocks.iter().any(|block| {
-        let member = origin.strip_prefix(&block.address.to_string());
-        let member = member.and_then(|rest| rest.strip_prefix('.'));
-        member.is_some_and(|member| block.wishes.iter().any(|(wish, _)| wish.field == member))
-    });
-    match chosen {
-        true => Use::Chosen,
-        false => Use::Shown,
-    }
+/// What does not come out of apply, but is chosen before: `pool.trainers.cpus`.
+fn chosen_members(program: &Program) -> BTreeSet<String> {
+    let of_block = |block: &Block| {
+        let address = block.address.to_string();
+        let wishes = block.wishes.iter();
+        let members = wishes.map(|(wish, _)| format!("{address}.{}", wish.field));
+        members.collect::<Vec<String>>()
+    };
+    program.blocks.iter().flat_map(of_block).collect()
 }
 
 /// Calls `visit` for everything written in a block that a plan rests on, with its place.
@@ -108,22 +131,6 @@ fn each_value(checker: &Checker<'_>, block: &Block, visit: &mut dyn FnMut(&Value
     for (name, value) in arguments.chain(settings) {
         visit(value, *step.spans.get(name).unwrap_or(&step.operation_span));
     }
-}
-
-/// The first part of a value that only apply will tell, as it stands in the spec.
-fn late_in(program: &Program, value: &Value) -> Option<String> {
-    let is_late = |reference: &Reference| {
-        let block = program.block(&reference.address);
-        let first = reference.path.first();
-        first.is_some_and(|first| block.is_some_and(|block| block.computed.contains(first)))
-    };
-    let mut late = None;
-    value.for_each_reference(&mut |reference| {
-        if late.is_none() && is_late(reference) {
-            late = Some(Value::Reference(reference.clone()).to_string());
-        }
-    });
-    late.or_else(|| computed_in(value))
 }
 
 /// The first part of a value that was computed from what only apply will tell, by where it comes

@@ -127,7 +127,9 @@ impl Lowering<'_> {
     }
 
     fn entries(&mut self, entries: impl Iterator<Item = ast::Entry>) -> Vec<Item> {
-        let mut items = exact(entries.map(|entry| self.entry(&entry)));
+        // Entries are large: room for just so many of them spares memory and copies.
+        let entries: Vec<ast::Entry> = entries.collect();
+        let mut items: Vec<Item> = entries.iter().map(|entry| self.entry(entry)).collect();
         // Behind a comma on its line, what can't be read may be a part of the entry before.
         for at in 1..items.len() {
             let bad = matches!(items[at].node, Node::Bad);
