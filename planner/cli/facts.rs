@@ -11,6 +11,7 @@ use mlinfra_apply::Recheck;
 use mlinfra_local::Local;
 use mlinfra_plan::{Answer, Question};
 
+use crate::outside;
 use crate::world::{confined, reason};
 
 /// No header of a data file is longer: what is longer is no header.
@@ -36,6 +37,10 @@ impl Facts {
     pub(crate) fn answer(&self, question: &Question) -> Answer {
         match question {
             Question::File { path } => self.file(path),
+            Question::Outputs {
+                project,
+                environment,
+            } => self.outputs(project, environment.as_deref()),
             Question::Host { .. } => Answer::Host {
                 facts: mlinfra_local::host_facts(),
             },
@@ -81,6 +86,15 @@ impl Facts {
             Err(fault) => Answer::NotTaken {
                 reason: fault.to_string(),
             },
+        }
+    }
+
+    fn outputs(&self, project: &str, environment: Option<&str>) -> Answer {
+        match outside::read(&self.folder, project, environment) {
+            Ok(outputs) => Answer::Outputs {
+                sha256: outputs.digest().to_string(),
+            },
+            Err(unread) => Answer::NoFile { reason: unread.why },
         }
     }
 

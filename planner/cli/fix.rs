@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_check::{Checked, Diagnostic, Fix, World};
+use mlinfra_check::{Checked, Diagnostic, Fix, ProjectOutputs, Unread, World};
 
 /// How often edits are tried: each try checks the whole spec.
 const TRIES_MAX: usize = 200;
@@ -38,6 +38,10 @@ impl World for Edited<'_> {
 
     fn parameter_names(&self) -> Vec<String> {
         self.world.parameter_names()
+    }
+
+    fn outputs(&self, project: &str, environment: Option<&str>) -> Result<ProjectOutputs, Unread> {
+        self.world.outputs(project, environment)
     }
 }
 

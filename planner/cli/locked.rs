@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mlinfra_api::Digest;
+use mlinfra_check::{OtherProject, Program};
 use mlinfra_plan::{Answer, Answers, Question};
 use serde::{Deserialize, Serialize};
 
@@ -29,11 +30,15 @@ pub(crate) struct Locked {
     catalog: String,
     /// Of each file that the spec names, by its path.
     files: BTreeMap<String, String>,
+    /// Of what each other project gives that the spec reads, by its folder, and its environment
+    /// behind a colon.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    outputs: BTreeMap<String, String>,
 }
 
 impl Locked {
-    /// What planning has just read.
-    pub(crate) fn of(answers: &Answers) -> Self {
+    /// What checking and planning have just read.
+    pub(crate) fn of(program: &Program, answers: &Answers) -> Self {
         let file = |(question, answer): &(Question, Answer)| match (question, answer) {
             (Question::File { path }, Answer::File { sha256, .. }) => {
                 Some((path.clone(), format!("sha256:{sha256}")))
@@ -50,6 +55,7 @@ impl Locked {
             library: format!("sha256:{}", mlinfra_check::stdlib::digest()),
             catalog: format!("sha256:{catalog}"),
             files: answers.iter().filter_map(file).collect(),
+            outputs: program.projects.iter().map(of_project).collect(),
         }
     }
 
@@ -97,14 +103,29 @@ impl Locked {
                 None => found.push(format!("`{path}` is not in it")),
             }
         }
+        for (project, digest) in &now.outputs {
+            match self.outputs.get(project) {
+                Some(locked) if locked == digest => {}
+                Some(_) => found.push(format!("the project `{project}` gives something else")),
+                None => found.push(format!("the project `{project}` is not in it")),
+            }
+        }
         found
     }
 
-    /// The same, and every file of an earlier one that is still there and was not read now.
+    /// The same, and every file and project of an earlier one that is still there and was not read
+    /// now.
     pub(crate) fn with(mut self, earlier: Option<Self>, folder: &Path) -> Self {
-        let files = earlier.into_iter().flat_map(|earlier| earlier.files);
+        let Some(earlier) = earlier else { return self };
+        let files = earlier.files.into_iter();
         for (path, digest) in files.filter(|(path, _)| folder.join(path).is_file()) {
             self.files.entry(path).or_insert(digest);
+        }
+        for (project, digest) in earlier.outputs {
+            let path = project.split(':').next().unwrap_or_default();
+            if folder.join(path).is_dir() {
+                self.outputs.entry(project).or_insert(digest);
+            }
         }
         self
     }
@@ -113,6 +134,16 @@ impl Locked {
     pub(crate) fn write(&self, folder: &Path) -> Result<(), Problem> {
         write::put(&folder.join(FILE), &self.text())
     }
+}
+
+/// A project's name in the lock, and its digest.
+fn of_project(project: &OtherProject) -> (String, String) {
+    let environment = project.environment.iter();
+    let environment: String = environment.map(|name| format!(":{name}")).collect();
+    (
+        format!("{}{environment}", project.path),
+        format!("sha256:{}", project.digest),
+    )
 }
 
 fn unreadable(path: &Path, why: &str) -> Problem {
@@ -129,7 +160,7 @@ fn unreadable(path: &Path, why: &str) -> Problem {
 /// without, it is told.
 pub(crate) fn hold(
     workspace: &Workspace,
-    answers: &Answers,
+    read: (&Program, &Answers),
     must: bool,
     screen: &Screen,
 ) -> Result<(), Problem> {
@@ -141,7 +172,7 @@ pub(crate) fn hold(
         }
         None => return Ok(()),
     };
-    let differences = locked.differences(&Locked::of(answers));
+    let differences = locked.differences(&Locked::of(read.0, read.1));
     if differences.is_empty() {
         return Ok(());
     }
@@ -181,11 +212,20 @@ mod tests {
 
     #[test]
     fn a_difference_is_told_and_the_text_is_the_same_each_time() {
-        let one = Locked::of(&answers(&[("b.csv", "1"), ("a.csv", "2")]));
-        let same = Locked::of(&answers(&[("a.csv", "2"), ("b.csv", "1")]));
+        let one = Locked::of(
+            &Program::default(),
+            &answers(&[("b.csv", "1"), ("a.csv", "2")]),
+        );
+        let same = Locked::of(
+            &Program::default(),
+            &answers(&[("a.csv", "2"), ("b.csv", "1")]),
+        );
         assert_eq!(one.text(), same.text());
         assert!(one.differences(&same).is_empty());
-        let other = Locked::of(&answers(&[("a.csv", "3"), ("c.csv", "1")]));
+        let other = Locked::of(
+            &Program::default(),
+            &answers(&[("a.csv", "3"), ("c.csv", "1")]),
+        );
         let told = one.differences(&other);
         assert_eq!(
             told,

@@ -13,6 +13,7 @@ mod judged;
 mod locked;
 mod names;
 mod operate;
+mod outside;
 mod problem;
 mod report;
 mod session;

@@ -128,7 +128,12 @@ pub(crate) fn plan_and_apply(
     };
     let (plan, answers) = session::planned(order.workspace, sound, Some(&session), wanted);
     if order.goal == Goal::Apply {
-        locked::hold(order.workspace, &answers, order.locked, screen)?;
+        locked::hold(
+            order.workspace,
+            (&sound.program, &answers),
+            order.locked,
+            screen,
+        )?;
     }
     // What still runs from before is followed even if nothing else is to be done.
     let is_settled = plan.is_empty() && session.store.snapshot().open.is_empty();

@@ -16,9 +16,12 @@ use crate::world::{Disk, Parameters, reason};
 /// The root file of a folder with several specs.
 const ROOT: &str = "main.mlinfra";
 /// The environment of a spec that declares none: its state is that of the project itself.
-const DEFAULT: &str = "default";
+pub(crate) const DEFAULT: &str = "default";
 /// Where the states of all other environments lie, in the project's state folder.
 const ENVIRONMENTS: &str = "environments";
+
+/// Of the folder of another project's environments no more entries are looked at.
+const ENTRIES_MAX: usize = 1_000;
 
 /// The spec that a command is about.
 #[derive(Clone, Debug)]
@@ -153,10 +156,7 @@ impl Workspace {
 
     /// The folder that holds the state, which need not exist: of the environment that is meant.
     pub(crate) fn state_folder(&self) -> PathBuf {
-        match self.environment() {
-            DEFAULT => self.states_folder(),
-            environment => self.states_folder().join(ENVIRONMENTS).join(environment),
-        }
+        state_folder(&self.folder, self.environment())
     }
 
     /// The same as the user would type it.
@@ -397,8 +397,31 @@ impl Workspace {
     }
 }
 
+/// The folder of the state of a project and environment.
+pub(crate) fn state_folder(project: &Path, environment: &str) -> PathBuf {
+    let states = project.join(STATE);
+    match environment {
+        DEFAULT => states,
+        environment => states.join(ENVIRONMENTS).join(environment),
+    }
+}
+
+/// The environments of a project that have a state, the first so many.
+pub(crate) fn environments_in(project: &Path, count_max: usize) -> Vec<String> {
+    let folder = project.join(STATE).join(ENVIRONMENTS);
+    let entries = std::fs::read_dir(&folder).into_iter().flatten();
+    let names = entries
+        .take(ENTRIES_MAX)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let has_state = |name: &String| is_word(name) && folder.join(name).join("state.db").exists();
+    let mut names: Vec<String> = names.filter(has_state).collect();
+    names.sort();
+    names.truncate(count_max);
+    names
+}
+
 /// Whether a text is a name as a spec writes it.
-fn is_word(text: &str) -> bool {
+pub(crate) fn is_word(text: &str) -> bool {
     let mut letters = text.chars();
     letters
         .next()

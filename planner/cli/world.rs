@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-use mlinfra_check::{Head, ParameterFile, ParameterSource, World};
+use mlinfra_check::{Head, ParameterFile, ParameterSource, ProjectOutputs, Unread, World};
 
 use crate::arguments::Global;
+use crate::outside;
 use crate::problem::Problem;
 
 /// No spec is larger: reading a whole disk image by mistake would fill the memory.
@@ -72,6 +73,17 @@ impl World for Disk {
 
     fn environment(&self) -> Option<String> {
         self.parameters.environment.clone()
+    }
+
+    fn outputs(&self, project: &str, environment: Option<&str>) -> Result<ProjectOutputs, Unread> {
+        let own = self.parameters.environment.as_deref();
+        if outside::is_own(&self.folder, own, project, environment) {
+            return Err(Unread {
+                why: "it is this one".to_owned(),
+                help: "name what is needed of it: its blocks are in this spec".to_owned(),
+            });
+        }
+        outside::read(&self.folder, project, environment)
     }
 }
 

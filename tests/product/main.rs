@@ -12,6 +12,7 @@ mod examples_elsewhere;
 mod first_ten_minutes;
 mod gates;
 mod monitor;
+mod projects;
 mod readme;
 mod reference;
 mod report;

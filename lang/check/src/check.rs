@@ -19,6 +19,7 @@ use crate::moves::Moves;
 use crate::policy::Policy;
 use crate::presence::{Assumed, Presence};
 use crate::program::Gate;
+use crate::project::Others;
 use crate::said::Said;
 use crate::schema::Library;
 use crate::scope::{Declared, Form, NodeId, Scope, ScopeId};
@@ -76,6 +77,8 @@ pub(crate) struct Checker<'t> {
     pub(crate) depth: usize,
     /// The regular expressions made so far.
     pub(crate) patterns: Patterns,
+    /// The other projects that were read so far.
+    pub(crate) others: Others,
     /// Where the files are that a spec takes texts from.
     pub(crate) world: Option<&'t dyn World>,
     /// The places written on blocks, as far as they were asked for.
@@ -241,6 +244,7 @@ impl<'t> Checker<'t> {
             functions: UserFunctions::default(),
             depth: 0,
             patterns: Patterns::default(),
+            others: Others::default(),
             world: None,
             places: HashMap::new(),
             class_spans: HashMap::new(),

@@ -10,7 +10,7 @@ use crate::resolve::{UnknownType, resolve, type_name, type_words, word, word_typ
 use crate::result_rule::result_rule;
 use crate::schema::{
     Class, Fact, FieldDeclaration, FigureDeclarations, Function, Kind, KindValue, Library,
-    Operation, Place, column_base,
+    Operation, Place, Reads, column_base,
 };
 use crate::tree::{BlockItem, ExprKind, Item, Node, TypeExpr};
 use crate::types::{Case, CaseResult, CheckedType, Default, EnumType, FieldsType, Parameter, Type};
@@ -125,9 +125,19 @@ fn function(
         result: optional_type(library, block.result.as_deref(), kinds),
         row: has(item, "row"),
         value: has(item, "value"),
-        reads: has(item, "reads"),
+        reads: reads(item),
         body: crate::functions::body(name),
         documentation: item.documentation.to_string(),
+    })
+}
+
+/// What a function asks of the outside: `@reads(outputs)`.
+fn reads(item: &Item) -> Option<Reads> {
+    let words = words(item, "reads");
+    let outputs = words.iter().any(|word| word == "outputs");
+    has(item, "reads").then_some(match outputs {
+        true => Reads::Outputs,
+        false => Reads::Text,
     })
 }
 

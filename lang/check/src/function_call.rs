@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::fit::{Misfit, fit};
 use crate::functions::{Body, Fault, Needs};
 use crate::quantity::NumberFault;
-use crate::schema::Function;
+use crate::schema::{Function, Reads};
 use crate::suggest::nearest;
 use crate::tree::{Argument, Expr};
 use crate::types::{Term, Type};
@@ -144,11 +144,15 @@ impl Checker<'_> {
             let from: Vec<&Term> = given.terms.iter().collect();
             Term::unknown(result, &from)
         };
-        if function.reads {
-            return match given.terms.first() {
-                Some(term) if term.is_known() => self.text_of_file(&term.value, given.spans[0]),
-                _ => unknown(result),
-            };
+        match function.reads {
+            Some(Reads::Outputs) => return self.outputs_of(&given.terms, &given.spans),
+            Some(Reads::Text) => {
+                return match given.terms.first() {
+                    Some(term) if term.is_known() => self.text_of_file(&term.value, given.spans[0]),
+                    _ => unknown(result),
+                };
+            }
+            None => {}
         }
         let Some((needs, body)) = function.body else {
             return Term::error();

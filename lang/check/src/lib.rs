@@ -64,6 +64,7 @@ mod parameter;
 mod policy;
 mod presence;
 pub mod program;
+mod project;
 mod quantity;
 mod residency;
 mod resolve;
@@ -110,6 +111,7 @@ pub use program::{
     Argument, Block, ColumnFlow, Environment, Field, Gate, GivenParameter, ModelType, Moved,
     Output, PolicyFinding, PolicyStatus, Program, Removed, ReplayStep, ResultFlow, Step, TableFlow,
 };
+pub use project::{OtherProject, ProjectOutputs, Unread, Withheld};
 use scope::{Form, Place, Scope};
 pub use source::SourceFile;
 use source::{Sources, as_use};
@@ -516,6 +518,7 @@ fn assemble(checker: &mut Checker<'_>) -> Program {
         parameters: checker.parameters_given(),
         flow: checker.flow(),
         results: checker.result_flow(),
+        projects: checker.projects_read(),
         ..Program::default()
     };
     let is_protected = checker.is_protected();

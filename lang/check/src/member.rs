@@ -201,6 +201,10 @@ impl Checker<'_> {
                 };
                 self.map_member(of, &term.value, &name.text, name)
             }
+            Type::Outputs(other) => {
+                let other = Arc::clone(other);
+                self.output_of_other(&other, name)
+            }
             Type::Block(view) if matches!(term.value, Value::Record(_)) => {
                 let found = self.view_member(view, &term.value, name);
                 found.unwrap_or_else(|| {

@@ -7,6 +7,7 @@ use litemap::LiteMap;
 use mlinfra_api::{Address, ColumnType, Condition, Name, Reference, TableType, Value, Wish};
 
 use crate::diagnostic::{Fix, Span};
+use crate::project::OtherProject;
 
 /// A checked spec, blocks instantiated and flattened, in the order written (a nested block follows
 /// its parent).
@@ -20,6 +21,8 @@ pub struct Program {
     pub blocks: Vec<Block>,
     /// The outputs, by name.
     pub outputs: BTreeMap<String, Output>,
+    /// The other projects whose outputs were read, by folder and environment.
+    pub projects: Vec<OtherProject>,
     /// What `moved` says, in the order written.
     pub moves: Vec<Moved>,
     /// What `removed` says, in the order written.

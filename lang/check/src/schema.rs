@@ -284,12 +284,21 @@ pub(crate) struct Function {
     pub(crate) row: bool,
     /// Whether it works on values of the spec.
     pub(crate) value: bool,
-    /// Whether it gives the text of the file that its argument names.
-    pub(crate) reads: bool,
+    /// What it asks of the outside.
+    pub(crate) reads: Option<Reads>,
     /// What it does with values, and what of them must be known for that.
     pub(crate) body: Option<(Needs, Body)>,
     /// Its documentation, for editors.
     pub(crate) documentation: String,
+}
+
+/// What a function asks of the outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// The text of the file that its argument names.
+    Text,
+    /// The outputs of the project whose folder its argument names.
+    Outputs,
 }
 
 /// A data class.

@@ -8,6 +8,7 @@ use mlinfra_api::{ColumnBase, Dimension, Value};
 
 pub(crate) use crate::case::{Case, CaseResult, EnumType};
 use crate::model::Fitted;
+use crate::project::Other;
 use crate::table::Table;
 use crate::text_form::TextForm;
 use crate::tree::{Expr, Require};
@@ -40,6 +41,8 @@ pub(crate) enum Type {
     Opaque(Arc<str>),
     /// Such a result, with the table that it was made from.
     Made(Arc<Made>),
+    /// What another project gives.
+    Outputs(Arc<Other>),
     /// A record with declared entries.
     Fields(Arc<FieldsType>),
     Table(Arc<Table>),
@@ -376,6 +379,7 @@ impl fmt::Display for Type {
             Type::Opaque(name) => f.write_str(name),
             Type::Made(made) => f.write_str(&made.name),
             Type::Fields(fields) => f.write_str(&fields.name),
+            Type::Outputs(_) => f.write_str("outputs of a project"),
             Type::Table(_) | Type::AnyTable | Type::LikeOf(_) | Type::FitsOf(_) => {
                 f.write_str("table")
             }
@@ -415,6 +419,7 @@ impl Type {
             Type::Decimal | Type::Float => "a number".to_owned(),
             Type::Weights(_) | Type::AnyWeights => "a trained model".to_owned(),
             Type::Parts(_) => "several tables".to_owned(),
+            Type::Outputs(_) => "all outputs of a project".to_owned(),
             Type::Cells => "the type of a column".to_owned(),
             Type::Fields(fields) => format!("a record of {}", fields.name),
             Type::Map(_) | Type::Record(_) => "a record".to_owned(),

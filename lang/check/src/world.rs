@@ -1,5 +1,7 @@
 //! The one door from the language to the outside: texts by name, and facts.
 
+use crate::project::{ProjectOutputs, Unread};
+
 /// What the compiler may ask of the outside. The command line answers from the disk, the editor
 /// from its buffers first, a test from memory.
 pub trait World {
@@ -35,6 +37,19 @@ pub trait World {
     /// The environment that was asked for; none if nobody asked for one.
     fn environment(&self) -> Option<String> {
         None
+    }
+
+    /// What another project gives, by the path from the root file's folder to its own, and its
+    /// environment if it has some.
+    fn outputs(
+        &self,
+        _project: &str,
+        _environment: Option<&str>,
+    ) -> Result<ProjectOutputs, Unread> {
+        Err(Unread {
+            why: "there is no folder here that it could lie beside".to_owned(),
+            help: "check a spec that lies on the disk".to_owned(),
+        })
     }
 }
 

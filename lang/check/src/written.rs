@@ -63,6 +63,7 @@ fn is_for_people(written: &Type) -> bool {
         | Type::KindWord
         | Type::Word
         | Type::Made(_)
+        | Type::Outputs(_)
         | Type::FieldWord
         | Type::BlocksOf(_)
         | Type::Cells

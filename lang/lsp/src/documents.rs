@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lsp_types::{Range, TextDocumentContentChangeEvent};
-use mlinfra_check::{Head, World};
+use mlinfra_check::{Head, ProjectOutputs, Unread, World};
 use mlinfra_syntax::TEXT_BYTES_MAX;
 
 use crate::lines::{Encoding, Lines, Starts};
@@ -204,6 +204,16 @@ impl World for Overlay<'_> {
     fn parameter_names(&self) -> Vec<String> {
         let disk = self.disk.as_ref();
         disk.map_or_else(Vec::new, |disk| disk.parameter_names())
+    }
+
+    fn outputs(&self, project: &str, environment: Option<&str>) -> Result<ProjectOutputs, Unread> {
+        match &self.disk {
+            Some(disk) => disk.outputs(project, environment),
+            None => Err(Unread {
+                why: "this text is not saved in a folder yet".to_owned(),
+                help: "save it beside the project that it reads".to_owned(),
+            }),
+        }
     }
 }
 

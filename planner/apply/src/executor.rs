@@ -63,7 +63,7 @@ fn run(
     events: &(dyn Fn(Event) + Sync),
     interrupt: &Interrupt,
 ) -> Result<Summary, ApplyFault> {
-    facts::refuse_stale(store, plan)?;
+    facts::refuse_stale(store, plan, options.recheck.as_deref())?;
     if plan.is_empty() && !has_running(store) {
         return Ok(known_before(plan));
     }

@@ -8,7 +8,7 @@ use mlinfra_plan::{Answer, Plan, Question};
 use mlinfra_state::Store;
 
 use crate::hands::Facts;
-use crate::options::ApplyFault;
+use crate::options::{ApplyFault, Recheck};
 
 /// The facts that an action rests on, by its address. A file counts for every action that names it.
 pub(crate) fn facts_by_address(plan: &Plan) -> BTreeMap<Address, Facts> {
@@ -22,6 +22,8 @@ pub(crate) fn facts_by_address(plan: &Plan) -> BTreeMap<Address, Facts> {
             }
             // It is asked again by whoever plans next: once it is recorded, it is ours.
             Question::Existing { .. } => {}
+            // It is asked again before anything is begun.
+            Question::Outputs { .. } => {}
             Question::Port { address, .. } | Question::Host { address, .. } => {
                 facts.entry(address.clone()).or_default().push(fact.clone());
             }
@@ -50,14 +52,22 @@ pub(crate) fn changed(question: Option<&Question>) -> String {
         Some(Question::File { path }) => format!("the file `{path}` changed since the plan"),
         Some(Question::Port { port, .. }) => format!("port {port} was taken since the plan"),
         Some(Question::Host { .. }) => "the host changed since the plan".into(),
+        Some(Question::Outputs { project, .. }) => {
+            format!("what `{project}` gives changed since the plan")
+        }
         Some(Question::Resource { .. } | Question::Existing { .. }) | None => {
             "what is there changed since the plan".into()
         }
     }
 }
 
-/// Refuses a plan of another state, of one that moved since, or with findings that block it.
-pub(crate) fn refuse_stale(store: &Store, plan: &Plan) -> Result<(), ApplyFault> {
+/// Refuses a plan of another state, of one that moved since, of other projects that moved since, or
+/// with findings that block it.
+pub(crate) fn refuse_stale(
+    store: &Store,
+    plan: &Plan,
+    recheck: Option<&dyn Recheck>,
+) -> Result<(), ApplyFault> {
     let snapshot = store.snapshot();
     if plan.lineage != snapshot.lineage {
         let other = "the plan was made for another state";
@@ -70,6 +80,19 @@ pub(crate) fn refuse_stale(store: &Store, plan: &Plan) -> Result<(), ApplyFault>
     if plan.serial != snapshot.serial {
         let moved = "the state moved since the plan was made";
         let fault = ApplyFault::new("E0714", moved, "apply again: it plans anew");
+        return Err(ApplyFault {
+            busy: true,
+            ..fault
+        });
+    }
+    let of_project = |fact: &&(Question, Answer)| matches!(fact.0, Question::Outputs { .. });
+    let mut projects = plan.facts.iter().filter(of_project);
+    let moved = |(question, answer): &&(Question, Answer)| {
+        recheck.is_some_and(|recheck| !recheck.still(question, answer))
+    };
+    if let Some((question, _)) = projects.find(moved) {
+        let text = changed(Some(question));
+        let fault = ApplyFault::new("E0714", text, "apply again: it plans anew");
         return Err(ApplyFault {
             busy: true,
             ..fault

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     };
     let (_, answers) = session::planned(&workspace, &sound, session.as_ref(), wanted);
     let earlier = Locked::read(&workspace.folder).unwrap_or(None);
-    let locked = Locked::of(&answers).with(earlier, &workspace.folder);
+    let locked = Locked::of(&sound.program, &answers).with(earlier, &workspace.folder);
     locked.write(&workspace.folder)?;
     screen.print(&format!("{}\n", workspace.shown(FILE)));
     Ok(Exit::Done)

@@ -75,7 +75,12 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         data_may_go: arguments.data,
     };
     let (plan, answers) = session::planned(&workspace, &sound, session.as_ref(), wanted);
-    locked::hold(&workspace, &answers, arguments.locked, screen)?;
+    locked::hold(
+        &workspace,
+        (&sound.program, &answers),
+        arguments.locked,
+        screen,
+    )?;
     if let Some(file) = &arguments.out {
         save(&plan, file)?;
     }

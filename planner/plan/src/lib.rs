@@ -23,7 +23,7 @@ mod unread;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mlinfra_api::{Address, Lower, Snapshot, Verdict};
-use mlinfra_check::Program;
+use mlinfra_check::{OtherProject, Output, Program};
 
 pub use answers::Answers;
 pub use cost::{BudgetStanding, Cost, CostPart, Priced, Standing, cost};
@@ -67,6 +67,9 @@ pub enum Outcome {
     Planned(Box<Plan>),
 }
 
+/// What is declared where nothing is wanted.
+static NO_OUTPUTS: BTreeMap<String, Output> = BTreeMap::new();
+
 /// The most rounds of questions: files and hosts, what exists, ports.
 pub const ROUNDS_MAX: usize = 3;
 
@@ -81,6 +84,13 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
         desired = lowered(&inputs, &relocated.snapshot);
     }
     relocated.keep(inputs.program, &wanted(&inputs));
+    let mut found = desired.findings.iter().chain(&relocated.findings);
+    if !found.any(|finding| finding.error) {
+        relocated.note_outputs(match inputs.goal {
+            Goal::Apply => &inputs.program.outputs,
+            Goal::Destroy => &NO_OUTPUTS,
+        });
+    }
     let inputs = Inputs {
         snapshot: &relocated.snapshot,
         ..inputs
@@ -92,7 +102,7 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     let mut plan = Plan {
         serial,
         state: relocated.changes.clone(),
-        notices: relocate::notices(&relocated.changes),
+        notices: relocate::notices(&relocated),
         ..empty_plan(&inputs)
     };
     plan.findings = desired.findings;
@@ -386,18 +396,34 @@ fn shown(
     out
 }
 
-/// The answers that an action rests on: the files that will be read and the ports to bind.
+/// The answers that an action rests on: the files that will be read, the ports to bind, and what
+/// other projects give.
 fn facts(inputs: &Inputs<'_>, plan: &Plan) -> Vec<(Question, Answer)> {
     let changed: Vec<&Address> = plan.actions.iter().map(|action| &action.address).collect();
     let rests = |question: &Question| match question {
         Question::File { .. } => !plan.actions.is_empty(),
         Question::Port { address, .. } => changed.contains(&address),
-        Question::Existing { .. } | Question::Host { .. } | Question::Resource { .. } => false,
+        Question::Outputs { .. }
+        | Question::Existing { .. }
+        | Question::Host { .. }
+        | Question::Resource { .. } => false,
     };
-    inputs
-        .answers
-        .iter()
-        .filter(|(question, _)| rests(question))
-        .cloned()
-        .collect()
+    let asked = inputs.answers.iter();
+    let asked = asked.filter(|(question, _)| rests(question)).cloned();
+    asked.chain(of_projects(inputs, plan)).collect()
+}
+
+/// What other projects gave when the spec was checked.
+fn of_projects(inputs: &Inputs<'_>, plan: &Plan) -> Vec<(Question, Answer)> {
+    let counts = inputs.goal == Goal::Apply && !plan.is_empty();
+    let read = inputs.program.projects.iter().filter(|_| counts);
+    let fact = |project: &OtherProject| {
+        let question = Question::Outputs {
+            project: project.path.clone(),
+            environment: project.environment.clone(),
+        };
+        let sha256 = project.digest.to_string();
+        (question, Answer::Outputs { sha256 })
+    };
+    read.map(fact).collect()
 }

@@ -14,6 +14,13 @@ pub enum Question {
         /// The path as written.
         path: String,
     },
+    /// What does this other project give? Checking asked it, so its answer comes with the program.
+    Outputs {
+        /// Its folder, from that of the spec.
+        project: String,
+        /// Its environment, if the spec names one.
+        environment: Option<String>,
+    },
     /// What does this target's machine offer?
     Host {
         /// The target's block.
@@ -58,10 +65,15 @@ pub enum Answer {
         /// The first line, without its line end, if the file is UTF-8 text so far.
         header: Option<String>,
     },
-    /// Of a file that can't.
+    /// Of a file or a project that can't.
     NoFile {
         /// Why, as the system says it.
         reason: String,
+    },
+    /// Of another project that can be read.
+    Outputs {
+        /// Of all its outputs.
+        sha256: String,
     },
     /// Of a host: `cpus` (int), `memory` (bytes).
     Host {

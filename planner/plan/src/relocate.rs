@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mlinfra_api::snapshot::SECRET;
 use mlinfra_api::{Address, Resource, ResourceState, Snapshot, StateChange, Value};
-use mlinfra_check::{Block, Moved, Program};
+use mlinfra_check::{Block, Moved, Output, Program};
 
 use crate::answers::Answers;
 use crate::diff::differences;
@@ -24,6 +25,8 @@ pub(crate) struct Relocated {
     pub(crate) snapshot: Snapshot,
     /// In the order in which they are recorded.
     pub(crate) changes: Vec<StateChange>,
+    /// What is said of outputs that are others from now on.
+    pub(crate) notices: Vec<String>,
     pub(crate) findings: Vec<PlanFinding>,
 }
 
@@ -54,7 +57,8 @@ pub(crate) fn moved(program: &Program, snapshot: &Snapshot) -> Relocated {
 impl Relocated {
     fn make(&mut self, change: StateChange, by: Option<&Moved>) {
         if let Some(address) = self.snapshot.in_the_way(&change) {
-            let found = finding::in_the_way(&address, change.address());
+            let wanted = change.address().unwrap_or(&address);
+            let found = finding::in_the_way(&address, wanted);
             return self.findings.push(found);
         }
         match (self.snapshot.change(&change), &change) {
@@ -95,6 +99,20 @@ impl Relocated {
             if self.snapshot.kept.contains(&address) != keep {
                 self.make(StateChange::Kept { address, keep }, None);
             }
+        }
+    }
+
+    /// Notes what the spec declares as outputs, for other projects: last, as they name blocks as they
+    /// are called from now on.
+    pub(crate) fn note_outputs(&mut self, declared: &BTreeMap<String, Output>) {
+        let declared = declared.iter();
+        let outputs: BTreeMap<String, Value> = declared
+            .map(|(name, output)| (name.clone(), without_secrets(&output.value)))
+            .collect();
+        if outputs != self.snapshot.outputs {
+            self.notices
+                .extend(outputs_notice(&self.snapshot, &outputs));
+            self.make(StateChange::Outputs { outputs }, None);
         }
     }
 
@@ -282,9 +300,9 @@ pub(crate) fn shown(changes: &[StateChange], snapshot: &Snapshot) -> Vec<Change>
                 let handle = state.handle.clone();
                 (ChangeKind::Adopt, Reason::Existing { handle })
             }
-            StateChange::Kept { .. } => return None,
+            StateChange::Kept { .. } | StateChange::Outputs { .. } => return None,
         };
-        let address = one.address().clone();
+        let address = one.address()?.clone();
         Some(Change {
             summary: summary(&address),
             address,
@@ -297,8 +315,8 @@ pub(crate) fn shown(changes: &[StateChange], snapshot: &Snapshot) -> Vec<Change>
     changes.iter().filter_map(change).collect()
 }
 
-/// What is said of blocks that are kept from now on, or no longer.
-pub(crate) fn notices(changes: &[StateChange]) -> Vec<String> {
+/// What is said of blocks that are kept from now on, or no longer, and of outputs.
+pub(crate) fn notices(relocated: &Relocated) -> Vec<String> {
     let text = |change: &StateChange| match change {
         StateChange::Kept {
             address,
@@ -311,7 +329,47 @@ pub(crate) fn notices(changes: &[StateChange]) -> Vec<String> {
         )),
         _ => None,
     };
-    changes.iter().filter_map(text).collect()
+    let kept = relocated.changes.iter().filter_map(text);
+    kept.chain(relocated.notices.iter().cloned()).collect()
+}
+
+/// What is said of outputs where there were some before: the first ones are no news.
+fn outputs_notice(snapshot: &Snapshot, outputs: &BTreeMap<String, Value>) -> Option<String> {
+    let before = &snapshot.outputs;
+    let names: BTreeSet<&String> = before.keys().chain(outputs.keys()).collect();
+    let text = |name: &String| match (before.get(name), outputs.get(name)) {
+        (None, _) => Some(format!("`{name}` is new")),
+        (_, None) => Some(format!("`{name}` goes")),
+        (Some(old), Some(new)) => (old != new).then(|| format!("`{name}` becomes {new}")),
+    };
+    let texts: Vec<String> = names.into_iter().filter_map(text).collect();
+    let is_first = snapshot.serial == 0;
+    (!is_first).then(|| format!("outputs: {}", texts.join(", ")))
+}
+
+/// A value as it may be recorded where nothing is sealed.
+fn without_secrets(value: &Value) -> Value {
+    let all = |values: &[Value]| values.iter().map(without_secrets).collect();
+    let entries = |entries: &BTreeMap<String, Value>| {
+        let entries = entries.iter();
+        let entries = entries.map(|(name, value)| (name.clone(), without_secrets(value)));
+        entries.collect()
+    };
+    match value {
+        Value::Secret(_) => Value::Unknown(SECRET.to_owned()),
+        Value::List(elements) => Value::List(all(elements)),
+        Value::Template(parts) => Value::Template(all(parts)),
+        Value::Record(record) => Value::Record(entries(record)),
+        Value::Case { name, arguments } => Value::Case {
+            name: name.clone(),
+            arguments: entries(arguments),
+        },
+        Value::Range(low, high) => Value::Range(
+            Box::new(without_secrets(low)),
+            Box::new(without_secrets(high)),
+        ),
+        other => other.clone(),
+    }
 }
 
 /// A warning for each block that goes while one just like it comes: it was perhaps renamed.

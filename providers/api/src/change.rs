@@ -35,15 +35,21 @@ pub enum StateChange {
         /// Whether it is.
         keep: bool,
     },
+    /// What the spec declares as outputs, all of it.
+    Outputs {
+        /// By name, as the spec says them. No secret is in it.
+        outputs: BTreeMap<String, Value>,
+    },
 }
 
 impl StateChange {
-    /// The address that it is about: the new one of a move.
-    pub fn address(&self) -> &Address {
+    /// The address that it is about, the new one of a move; none if it is about no resource.
+    pub fn address(&self) -> Option<&Address> {
         match self {
-            StateChange::Moved { to, .. } => to,
-            StateChange::Forgotten { address } | StateChange::Kept { address, .. } => address,
-            StateChange::Adopted { state } => &state.resource.address,
+            StateChange::Moved { to, .. } => Some(to),
+            StateChange::Forgotten { address } | StateChange::Kept { address, .. } => Some(address),
+            StateChange::Adopted { state } => Some(&state.resource.address),
+            StateChange::Outputs { .. } => None,
         }
     }
 }
@@ -86,6 +92,10 @@ impl Snapshot {
                 }
                 Ok(())
             }
+            StateChange::Outputs { outputs } => {
+                self.outputs.clone_from(outputs);
+                Ok(())
+            }
         }
     }
 
@@ -94,7 +104,7 @@ impl Snapshot {
         let (first, second) = match change {
             StateChange::Kept { .. } => return None,
             StateChange::Moved { from, to } => (from, to),
-            other => (other.address(), other.address()),
+            other => (other.address()?, other.address()?),
         };
         let mut touched = [first, second].into_iter();
         touched

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Resource, ResourceState, Token, Verb};
+use crate::{Address, Resource, ResourceState, Token, Value, Verb};
+
+/// What stands for a secret that is not kept: `Value::Unknown` of this.
+pub const SECRET: &str = "secret";
 
 /// The state of one project and environment. Planning reads it, only `apply` moves it on, and only
 /// through the journal.
@@ -25,6 +28,10 @@ pub struct Snapshot {
     /// What is forgotten, not removed, once nothing asks for it any more.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub kept: BTreeSet<Address>,
+    /// The outputs that the spec declares, by name, as it says them: what they are made of is in
+    /// `resources`. No secret is in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Value>,
 }
 
 /// A call that was begun and whose end is not recorded.

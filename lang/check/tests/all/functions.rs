@@ -27,9 +27,9 @@ fn example<'d>(name: &str, documentation: &'d str) -> Option<&'d str> {
 #[test]
 fn every_function_has_an_example_that_holds() {
     let mut faults = Vec::new();
-    // The text of a file has a test of its own.
+    // The text of a file has a test of its own, and so has what another project gives.
     for (name, documentation) in value_functions() {
-        if name == "text" {
+        if matches!(name, "text" | "outputs") {
             continue;
         }
         let Some(example) = example(name, documentation) else {

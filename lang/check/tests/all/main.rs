@@ -19,6 +19,7 @@ mod names;
 mod newcomers;
 mod pages;
 mod policies;
+mod projects;
 mod proofs;
 mod reuse;
 mod rows;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use mlinfra_check::{Checked, Diagnostic, Head, ParameterFile, World, check};
+use mlinfra_api::Value;
+use mlinfra_check::{
+    Checked, Diagnostic, Head, ParameterFile, ProjectOutputs, Unread, World, check,
+};
 
 /// Files and parameters in memory.
 #[derive(Clone, Default)]
@@ -11,6 +14,8 @@ pub(crate) struct Memory {
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) parameter_files: Vec<ParameterFile>,
     pub(crate) environment: Option<String>,
+    /// What other projects give, by folder, and environment behind a colon.
+    pub(crate) projects: BTreeMap<String, Vec<(String, Value)>>,
     /// How long a file is of which only the first bytes are here.
     pub(crate) lengths: BTreeMap<String, u64>,
 }
@@ -45,6 +50,17 @@ impl World for Memory {
 
     fn environment(&self) -> Option<String> {
         self.environment.clone()
+    }
+
+    fn outputs(&self, project: &str, environment: Option<&str>) -> Result<ProjectOutputs, Unread> {
+        let environment: String = environment.map_or(String::new(), |name| format!(":{name}"));
+        match self.projects.get(&format!("{project}{environment}")) {
+            Some(values) => Ok(ProjectOutputs::new(values.clone())),
+            None => Err(Unread {
+                why: "there is no project".to_owned(),
+                help: "check the path".to_owned(),
+            }),
+        }
     }
 }
 
