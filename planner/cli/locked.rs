@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mlinfra_api::Digest;
 use mlinfra_check::{OtherProject, Program};
-use mlinfra_plan::{Answer, Answers, Question};
+use mlinfra_plan::{Answer, Answers, MadeWith, Plan, Question};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Exit, Problem};
@@ -39,23 +38,47 @@ pub(crate) struct Locked {
 impl Locked {
     /// What checking and planning have just read.
     pub(crate) fn of(program: &Program, answers: &Answers) -> Self {
+        let now = MadeWith::this_build();
+        Locked {
+            outputs: program.projects.iter().map(of_project).collect(),
+            ..Locked::made(&now, answers.iter())
+        }
+    }
+
+    /// What a plan was made with that was kept.
+    pub(crate) fn of_plan(plan: &Plan) -> Self {
+        let project = |(question, answer): &(Question, Answer)| match (question, answer) {
+            (
+                Question::Outputs {
+                    project,
+                    environment,
+                },
+                Answer::Outputs { sha256 },
+            ) => Some((
+                name_of(project, environment.as_deref()),
+                format!("sha256:{sha256}"),
+            )),
+            _ => None,
+        };
+        Locked {
+            outputs: plan.facts.iter().filter_map(project).collect(),
+            ..Locked::made(&plan.made_with, plan.facts.iter())
+        }
+    }
+
+    fn made<'a>(with: &MadeWith, facts: impl Iterator<Item = &'a (Question, Answer)>) -> Self {
         let file = |(question, answer): &(Question, Answer)| match (question, answer) {
             (Question::File { path }, Answer::File { sha256, .. }) => {
                 Some((path.clone(), format!("sha256:{sha256}")))
             }
             _ => None,
         };
-        let tables = mlinfra_plan::catalog::tables().into_iter();
-        let tables: Vec<String> = tables
-            .map(|(name, table)| format!("{name}\n{table}"))
-            .collect();
-        let catalog = Digest::of_parts(tables.iter().map(String::as_bytes));
         Locked {
             version: VERSION,
-            library: format!("sha256:{}", mlinfra_check::stdlib::digest()),
-            catalog: format!("sha256:{catalog}"),
-            files: answers.iter().filter_map(file).collect(),
-            outputs: program.projects.iter().map(of_project).collect(),
+            library: format!("sha256:{}", with.library),
+            catalog: format!("sha256:{}", with.catalog),
+            files: facts.filter_map(file).collect(),
+            outputs: BTreeMap::new(),
         }
     }
 
@@ -138,12 +161,13 @@ impl Locked {
 
 /// A project's name in the lock, and its digest.
 fn of_project(project: &OtherProject) -> (String, String) {
-    let environment = project.environment.iter();
-    let environment: String = environment.map(|name| format!(":{name}")).collect();
-    (
-        format!("{}{environment}", project.path),
-        format!("sha256:{}", project.digest),
-    )
+    let name = name_of(&project.path, project.environment.as_deref());
+    (name, format!("sha256:{}", project.digest))
+}
+
+fn name_of(project: &str, environment: Option<&str>) -> String {
+    let environment = environment.map_or(String::new(), |name| format!(":{name}"));
+    format!("{project}{environment}")
 }
 
 fn unreadable(path: &Path, why: &str) -> Problem {
@@ -156,11 +180,11 @@ fn unreadable(path: &Path, why: &str) -> Problem {
     .help(format!("`{} lock` writes it anew", ending::program()))
 }
 
-/// Holds what planning read against the lock. With `--locked` a difference ends the command;
+/// Holds what a plan is made with against the lock. With `--locked` a difference ends the command;
 /// without, it is told.
 pub(crate) fn hold(
     workspace: &Workspace,
-    read: (&Program, &Answers),
+    now: &Locked,
     must: bool,
     screen: &Screen,
 ) -> Result<(), Problem> {
@@ -172,7 +196,7 @@ pub(crate) fn hold(
         }
         None => return Ok(()),
     };
-    let differences = locked.differences(&Locked::of(read.0, read.1));
+    let differences = locked.differences(now);
     if differences.is_empty() {
         return Ok(());
     }

@@ -15,7 +15,7 @@ use crate::example;
 use crate::facts::Facts;
 use crate::interrupt::{self, Watch};
 use crate::judged;
-use crate::locked;
+use crate::locked::{self, Locked};
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session, Wanted};
 use crate::view::progress::Progress;
@@ -128,12 +128,8 @@ pub(crate) fn plan_and_apply(
     };
     let (plan, answers) = session::planned(order.workspace, sound, Some(&session), wanted);
     if order.goal == Goal::Apply {
-        locked::hold(
-            order.workspace,
-            (&sound.program, &answers),
-            order.locked,
-            screen,
-        )?;
+        let made = Locked::of(&sound.program, &answers);
+        locked::hold(order.workspace, &made, order.locked, screen)?;
     }
     // What still runs from before is followed even if nothing else is to be done.
     let is_settled = plan.is_empty() && session.store.snapshot().open.is_empty();
@@ -427,7 +423,9 @@ fn detach(
         absolute(plan)?,
     ];
     let environment = order.workspace.environment_words();
-    let arguments = [arguments, environment].concat();
+    let program = order.sound.map(|sound| &sound.program);
+    let parameters = program.map(|program| order.workspace.parameter_words(program));
+    let arguments = [arguments, parameters.unwrap_or_default(), environment].concat();
     let name = operation_name(number);
     let address = Address::new("operation", name.replace('-', "_"));
     let lineage = &session.store.snapshot().lineage;

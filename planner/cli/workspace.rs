@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use mlinfra_check::{Answer, Checked, CheckedTest, FileId, Program, Question};
+use mlinfra_api::Value;
+use mlinfra_check::{Answer, Checked, CheckedTest, FileId, ParameterSource, Program, Question};
 use mlinfra_runtime_spec::files::STATE;
 
 use crate::arguments::Global;
@@ -33,6 +34,8 @@ pub(crate) struct Workspace {
     /// The root file's name.
     pub(crate) root: String,
     parameters: Parameters,
+    /// The files of parameters that were named.
+    parameter_files: Vec<PathBuf>,
     /// The options of the command line that say what its parameters are, as they stood there.
     options: Vec<String>,
     /// The environments that the spec declares, once somebody asked.
@@ -93,6 +96,7 @@ impl Workspace {
             folder: folder.to_owned(),
             root: root.to_owned(),
             parameters,
+            parameter_files: global.params.clone(),
             options: texts.chain(files).collect(),
             declared: OnceLock::new(),
         })
@@ -309,6 +313,27 @@ impl Workspace {
         argument + &options.collect::<String>() + &self.environment_option()
     }
 
+    /// The words that give another process of ours the same parameters. A secret is not among them:
+    /// they are kept on the disk, and everybody sees a process's words.
+    pub(crate) fn parameter_words(&self, program: &Program) -> Vec<String> {
+        let files = self.parameter_files.iter().flat_map(|file| {
+            let file = file.canonicalize().unwrap_or_else(|_| file.clone());
+            ["--params".to_owned(), file.to_string_lossy().into_owned()]
+        });
+        let texts = self.parameters.texts.iter();
+        let texts = texts.filter_map(|(name, (source, text))| {
+            let given = program.parameters.get(name)?;
+            // What a file gave instead is in the file.
+            let counts = match source {
+                ParameterSource::CommandLine => given.from == "--param",
+                ParameterSource::Variable => given.from.starts_with("MLINFRA_PARAM_"),
+            };
+            (counts && !has_secret(&given.value)).then(|| format!("{name}={text}"))
+        });
+        let texts = texts.flat_map(|text| ["--param".to_owned(), text]);
+        files.chain(texts).collect()
+    }
+
     /// The words that name the environment to another process of ours.
     pub(crate) fn environment_words(&self) -> Vec<String> {
         let environment = self.parameters.environment.as_ref();
@@ -397,6 +422,19 @@ impl Workspace {
     }
 }
 
+/// Whether something in a value is never shown.
+fn has_secret(value: &Value) -> bool {
+    match value {
+        Value::Secret(_) => true,
+        Value::List(parts) | Value::Template(parts) => parts.iter().any(has_secret),
+        Value::Record(entries)
+        | Value::Case {
+            arguments: entries, ..
+        } => entries.values().any(has_secret),
+        _ => false,
+    }
+}
+
 /// The folder of the state of a project and environment.
 pub(crate) fn state_folder(project: &Path, environment: &str) -> PathBuf {
     let states = project.join(STATE);
@@ -473,6 +511,7 @@ mod tests {
             folder: PathBuf::from(path),
             root: ROOT.to_owned(),
             parameters: Parameters::default(),
+            parameter_files: Vec::new(),
             options: Vec::new(),
             declared: OnceLock::new(),
         }

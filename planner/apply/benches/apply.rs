@@ -137,6 +137,7 @@ fn plan(store: &Store, size: usize, depth: usize) -> Plan {
         changes: Vec::new(),
         kept: Vec::new(),
         findings: Vec::new(),
+        made_with: mlinfra_plan::MadeWith::default(),
         notices: Vec::new(),
         facts: Vec::new(),
         gates: Vec::new(),

@@ -7,6 +7,7 @@ use mlinfra_plan::{Goal, PLAN_FORMAT, Plan};
 
 use crate::arguments::Global;
 use crate::interrupt;
+use crate::locked::{self, Locked};
 use crate::operate::{self, Order};
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session};
@@ -107,6 +108,8 @@ fn saved_plan(arguments: &Arguments, global: &Global, screen: &Screen) -> Result
         workspace.option()
     );
     session::can_agree(arguments.yes, &how, screen)?;
+    let made = Locked::of_plan(&plan);
+    locked::hold(&workspace, &made, arguments.locked, screen)?;
     // The spec is wanted for its outputs alone; one with errors has none.
     let checked = workspace.check();
     let sources = workspace.sources(&checked);

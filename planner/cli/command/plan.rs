@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::arguments::{Global, SpecArgument};
 use crate::judged;
-use crate::locked;
+use crate::locked::{self, Locked};
 use crate::problem::{Exit, Problem, Stop};
 use crate::session::{self, Session, Wanted};
 use crate::view::diagnostic::{self, Finding};
@@ -75,12 +75,8 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         data_may_go: arguments.data,
     };
     let (plan, answers) = session::planned(&workspace, &sound, session.as_ref(), wanted);
-    locked::hold(
-        &workspace,
-        (&sound.program, &answers),
-        arguments.locked,
-        screen,
-    )?;
+    let made = Locked::of(&sound.program, &answers);
+    locked::hold(&workspace, &made, arguments.locked, screen)?;
     if let Some(file) = &arguments.out {
         save(&plan, file)?;
     }

@@ -11,6 +11,7 @@ mod select;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use mlinfra_api::Digest;
 use rust_decimal::Decimal;
 
 pub(crate) use part::{RunCost, parts, runtime_cost, sum_of};
@@ -87,7 +88,19 @@ pub(crate) struct Store {
     pub(crate) source: String,
 }
 
-/// A digest of all tables can be made of these: a spec's prices rest on them.
+/// Of all tables: a spec's prices rest on them.
+pub fn digest() -> Digest {
+    static KNOWN: OnceLock<Digest> = OnceLock::new();
+    *KNOWN.get_or_init(|| {
+        let tables = tables().into_iter();
+        let tables: Vec<String> = tables
+            .map(|(name, table)| format!("{name}\n{table}"))
+            .collect();
+        Digest::of_parts(tables.iter().map(String::as_bytes))
+    })
+}
+
+/// The tables, by the names of their files.
 pub fn tables() -> [(&'static str, &'static str); 5] {
     [
         ("sources.csv", SOURCES),

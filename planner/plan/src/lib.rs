@@ -28,7 +28,7 @@ use mlinfra_check::{OtherProject, Output, Program};
 pub use answers::Answers;
 pub use cost::{BudgetStanding, Cost, CostPart, Priced, Standing, cost};
 pub use gate::JudgedGate;
-pub use plan::{Action, Change, ChangeKind, PLAN_FORMAT, Plan, PlanFinding, Reason};
+pub use plan::{Action, Change, ChangeKind, MadeWith, PLAN_FORMAT, Plan, PlanFinding, Reason};
 pub use question::{Answer, Question};
 pub use resolve::resolve;
 
@@ -324,6 +324,7 @@ fn empty_plan(inputs: &Inputs<'_>) -> Plan {
         project: project.map_or(String::new(), |block| block.address.name().to_owned()),
         lineage: inputs.snapshot.lineage.clone(),
         serial: inputs.snapshot.serial,
+        made_with: MadeWith::this_build(),
         actions: Vec::new(),
         state: Vec::new(),
         changes: Vec::new(),

@@ -23,6 +23,9 @@ pub struct Plan {
     pub lineage: String,
     /// See [`mlinfra_api::Snapshot::serial`].
     pub serial: u64,
+    /// What it was made with.
+    #[serde(default)]
+    pub made_with: MadeWith,
     /// What apply does. An action's place in this list is its number; `after` names earlier ones
     /// only, so the list is in a right order as it stands.
     pub actions: Vec<Action>,
@@ -45,6 +48,25 @@ pub struct Plan {
     /// What all of it costs; none where nothing is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
+}
+
+/// Digests of what a plan is made with beside the spec and its files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeWith {
+    /// Of the standard library, hex.
+    pub library: String,
+    /// Of the catalog of machines and prices, hex.
+    pub catalog: String,
+}
+
+impl MadeWith {
+    /// What this build has.
+    pub fn this_build() -> Self {
+        MadeWith {
+            library: mlinfra_check::stdlib::digest(),
+            catalog: crate::catalog::digest().to_string(),
+        }
+    }
 }
 
 /// One provider call.

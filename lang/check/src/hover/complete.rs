@@ -395,7 +395,10 @@ impl Place<'_> {
             _ => return,
         };
         match target {
-            Target::Block(block) => self.members(&block, offers),
+            Target::Block(block) => {
+                self.members(&block, offers);
+                self.of_project(&block, offers);
+            }
             Target::Part(block, part) => {
                 let table = self.checked_block(&block).and_then(|known| {
                     let step = known.step.as_ref()?;
@@ -459,6 +462,19 @@ impl Place<'_> {
             table
                 .into_iter()
                 .for_each(|table| add_columns(table, offers));
+        }
+    }
+
+    /// The outputs of the other project that a block names: its folder stands in it as a text.
+    fn of_project(&self, block: &Block, offers: &mut Offers) {
+        let text = block.syntax().text();
+        let names = |word: &String| text.contains(&format!("\"{word}\""));
+        for project in &self.checked.program.projects {
+            if names(&project.path) && project.environment.as_ref().is_none_or(names) {
+                for (name, of) in &project.outputs {
+                    offers.add(Offer::Name, name, &format!("{name}: {of}"), "");
+                }
+            }
         }
     }
 

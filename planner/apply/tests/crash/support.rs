@@ -109,6 +109,7 @@ pub(crate) fn plan(desired: &Desired, snapshot: &Snapshot) -> Plan {
         changes: Vec::new(),
         kept: Vec::new(),
         findings: Vec::new(),
+        made_with: mlinfra_plan::MadeWith::default(),
         notices: Vec::new(),
         facts: Vec::new(),
         gates: Vec::new(),

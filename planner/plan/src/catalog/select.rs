@@ -1,4 +1,10 @@
 //! Which machine of the catalog a block gets: the cheapest one that is all it asks for.
+//!
+//! A choice is made anew each time, for its price: what is chosen stands where no provider is built
+//! in, so nothing is made of it, and no state records it. Once a provider makes it, the machine's
+//! name belongs among the resource's properties: planning then has to look there first, keep what
+//! still lacks nothing, and tell a better offer as a notice, so that new prices replace
+//! no machine.
 
 use mlinfra_api::{Value, Wish};
 use mlinfra_check::Block;
