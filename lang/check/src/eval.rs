@@ -1,5 +1,6 @@
 //! Evaluates expressions: each becomes a type and a value in one pass.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mlinfra_api::Value;
@@ -16,6 +17,7 @@ use crate::suggest::nearest;
 use crate::table::Table;
 use crate::tree::{Expr, ExprKind, Unit};
 use crate::types::{EnumType, Term, Type, a};
+use crate::unify::unify;
 
 /// How deep expressions may be evaluated inside one another, through calls too.
 const EVALUATIONS_DEEP_MAX: usize = 1_000;
@@ -290,7 +292,7 @@ impl Checker<'_> {
         let finding = match fault {
             NumberFault::Overflow => {
                 Diagnostic::error(code::NUMBER_OVERFLOW, span, "this number is too large")
-                    .help("whole numbers have 64 bits, others 28 digits; none is ever cut off")
+                    .help("whole numbers have 64 bits, others 28 digits")
                     .help("use a larger unit, or a smaller number")
             }
             NumberFault::Zero => {
@@ -406,16 +408,39 @@ impl Checker<'_> {
 
     /// Reports two values that must have one type and have not.
     pub(crate) fn differ(&mut self, first: &Type, second: &Type, span: Span) {
-        let text = format!(
-            "this is {}, and what stands before is {}",
-            second.said(),
-            first.said()
-        );
+        let text = match (first.present(), second.present()) {
+            (Type::Record(first), Type::Record(second)) => unlike(first, second),
+            _ => format!(
+                "this is {}, and what stands before is {}",
+                second.said(),
+                first.said()
+            ),
+        };
         self.report(
             Diagnostic::error(code::TYPE_WRONG, span, text)
                 .help("whoever reads the result must know what it is")
                 .help("make both the same"),
         );
+    }
+}
+
+/// What tells two records apart that were taken for one.
+fn unlike(first: &BTreeMap<String, Type>, second: &BTreeMap<String, Type>) -> String {
+    let lost = first.keys().find(|name| !second.contains_key(*name));
+    let added = second.keys().find(|name| !first.contains_key(*name));
+    let other = first.iter().find(|(name, of)| {
+        second
+            .get(*name)
+            .is_some_and(|also| unify(of, also).is_none())
+    });
+    match (lost, added, other) {
+        (Some(name), _, _) => format!("this record has no `{name}`, and what stands before has"),
+        (_, Some(name), _) => format!("this record has a `{name}`, and what stands before has not"),
+        (_, _, Some((name, of))) => {
+            let also = second.get(name).map_or(String::new(), Type::said);
+            format!("`{name}` is {also} here, and {} before", of.said())
+        }
+        _ => "these are different records".to_owned(),
     }
 }
 

@@ -86,7 +86,13 @@ impl Checker<'_> {
                 given.spans.push(span);
                 continue;
             };
-            let mut term = self.eval(argument, &wanted, env);
+            // What is given for anything is of its own type, and only then held against the pattern.
+            let expected = if is_open(&wanted) {
+                &Type::Any
+            } else {
+                &wanted
+            };
+            let mut term = self.eval(argument, expected, env);
             if term.term_type.is_secret() {
                 given.secret = true;
                 term.term_type = term.term_type.revealed();
@@ -311,6 +317,18 @@ fn is_generic(wanted: &Type) -> bool {
     }
 }
 
+/// Whether anything fits somewhere in a value of this type.
+fn is_open(wanted: &Type) -> bool {
+    match wanted {
+        Type::Any => true,
+        Type::Optional(inner) | Type::List(inner) | Type::Map(inner) | Type::Range(inner) => {
+            is_open(inner)
+        }
+        Type::Union(members) => members.iter().any(is_open),
+        _ => false,
+    }
+}
+
 /// Whether the argument stays of its own type: the result is like it.
 fn keeps_type(wanted: &Type, function: &Function) -> bool {
     let number = matches!(wanted, Type::Float | Type::Decimal);
@@ -323,7 +341,8 @@ fn holds_like(wanted: &Type, found: &Type) -> bool {
         (Type::Union(members), found) => members.iter().any(|member| holds_like(member, found)),
         (Type::Optional(wanted), found) => holds_like(wanted, found),
         (_, Type::Any) => true,
-        (Type::List(_), found) => matches!(found, Type::List(_) | Type::Optional(_)),
+        (Type::List(wanted), Type::List(found)) => holds_like(wanted, found),
+        (Type::List(_), found) => matches!(found, Type::Optional(_)),
         (Type::Map(_), found) => {
             matches!(found, Type::Map(_) | Type::Record(_) | Type::Optional(_))
         }
@@ -344,6 +363,11 @@ fn substituted(declared: &Type, function: &Function, terms: &[Term]) -> Option<T
             let first = all.next().unwrap_or(Type::Any);
             all.try_fold(first, |common, next| unify(&common, &next))?
         }
+        Type::MergedOf(names) => {
+            let mut all = names.iter().filter_map(of);
+            let first = all.next().unwrap_or(Type::Any);
+            all.try_fold(first, |sum, next| merged(&sum, &next))?
+        }
         Type::ElementOf(name) => match of(name) {
             Some(Type::List(inner) | Type::Map(inner)) => (*inner).clone(),
             Some(Type::Record(fields)) => {
@@ -357,8 +381,21 @@ fn substituted(declared: &Type, function: &Function, terms: &[Term]) -> Option<T
         Type::Optional(inner) => substituted(inner, function, terms)?.optional(),
         Type::List(inner) => Type::List(inside(inner)?),
         Type::Map(inner) => Type::Map(inside(inner)?),
+        Type::Range(inner) => Type::Range(inside(inner)?),
         other => other.clone(),
     })
+}
+
+/// What two maps have together. Of records each name keeps its own type.
+fn merged(first: &Type, second: &Type) -> Option<Type> {
+    match (first, second) {
+        (Type::Record(first), Type::Record(second)) => {
+            let both = first.iter().chain(second.iter());
+            let fields = both.map(|(name, of)| (name.clone(), of.clone()));
+            Some(Type::Record(Arc::new(fields.collect())))
+        }
+        (first, second) => unify(first, second),
+    }
 }
 
 /// A value that a body gave as one of the type that it stands for.

@@ -16,7 +16,7 @@ use mlinfra_api::Value;
 use crate::budget::{TEXT_BYTES_MAX, VALUES_MAX};
 use crate::quantity::NumberFault;
 
-pub(crate) use date::{instant, later, seconds_between};
+pub(crate) use date::{comparable, instant, later, seconds_between};
 pub(crate) use network::{parse_address, parse_network};
 pub(crate) use pattern::Patterns;
 

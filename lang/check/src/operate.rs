@@ -197,7 +197,10 @@ impl Checker<'_> {
             if !first.is_known() || !second.is_known() {
                 return Term::unknown(Type::Bool, &[&first, &second]);
             }
-            let same = widen(first, &common).value == widen(second, &common).value;
+            let same = {
+                let (first, second) = (widen(first, &common), widen(second, &common));
+                functions::comparable(&first.value) == functions::comparable(&second.value)
+            };
             return Term::new(
                 Type::Bool,
                 Value::Bool(same == (operator.0 == Binary::Equal)),
@@ -258,10 +261,11 @@ impl Checker<'_> {
             (self.eval(left, &inner, env), second)
         } else {
             let first = self.eval(left, &Type::Any, env);
-            let expected = match &right.kind {
-                crate::tree::ExprKind::List(_) => {
-                    Type::List(Arc::new(first.term_type.present().bare().clone()))
-                }
+            // The words in a list are cases of what is looked for; its numbers are their own.
+            let of = first.term_type.present().bare();
+            let expected = match (&right.kind, of) {
+                (crate::tree::ExprKind::List(_), Type::Int | Type::Decimal) => Type::Any,
+                (crate::tree::ExprKind::List(_), of) => Type::List(Arc::new(of.clone())),
                 _ => Type::Any,
             };
             let second = self.eval(right, &expected, env);
@@ -276,11 +280,25 @@ impl Checker<'_> {
                 return Term::error();
             }
         }
+        let (first, second) = match second.term_type.bare() {
+            Type::List(inner) => {
+                let Some(common) = unify(inner, &first.term_type) else {
+                    return self.operands_wrong(operator, &first.term_type, &second.term_type);
+                };
+                let all = Type::List(Arc::new(common.clone()));
+                (widen(first, &common), widen(second, &all))
+            }
+            _ => (first, second),
+        };
         if !first.is_known() || !second.is_known() {
             return Term::unknown(Type::Bool, &[&first, &second]);
         }
         let found = match (&second.value, &first.value) {
-            (Value::List(elements), value) => elements.contains(value),
+            (Value::List(elements), value) => {
+                let wanted = functions::comparable(value);
+                let mut all = elements.iter();
+                all.any(|element| functions::comparable(element) == wanted)
+            }
             (Value::Record(entries), Value::String(key)) => entries.contains_key(key),
             (Value::Range(low, high), value) => {
                 match (

@@ -63,6 +63,9 @@ pub(crate) fn resolve(
         ("enum", false) if words.len() == arguments.len() => Type::enumeration(words),
         ("column", false) => Type::ColumnOf(first()?, words.get(1).and_then(|w| column_base(w))),
         ("like", false) => Type::LikeOf(words.iter().map(|word| word.as_str().into()).collect()),
+        ("merged", false) => {
+            Type::MergedOf(words.iter().map(|word| word.as_str().into()).collect())
+        }
         ("element", false) => Type::ElementOf(first()?),
         ("fits", false) => Type::FitsOf(first()?),
         ("row", false) => Type::RowOf(first()?),

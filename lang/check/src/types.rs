@@ -62,6 +62,8 @@ pub(crate) enum Type {
     Any,
     ColumnOf(Arc<str>, Option<ColumnBase>),
     LikeOf(Vec<Arc<str>>),
+    /// What these parameters have together: of what several have, the last one's.
+    MergedOf(Vec<Arc<str>>),
     /// What is in the list or map of this parameter.
     ElementOf(Arc<str>),
     FitsOf(Arc<str>),
@@ -383,6 +385,7 @@ impl fmt::Display for Type {
             Type::Table(_) | Type::AnyTable | Type::LikeOf(_) | Type::FitsOf(_) => {
                 f.write_str("table")
             }
+            Type::MergedOf(_) => f.write_str("map"),
             Type::Parts(_) => f.write_str("parts of a table"),
             Type::Weights(_) | Type::AnyWeights => f.write_str("weights"),
             Type::Release(_) | Type::AnyRelease => f.write_str("release"),

@@ -54,6 +54,7 @@ fn is_for_people(written: &Type) -> bool {
         | Type::AnyRelease
         | Type::ColumnOf(..)
         | Type::LikeOf(_)
+        | Type::MergedOf(_)
         | Type::ElementOf(_)
         | Type::FitsOf(_)
         | Type::RowOf(_)

@@ -1,5 +1,7 @@
 //! Functions of dates, and what `+` and `-` do with them.
 
+use std::borrow::Cow;
+
 use mlinfra_api::Value;
 use time::format_description::well_known::{Iso8601, Rfc3339};
 use time::{Date, Duration, Month, OffsetDateTime};
@@ -39,7 +41,13 @@ pub(super) const BODIES: &[Row] = &[
 /// is its first instant.
 pub(crate) fn instant(text: &str) -> Option<(OffsetDateTime, bool)> {
     let day = |text: &str| Date::parse(text, &Iso8601::DATE).ok();
-    if text.len() == DAY_BYTES && text.split('-').count() == 3 {
+    if text.len() == DAY_BYTES {
+        // Weeks and days of the year are ISO 8601 too, and no date as it is written here.
+        let bytes = text.bytes().enumerate();
+        let mut digits = bytes.filter(|(place, _)| ![4, 7].contains(place));
+        if !digits.all(|(_, byte)| byte.is_ascii_digit()) {
+            return None;
+        }
         return Some((day(text)?.midnight().assume_utc(), false));
     }
     let parsed = OffsetDateTime::parse(text, &Rfc3339);
@@ -50,13 +58,42 @@ pub(crate) fn instant(text: &str) -> Option<(OffsetDateTime, bool)> {
         let (clock, zone) = clock.split_at(end);
         match clock.split(':').count() {
             2 => OffsetDateTime::parse(
-                &format!("{}T{clock}:00{zone}", &text[..DAY_BYTES]),
+                &format!(
+                    "{}T{clock}:00{zone}",
+                    text.get(..DAY_BYTES).unwrap_or_default()
+                ),
                 &Rfc3339,
             ),
             _ => Err(error),
         }
     });
     instant.ok().map(|instant| (instant, true))
+}
+
+/// The value as it is compared: dates that are one instant are the same, however written.
+pub(crate) fn comparable(value: &Value) -> Cow<'_, Value> {
+    let all = |values: &[Value]| {
+        values
+            .iter()
+            .map(|one| comparable(one).into_owned())
+            .collect()
+    };
+    match value {
+        Value::Date(text) => match instant(text) {
+            Some((instant, _)) => Cow::Owned(Value::List(vec![
+                Value::Int(instant.unix_timestamp()),
+                Value::Int(i64::from(instant.nanosecond())),
+            ])),
+            None => Cow::Borrowed(value),
+        },
+        Value::List(elements) => Cow::Owned(Value::List(all(elements))),
+        Value::Record(entries) => {
+            let entries = entries.iter();
+            let entries = entries.map(|(name, one)| (name.clone(), comparable(one).into_owned()));
+            Cow::Owned(Value::Record(entries.collect()))
+        }
+        _ => Cow::Borrowed(value),
+    }
 }
 
 /// How long a date without a time is.
@@ -104,7 +141,11 @@ fn date_at(values: &[Value]) -> Result<Date, Fault> {
 
 /// The same day so many months later; the month's last day if it has no such day.
 fn months_later(values: &[Value]) -> Result<Value, Fault> {
-    let (date, count) = (date_at(values)?, int_at(values, 1)?);
+    let Some(Value::Date(text)) = values.first() else {
+        return Err(unfit(0));
+    };
+    let (begin, with_time) = instant(text).ok_or_else(|| unfit(0))?;
+    let (date, count) = (begin.date(), int_at(values, 1)?);
     let overflow = || Fault::Number(NumberFault::Overflow);
     let months = i64::from(date.year()) * 12 + i64::from(u8::from(date.month())) - 1;
     let months = months.checked_add(count).ok_or_else(overflow)?;
@@ -113,5 +154,6 @@ fn months_later(values: &[Value]) -> Result<Value, Fault> {
     let month = Month::try_from(month).map_err(|_| overflow())?;
     let day = date.day().min(month.length(year));
     let later = Date::from_calendar_date(year, month, day).map_err(|_| overflow())?;
-    Ok(Value::Date(day_text(later)))
+    let later = written(begin.replace_date(later), with_time);
+    later.map(Value::Date).ok_or_else(overflow)
 }

@@ -1,11 +1,12 @@
 //! Functions of lists.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use mlinfra_api::Value;
 
-use super::{Fault, Needs, Row, count_at, fits_list, list_at, unfit, whole, wrong};
+use super::{Fault, Needs, Row, comparable, count_at, fits_list, list_at, unfit, whole, wrong};
 use crate::quantity::{self, NumberFault};
 use crate::tree::Binary;
 
@@ -23,7 +24,9 @@ pub(super) const BODIES: &[Row] = &[
     }),
     ("chunks", Needs::Shape, |_, values| chunks(values)),
     ("common", Needs::All, |_, values| {
-        kept(values, |others, element| others.contains(element))
+        kept(values, |others, element| {
+            others.contains(&comparable(element))
+        })
     }),
     ("concat", Needs::Shape, |_, values| {
         let (first, second) = (list_at(values, 0)?, list_at(values, 1)?);
@@ -37,7 +40,7 @@ pub(super) const BODIES: &[Row] = &[
     ("distinct", Needs::All, |_, values| {
         let mut seen = BTreeSet::new();
         let elements = list_at(values, 0)?.iter();
-        let first = elements.filter(|element| seen.insert(*element));
+        let first = elements.filter(|element| seen.insert(comparable(element)));
         Ok(Value::List(first.cloned().collect()))
     }),
     ("first", Needs::Shape, |_, values| {
@@ -45,9 +48,9 @@ pub(super) const BODIES: &[Row] = &[
     }),
     ("flatten", Needs::Shape, |_, values| flatten(values)),
     ("index_of", Needs::All, |_, values| {
-        let wanted = values.get(1).ok_or_else(|| unfit(1))?;
+        let wanted = comparable(values.get(1).ok_or_else(|| unfit(1))?);
         let mut elements = list_at(values, 0)?.iter();
-        let place = elements.position(|element| element == wanted);
+        let place = elements.position(|element| comparable(element) == wanted);
         place.map_or(Ok(Value::None), whole)
     }),
     ("largest", Needs::All, |_, values| {
@@ -74,13 +77,18 @@ pub(super) const BODIES: &[Row] = &[
         elements.try_fold(first, add).map_err(Fault::Number)
     }),
     ("without", Needs::All, |_, values| {
-        kept(values, |others, element| !others.contains(element))
+        kept(values, |others, element| {
+            !others.contains(&comparable(element))
+        })
     }),
 ];
 
 /// The elements of the first list for which this holds of those of the second.
-fn kept(values: &[Value], keeps: fn(&BTreeSet<&Value>, &Value) -> bool) -> Result<Value, Fault> {
-    let others: BTreeSet<&Value> = list_at(values, 1)?.iter().collect();
+fn kept(
+    values: &[Value],
+    keeps: fn(&BTreeSet<Cow<'_, Value>>, &Value) -> bool,
+) -> Result<Value, Fault> {
+    let others: BTreeSet<Cow<'_, Value>> = list_at(values, 1)?.iter().map(comparable).collect();
     let elements = list_at(values, 0)?.iter();
     let kept = elements.filter(|element| keeps(&others, element));
     Ok(Value::List(kept.cloned().collect()))
@@ -137,16 +145,18 @@ fn slice(values: &[Value]) -> Result<Value, Fault> {
 /// How two values of one type compare.
 fn order(left: &Value, right: &Value) -> Result<Ordering, Fault> {
     match (left, right) {
-        (Value::Int(_) | Value::Decimal(_) | Value::Quantity(_), _) => {
+        (left, right) if quantity::parts(left).is_some() && quantity::parts(right).is_some() => {
             quantity::compare(left, right).map_err(Fault::Number)
         }
-        (Value::String(left), Value::String(right)) | (Value::Date(left), Value::Date(right)) => {
-            Ok(left.cmp(right))
-        }
+        (Value::String(left), Value::String(right)) => Ok(left.cmp(right)),
+        (Value::Date(_), Value::Date(_)) => Ok(comparable(left).cmp(&comparable(right))),
         (Value::Bool(left), Value::Bool(right)) => Ok(left.cmp(right)),
-        (Value::Case { arguments, .. }, Value::Case { .. }) if arguments.is_empty() => {
-            Ok(left.cmp(right))
-        }
+        (
+            Value::Case { arguments, .. },
+            Value::Case {
+                arguments: others, ..
+            },
+        ) if arguments.is_empty() && others.is_empty() => Ok(left.cmp(right)),
         _ => Err(wrong(
             0,
             "what is in it has no order",

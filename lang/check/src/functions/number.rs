@@ -98,8 +98,8 @@ fn modulo(values: &[Value]) -> Result<Value, Fault> {
     Ok(Value::Decimal(rest.normalize()))
 }
 
-/// The highest power: a larger one of anything but 0, 1 and -1 has no place in 96 bits.
-const EXPONENT_MAX: i64 = 128;
+/// The highest power: months of 100,000 years, in 20 steps.
+const EXPONENT_MAX: i64 = 1_000_000;
 
 fn power(values: &[Value]) -> Result<Value, Fault> {
     let base = values.first().ok_or_else(|| unfit(0))?;
@@ -107,9 +107,19 @@ fn power(values: &[Value]) -> Result<Value, Fault> {
     if !(-EXPONENT_MAX..=EXPONENT_MAX).contains(&exponent) {
         return Err(overflow());
     }
-    let mut result = Value::Int(1);
-    for _ in 0..exponent.unsigned_abs() {
-        result = quantity::arithmetic(Binary::Multiply, &result, base).map_err(Fault::Number)?;
+    let times = |left: &Value, right: &Value| {
+        quantity::arithmetic(Binary::Multiply, left, right).map_err(Fault::Number)
+    };
+    let (mut result, mut square) = (Value::Int(1), base.clone());
+    let mut rest = exponent.unsigned_abs();
+    while rest > 0 {
+        if rest % 2 == 1 {
+            result = times(&result, &square)?;
+        }
+        rest /= 2;
+        if rest > 0 {
+            square = times(&square, &square)?;
+        }
     }
     match exponent < 0 {
         true => {

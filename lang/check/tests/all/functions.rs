@@ -371,3 +371,82 @@ fn amounts_are_exact_whatever_they_are_made_of() {
         ["E0307 at \"*\": this number is too large"]
     );
 }
+
+#[test]
+fn what_is_given_for_anything_keeps_its_own_type() {
+    let mixed = [
+        "concat([1, \"a\"], [2])",
+        "first([1 GiB, 1 h])",
+        "flatten([\"a\"])",
+        "clamp(12, 1 .. 8.5)",
+        "sort([1, \"a\"])",
+    ];
+    for expression in mixed {
+        assert_eq!(
+            found(expression).len(),
+            1,
+            "{expression}: {:?}",
+            found(expression)
+        );
+    }
+    let typed = [
+        ("int", "merge({ a = 1 }, { b = \"x\" }).b"),
+        ("int", "sum([1, 1.5])"),
+        ("int", "reverse([1, 2.5])[0]"),
+        ("bytes", "flatten([[1 h]])[0]"),
+    ];
+    for (wanted, expression) in typed {
+        let checked = check_text(&format!("let it: {wanted} = {expression}\noutput o = it\n"));
+        assert_eq!(findings(&checked).len(), 1, "{expression}");
+    }
+    let sound = values(
+        "let base = { size = 2 GiB, tags = [\"a\"] }\n\
+         output a = merge({ a = 1 }, { b = 2 }).a + 1\n\
+         output b = merge(base, { size = 5 GiB }).size\n\
+         output c = merge(base, { owner = \"x\" }).owner\n\
+         output d = sum([1, 1.5])\n",
+    );
+    assert_eq!(sound, ["2", "5 GiB", "\"x\"", "2.5"]);
+}
+
+#[test]
+fn dates_are_compared_by_their_instants() {
+    let sound = values(
+        "let here = 2027-06-30T14:00:00+02:00\n\
+         let same = 2027-06-30T12:00:00Z\n\
+         output a = here == same\n\
+         output b = count(distinct([here, same]))\n\
+         output c = same in [here]\n\
+         output d = first(sort([2027-06-30T13:00:00Z, here])) == here\n\
+         output e = months_later(2027-01-31T14:00:00Z, 1)\n\
+         output f = 2027-01-01 == 2027-01-01T00:00:00Z\n",
+    );
+    let wanted = ["true", "1", "true", "true", "2027-02-28T14:00:00Z", "true"];
+    assert_eq!(sound, wanted);
+    assert_eq!(found("to_date(\"2027-W26-3\")").len(), 1);
+    assert_eq!(found("to_date(\"2027-06-3é14:00Z\")").len(), 1);
+}
+
+#[test]
+fn numbers_are_looked_for_by_what_they_are() {
+    let sound = values(
+        "let some = [1.5, 2.0]\n\
+         output a = 2 in some\n\
+         output b = 1 in [1.5, 1.0]\n\
+         output c = 2.0 in [1, 2]\n\
+         output d = round(pow(1.002, 360) * 1000)\n",
+    );
+    assert_eq!(sound, ["true", "true", "true", "2053"]);
+}
+
+#[test]
+fn records_that_are_unlike_are_told_apart_by_what_is_in_them() {
+    assert_eq!(
+        found("[{ a = 1, b = \"x\" }, { a = 1 }]"),
+        ["E0301 at \"{ a = 1 }\": this record has no `b`, and what stands before has"]
+    );
+    assert_eq!(
+        found("[{ a = 1 }, { a = true }]"),
+        ["E0301 at \"{ a = true }\": `a` is a bool here, and a whole number before"]
+    );
+}
