@@ -1,6 +1,6 @@
 //! What the desired graph costs a month, as an interval, and whether that stays in the budgets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mlinfra_api::{Address, Condition, Dimension, Lower, Price, Quantity, Resource, Value};
 use mlinfra_check::{Block, Gate, Program};
@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
+use crate::blocks::Blocks;
 use crate::catalog;
 use crate::desired;
 use crate::finding;
@@ -218,19 +219,16 @@ fn money(amount: Decimal) -> String {
 
 /// What a program costs: its desired graph alone, whatever exists.
 pub fn cost(program: &Program, lowerings: &[&dyn Lower], answers: &Answers) -> Priced {
-    let desired = desired::desired(
-        program,
-        lowerings,
-        answers,
-        &std::collections::BTreeMap::new(),
-    );
+    let blocks = Blocks::of(program);
+    let desired = desired::desired(&blocks, lowerings, answers, &BTreeMap::new());
     // Whether a port is free now says nothing about what anything costs.
     let mut questions = desired.questions;
     questions.retain(|question| !matches!(question, Question::Port { .. }));
     if !questions.is_empty() {
         return Priced::Ask(questions);
     }
-    let (cost, mut found) = of(program, lowerings, &desired.resources);
+    let elsewhere = catalog::parts(&blocks, lowerings);
+    let (cost, mut found) = of(&blocks, lowerings, &desired.resources, elsewhere);
     // What no provider of this build makes has a price all the same.
     let keeps = |finding: &PlanFinding| finding.error && finding.code != finding::NO_PROVIDER;
     let errors = desired.findings.into_iter().filter(keeps);
@@ -238,13 +236,14 @@ pub fn cost(program: &Program, lowerings: &[&dyn Lower], answers: &Answers) -> P
     Priced::Known(Box::new(cost), found)
 }
 
-/// The cost of these resources, and what is found about budgets.
+/// The cost of these resources and of what stands elsewhere, and what is found about budgets.
 pub(crate) fn of(
-    program: &Program,
+    blocks: &Blocks<'_>,
     lowerings: &[&dyn Lower],
     resources: &[Resource],
+    elsewhere: (Vec<CostPart>, Vec<PlanFinding>),
 ) -> (Cost, Vec<PlanFinding>) {
-    let parts: Vec<CostPart> = resources
+    let mut parts: Vec<CostPart> = resources
         .iter()
         .map(|resource| {
             let known = |lowering: &&&dyn Lower| lowering.name() == resource.provider;
@@ -256,10 +255,10 @@ pub(crate) fn of(
             part(resource, price)
         })
         .collect();
-    let (in_catalog, mut findings) = catalog::parts(program, lowerings);
-    let mut parts = parts;
-    parts.extend(in_catalog);
-    let limits: Vec<Limit<'_>> = program.with_role("budget").filter_map(Limit::of).collect();
+    let (elsewhere, mut findings) = elsewhere;
+    parts.extend(elsewhere);
+    let budgets = blocks.program.with_role("budget");
+    let limits: Vec<Limit<'_>> = budgets.filter_map(Limit::of).collect();
     let priced = parts.iter().find_map(|part| part.currency.clone());
     let first = limits.first().map(|limit| limit.currency.clone());
     let currency = first.or(priced).unwrap_or_else(|| CURRENCY.to_owned());
@@ -271,18 +270,11 @@ pub(crate) fn of(
         parts,
         budgets: Vec::new(),
     };
-    for limit in limits {
-        let counted = || {
-            cost.parts
-                .iter()
-                .filter(|part| limit.counts(program, &part.address))
-        };
+    let counted = counted(blocks, &limits, &cost.parts);
+    for (limit, counted) in limits.iter().zip(counted) {
         let total = match limit.run {
-            false => Total::of(counted(), &limit.currency),
-            true => {
-                let counted: Vec<&CostPart> = counted().collect();
-                Total::of_run(catalog::runtime_cost(program, &counted, &limit.currency))
-            }
+            false => Total::of(counted.into_iter(), &limit.currency),
+            true => Total::of_run(catalog::runtime_cost(blocks, &counted, &limit.currency)),
         };
         let standing = BudgetStanding {
             address: limit.block.address.clone(),
@@ -297,11 +289,6 @@ pub(crate) fn of(
         cost.budgets.push(standing);
     }
     (cost, findings)
-}
-
-/// Whether something stands where no provider is built in, so that only the catalog can price it.
-pub(crate) fn has_catalog_parts(program: &Program, lowerings: &[&dyn Lower]) -> bool {
-    !catalog::parts(program, lowerings).0.is_empty()
 }
 
 /// What a budget allows.
@@ -337,26 +324,40 @@ impl<'p> Limit<'p> {
             covers,
         })
     }
+}
 
-    /// Whether the block at this address counts: it is covered, or stands in or on what is.
-    fn counts(&self, program: &Program, address: &Address) -> bool {
-        let Some(covers) = &self.covers else {
-            return true;
-        };
-        let mut at = Some(address);
+/// What counts against each of these limits: all of it, or what is covered and what stands in or on
+/// that.
+fn counted<'c>(
+    blocks: &Blocks<'_>,
+    limits: &[Limit<'_>],
+    parts: &'c [CostPart],
+) -> Vec<Vec<&'c CostPart>> {
+    let mut covering: BTreeMap<&Address, Vec<usize>> = BTreeMap::new();
+    for (at, limit) in limits.iter().enumerate() {
+        for covered in limit.covers.iter().flatten() {
+            covering.entry(covered).or_default().push(at);
+        }
+    }
+    let all = |limit: &Limit<'_>| limit.covers.is_none();
+    let everything = limits.iter().map(|limit| match all(limit) {
+        true => parts.iter().collect(),
+        false => Vec::new(),
+    });
+    let mut counted: Vec<Vec<&CostPart>> = everything.collect();
+    for part in parts {
+        let mut by: BTreeSet<usize> = BTreeSet::new();
+        let mut at = Some(&part.address);
         // A place is never a circle: the checker has refused that. The bound is for its bugs.
-        for _ in 0..=program.blocks.len() {
-            let Some(here) = at else {
-                return false;
-            };
-            if covers.contains(here) {
-                return true;
-            }
-            let block = program.block(here);
+        for _ in 0..=blocks.program.blocks.len() {
+            let Some(here) = at else { break };
+            by.extend(covering.get(here).into_iter().flatten());
+            let block = blocks.get(here);
             at = block.and_then(|block| block.parent.as_ref().or(block.place.as_ref()));
         }
-        false
+        by.into_iter().for_each(|at| counted[at].push(part));
     }
+    counted
 }
 
 fn part(resource: &Resource, price: Price) -> CostPart {

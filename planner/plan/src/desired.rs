@@ -6,11 +6,11 @@ use mlinfra_api::{Address, Lower, Portable, Quantity, Reference, Resource, Value
 use mlinfra_check::{Block, Program};
 
 use crate::answers::Answers;
+use crate::blocks::Blocks;
 use crate::finding;
 use crate::plan::PlanFinding;
 use crate::question::{Answer, Question};
 use crate::step;
-use crate::target::target_of;
 use crate::unread;
 
 /// What the program asks for, as far as the answers reach.
@@ -27,39 +27,27 @@ pub(crate) struct Desired {
 /// Lowers every block. A block whose place or input is not lowered (its file is not known yet, its
 /// provider refused it) is left out without a finding of its own.
 pub(crate) fn desired(
-    program: &Program,
+    blocks: &Blocks<'_>,
     lowerings: &[&dyn Lower],
     answers: &Answers,
     names: &BTreeMap<Address, Address>,
 ) -> Desired {
+    let program = blocks.program;
     let mut graph = Graph {
-        program,
+        blocks,
         lowerings,
         answers,
         names,
+        needs: BTreeMap::new(),
         lowered: BTreeMap::new(),
-        failed: BTreeSet::new(),
         out: Desired::default(),
     };
-    // Blocks become ready in waves: a place before what stands on it, a step before its readers.
-    // Each wave lowers at least one block or ends the loop, so it ends.
-    loop {
-        let ready: Vec<&Block> = program
-            .blocks
-            .iter()
-            .filter(|block| is_resource(block) && !is_out_of_bounds(program, block))
-            .filter(|block| !graph.is_settled(block) && graph.is_ready(block))
-            .collect();
-        if ready.is_empty() {
-            break;
-        }
-        ready.into_iter().for_each(|block| graph.lower(block));
-    }
+    graph.lower_all();
     graph.check_reservations();
     graph
         .out
         .findings
-        .splice(0..0, unread::unread(program, lowerings));
+        .splice(0..0, unread::unread(blocks, lowerings));
     graph.check_attributes();
     let mut out = graph.out;
     let mut lowered = graph.lowered;
@@ -96,30 +84,63 @@ fn is_out_of_bounds(program: &Program, block: &Block) -> bool {
 }
 
 pub(crate) struct Graph<'a> {
-    pub(crate) program: &'a Program,
+    pub(crate) blocks: &'a Blocks<'a>,
     lowerings: &'a [&'a dyn Lower],
     pub(crate) answers: &'a Answers,
     /// What things are called that are not called by their address.
     pub(crate) names: &'a BTreeMap<Address, Address>,
+    /// What each block stands on or refers to.
+    needs: BTreeMap<&'a Address, BTreeSet<Address>>,
     pub(crate) lowered: BTreeMap<Address, Resource>,
-    failed: BTreeSet<Address>,
     pub(crate) out: Desired,
 }
 
 impl<'a> Graph<'a> {
-    fn is_settled(&self, block: &Block) -> bool {
-        self.lowered.contains_key(&block.address) || self.failed.contains(&block.address)
+    /// Lowers each block once all that it stands on or refers to is lowered, in waves: a place
+    /// before what stands on it, a step before its readers; in a wave as written.
+    fn lower_all(&mut self) {
+        let program = self.blocks.program;
+        let mut missing = vec![0_usize; program.blocks.len()];
+        let mut users: Vec<Vec<usize>> = vec![Vec::new(); program.blocks.len()];
+        let mut wave: BTreeSet<usize> = BTreeSet::new();
+        for (place, block) in program.blocks.iter().enumerate() {
+            if !is_resource(block) || is_out_of_bounds(program, block) {
+                continue;
+            }
+            let needs = self.found_needs(block);
+            let needed = needs.iter().filter_map(|need| self.blocks.place(need));
+            needed.for_each(|need| users[need].push(place));
+            missing[place] = needs.len();
+            if needs.is_empty() {
+                wave.insert(place);
+            }
+            self.needs.insert(&block.address, needs);
+        }
+        // A block comes into one wave at most: when the last thing that it needs is lowered.
+        while !wave.is_empty() {
+            for place in std::mem::take(&mut wave) {
+                let block = &program.blocks[place];
+                self.lower(block);
+                if !self.lowered.contains_key(&block.address) {
+                    continue;
+                }
+                for user in &users[place] {
+                    missing[*user] -= 1;
+                    if missing[*user] == 0 {
+                        wave.insert(*user);
+                    }
+                }
+            }
+        }
     }
 
-    /// Whether everything that the block stands on or refers to is lowered.
-    fn is_ready(&self, block: &Block) -> bool {
-        self.dependencies(block)
-            .iter()
-            .all(|address| self.lowered.contains_key(address))
-    }
-
-    /// The resources that a block stands on or refers to, found by the blocks' own addresses.
+    /// The resources that a block stands on or refers to.
     pub(crate) fn dependencies(&self, block: &Block) -> BTreeSet<Address> {
+        self.needs.get(&block.address).cloned().unwrap_or_default()
+    }
+
+    /// They are found by the blocks' own addresses.
+    fn found_needs(&self, block: &Block) -> BTreeSet<Address> {
         let mut found = BTreeSet::new();
         let mut visit = |reference: &Reference| {
             found.insert(reference.address.clone());
@@ -149,7 +170,7 @@ impl<'a> Graph<'a> {
         found.extend(block.place.clone());
         found.extend(block.after.iter().cloned());
         found.remove(&block.address);
-        found.retain(|address| self.program.block(address).is_some_and(is_resource));
+        found.retain(|address| self.blocks.get(address).is_some_and(is_resource));
         found
     }
 
@@ -159,21 +180,18 @@ impl<'a> Graph<'a> {
             Some("dataset") => self.dataset_resource(block),
             _ => self.plain_resource(block),
         };
-        match result {
-            Some(mut resource) => {
-                resource.made_as = self.names.get(&block.address).cloned();
-                let after = block.after.iter();
-                let after = after.map(|first| format!("made after {first}: the spec says so"));
-                resource.details.extend(after);
-                self.lowered.insert(block.address.clone(), resource);
-            }
-            None => drop(self.failed.insert(block.address.clone())),
+        if let Some(mut resource) = result {
+            resource.made_as = self.names.get(&block.address).cloned();
+            let after = block.after.iter();
+            let after = after.map(|first| format!("made after {first}: the spec says so"));
+            resource.details.extend(after);
+            self.lowered.insert(block.address.clone(), resource);
         }
     }
 
     fn plain_resource(&mut self, block: &'a Block) -> Option<Resource> {
-        let standing = unread::standing_of(self.program, block);
-        let Some((target, provider)) = standing.and_then(|at| target_of(self.program, at)) else {
+        let standing = unread::standing_of(self.blocks, block);
+        let Some((target, provider)) = standing.and_then(|at| self.blocks.target_of(at)) else {
             if block.role.as_deref() == Some(MONITOR) {
                 let found = finding::watches_nothing(&block.address);
                 self.out.findings.push(found);
@@ -204,10 +222,8 @@ impl<'a> Graph<'a> {
 
     /// The alerts of a monitor: `name`, `condition` and `lasting` of each, in the order written.
     fn alerts(&self, monitor: &Block) -> Value {
-        let alerts = self
-            .program
-            .with_role("alert")
-            .filter(|block| block.parent.as_ref() == Some(&monitor.address));
+        let nested = self.blocks.nested_in(&monitor.address);
+        let alerts = nested.filter(|block| block.role.as_deref() == Some("alert"));
         let record = |alert: &Block| {
             let lasting = alert.fields.get("lasting").map(|field| field.value.clone());
             let lasting = lasting.filter(|value| *value != Value::None);
@@ -296,12 +312,8 @@ impl<'a> Graph<'a> {
 
     /// What stands on a block that becomes no resource has no effect.
     fn check_attributes(&mut self) {
-        for block in self
-            .program
-            .blocks
-            .iter()
-            .filter(|block| !is_resource(block))
-        {
+        let blocks = self.blocks.program.blocks.iter();
+        for block in blocks.filter(|block| !is_resource(block)) {
             let stands = |name: &&&str| block.attributes.contains_key(**name);
             let found = ["keep", "ignore", "existing"].iter().find(stands);
             let found = found.map(|name| format!("@{name}"));
@@ -316,7 +328,7 @@ impl<'a> Graph<'a> {
     /// The reservations on one machine must fit it together.
     fn check_reservations(&mut self) {
         let mut sums: BTreeMap<(Address, &str), u64> = BTreeMap::new();
-        for block in &self.program.blocks {
+        for block in &self.blocks.program.blocks {
             let Some(resource) = self.lowered.get(&block.address) else {
                 continue;
             };
@@ -327,7 +339,7 @@ impl<'a> Graph<'a> {
             else {
                 continue;
             };
-            let Some((target, _)) = target_of(self.program, block) else {
+            let Some((target, _)) = self.blocks.target_of(block) else {
                 continue;
             };
             for what in ["cpus", "memory"] {
@@ -336,8 +348,8 @@ impl<'a> Graph<'a> {
             }
         }
         for ((target, what), wanted) in sums {
-            let Some(facts) = self.program.block(&target).and_then(|block| {
-                let (_, provider) = target_of(self.program, block)?;
+            let Some(facts) = self.blocks.get(&target).and_then(|block| {
+                let (_, provider) = self.blocks.target_of(block)?;
                 self.host_facts(block, provider)
             }) else {
                 continue;

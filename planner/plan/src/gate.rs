@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use mlinfra_api::{
     Address, Condition, Figure, Observation, Resource, RowOperator, Snapshot, Value, Verdict,
 };
-use mlinfra_check::{Gate, Program};
+use mlinfra_check::Gate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::Answers;
+use crate::blocks::Blocks;
 use crate::cost::spending;
 use crate::decide::{Decision, Decisions, state_question};
 use crate::literal::written;
@@ -258,7 +259,7 @@ fn fixed(number: Decimal, digits: u32) -> String {
 /// outputs where the result stays, by what is seen of a result that is there already. Gates of a
 /// step that runs are open.
 pub(crate) fn gates(
-    program: &Program,
+    blocks: &Blocks<'_>,
     wanted: &[Resource],
     snapshot: &Snapshot,
     answers: &Answers,
@@ -266,7 +267,7 @@ pub(crate) fn gates(
 ) -> Vec<JudgedGate> {
     let mut out = Vec::new();
     for resource in wanted {
-        let block = program.block(&resource.address);
+        let block = blocks.get(&resource.address);
         let Some(step) = block.and_then(|block| block.step.as_ref()) else {
             continue;
         };

@@ -1,6 +1,7 @@
 //! Program + snapshot + answers → plan. Pure: same input, same bytes.
 
 pub mod answers;
+mod blocks;
 pub mod catalog;
 pub mod cost;
 mod decide;
@@ -17,13 +18,14 @@ mod relocate;
 pub mod resolve;
 mod serving;
 pub mod step;
-pub mod target;
 mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mlinfra_api::{Address, Lower, Snapshot, Verdict};
 use mlinfra_check::{OtherProject, Output, Program};
+
+use blocks::Blocks;
 
 pub use answers::Answers;
 pub use cost::{BudgetStanding, Cost, CostPart, Priced, Standing, cost};
@@ -76,12 +78,13 @@ pub const ROUNDS_MAX: usize = 3;
 /// Plans, or says what must be known first.
 pub fn plan(inputs: Inputs<'_>) -> Outcome {
     let serial = inputs.snapshot.serial;
+    let blocks = Blocks::of(inputs.program);
     let mut relocated = relocate::moved(inputs.program, inputs.snapshot);
-    let mut desired = lowered(&inputs, &relocated.snapshot);
-    let existing = relocate::questions(inputs.program, &desired.resources, &relocated.snapshot);
-    if relocated.adopt(inputs.program, &desired.resources, inputs.answers) {
+    let mut desired = lowered(&inputs, &blocks, &relocated.snapshot);
+    let existing = relocate::questions(&blocks, &desired.resources, &relocated.snapshot);
+    if relocated.adopt(&blocks, &desired.resources, inputs.answers) {
         // What stands under another name is referred to by that name.
-        desired = lowered(&inputs, &relocated.snapshot);
+        desired = lowered(&inputs, &blocks, &relocated.snapshot);
     }
     relocated.keep(inputs.program, &wanted(&inputs));
     let mut found = desired.findings.iter().chain(&relocated.findings);
@@ -109,8 +112,11 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     plan.findings.extend(relocated.findings.clone());
     if plan.is_blocked() {
         // What stands where no provider is built in is not planned; what it would cost is known.
-        if inputs.goal == Goal::Apply && cost::has_catalog_parts(inputs.program, inputs.lowerings) {
-            add_cost(&inputs, &desired.resources, &mut plan);
+        if inputs.goal == Goal::Apply {
+            let elsewhere = catalog::parts(&blocks, inputs.lowerings);
+            if !elsewhere.0.is_empty() {
+                add_cost(&inputs, &blocks, &desired.resources, elsewhere, &mut plan);
+            }
         }
         return Outcome::Planned(Box::new(plan));
     }
@@ -121,7 +127,7 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
         plan.findings.push(finding::unseen(address, reason));
     }
     plan.gates = gate::gates(
-        inputs.program,
+        &blocks,
         &resources,
         inputs.snapshot,
         inputs.answers,
@@ -140,23 +146,24 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     plan.findings.extend(found);
     plan.changes = relocate::shown(&relocated.changes, inputs.snapshot);
     plan.changes
-        .extend(shown(&inputs, &decided.changes, &done, &held));
+        .extend(shown(&blocks, &decided.changes, &done, &held));
     let renamed = relocate::renamed(inputs.snapshot, &decided.changes);
     plan.findings.extend(renamed);
     plan.kept = kept(&plan, &resources, &decided.changes);
     if inputs.goal == Goal::Apply {
-        add_cost(&inputs, &resources, &mut plan);
+        let elsewhere = catalog::parts(&blocks, inputs.lowerings);
+        add_cost(&inputs, &blocks, &resources, elsewhere, &mut plan);
     }
     plan.facts = facts(&inputs, &plan);
     Outcome::Planned(Box::new(plan))
 }
 
 /// What the goal comes to in resources, where things stand as in this snapshot.
-fn lowered(inputs: &Inputs<'_>, snapshot: &Snapshot) -> desired::Desired {
+fn lowered(inputs: &Inputs<'_>, blocks: &Blocks<'_>, snapshot: &Snapshot) -> desired::Desired {
     match inputs.goal {
         Goal::Apply => {
             let names = relocate::names(inputs.program, snapshot);
-            desired::desired(inputs.program, inputs.lowerings, inputs.answers, &names)
+            desired::desired(blocks, inputs.lowerings, inputs.answers, &names)
         }
         Goal::Destroy => desired::Desired::default(),
     }
@@ -181,7 +188,11 @@ fn open_questions(
     resources: &[mlinfra_api::Resource],
 ) -> Vec<Question> {
     // A port that a resource of ours has is not asked for: it is taken, by us.
-    questions.retain(|question| !is_ours(inputs.snapshot, question));
+    let ours = our_ports(inputs.snapshot);
+    questions.retain(|question| match question {
+        Question::Port { port, .. } => !ours.contains(port),
+        _ => true,
+    });
     let states = decide::state_questions(inputs.snapshot, resources);
     let asked = existing.into_iter().chain(states);
     questions.extend(asked.filter(|question| inputs.answers.get(question).is_none()));
@@ -199,8 +210,14 @@ fn decided(inputs: &Inputs<'_>, resources: &[mlinfra_api::Resource]) -> decide::
 }
 
 /// Adds what the resources cost, and the findings about that.
-fn add_cost(inputs: &Inputs<'_>, resources: &[mlinfra_api::Resource], plan: &mut Plan) {
-    let (cost, found) = cost::of(inputs.program, inputs.lowerings, resources);
+fn add_cost(
+    inputs: &Inputs<'_>,
+    blocks: &Blocks<'_>,
+    resources: &[mlinfra_api::Resource],
+    elsewhere: (Vec<CostPart>, Vec<PlanFinding>),
+    plan: &mut Plan,
+) {
+    let (cost, found) = cost::of(blocks, inputs.lowerings, resources, elsewhere);
     plan.cost = Some(cost);
     plan.findings.extend(found);
 }
@@ -250,11 +267,12 @@ fn goes_early(
     held: &BTreeMap<Address, Address>,
     mut early: BTreeSet<order::Early>,
 ) -> Vec<PlanFinding> {
-    let is_open = |step: &Address| {
-        let mut gates = plan.gates.iter();
-        gates.any(|gate| gate.step == *step && gate.verdict == Verdict::Open)
-    };
-    early.retain(|early| is_open(&early.step));
+    let gates = plan.gates.iter();
+    let open: BTreeSet<&Address> = gates
+        .filter(|gate| gate.verdict == Verdict::Open)
+        .map(|gate| &gate.step)
+        .collect();
+    early.retain(|early| open.contains(&early.step));
     // What is held goes on with what it serves: its store may be made anew for other reasons.
     for (address, step) in held {
         let state = inputs.snapshot.resources.get(address);
@@ -305,16 +323,11 @@ fn kept(
     kept.map(|resource| resource.address.clone()).collect()
 }
 
-fn is_ours(snapshot: &Snapshot, question: &Question) -> bool {
-    let Question::Port { port, .. } = question else {
-        return false;
-    };
+/// The ports that resources of ours have.
+fn our_ports(snapshot: &Snapshot) -> BTreeSet<u16> {
     let recorded = snapshot.resources.values().map(|state| &state.resource);
     let open = snapshot.open.values().map(|open| &open.resource);
-    recorded
-        .chain(open)
-        .filter_map(desired::port_question)
-        .any(|has| matches!(has, Question::Port { port: ours, .. } if ours == *port))
+    recorded.chain(open).filter_map(order::port_of).collect()
 }
 
 fn empty_plan(inputs: &Inputs<'_>) -> Plan {
@@ -368,15 +381,15 @@ fn add_findings(
 /// One entry a resource: those of the spec in its order, then those that go. What is held and put
 /// right as it stands has two.
 fn shown(
-    inputs: &Inputs<'_>,
+    blocks: &Blocks<'_>,
     changes: &BTreeMap<Address, decide::Decision>,
     done: &BTreeMap<Address, decide::Decision>,
     held: &BTreeMap<Address, Address>,
 ) -> Vec<Change> {
-    let in_spec = inputs.program.blocks.iter().map(|block| &block.address);
+    let in_spec = blocks.program.blocks.iter().map(|block| &block.address);
     let gone = changes
         .keys()
-        .filter(|address| inputs.program.block(address).is_none());
+        .filter(|address| blocks.get(address).is_none());
     let change =
         |address: &Address, decision: &decide::Decision, blocked_by: Option<&Address>| Change {
             address: address.clone(),
@@ -400,10 +413,10 @@ fn shown(
 /// The answers that an action rests on: the files that will be read, the ports to bind, and what
 /// other projects give.
 fn facts(inputs: &Inputs<'_>, plan: &Plan) -> Vec<(Question, Answer)> {
-    let changed: Vec<&Address> = plan.actions.iter().map(|action| &action.address).collect();
+    let changed: BTreeSet<&Address> = plan.actions.iter().map(|action| &action.address).collect();
     let rests = |question: &Question| match question {
         Question::File { .. } => !plan.actions.is_empty(),
-        Question::Port { address, .. } => changed.contains(&address),
+        Question::Port { address, .. } => changed.contains(address),
         Question::Outputs { .. }
         | Question::Existing { .. }
         | Question::Host { .. }

@@ -7,6 +7,7 @@ use mlinfra_api::{Address, Resource, ResourceState, Snapshot, StateChange, Value
 use mlinfra_check::{Block, Moved, Output, Program};
 
 use crate::answers::Answers;
+use crate::blocks::Blocks;
 use crate::diff::differences;
 use crate::finding;
 use crate::plan::{Change, ChangeKind, PlanFinding, Reason};
@@ -120,12 +121,12 @@ impl Relocated {
     /// something was.
     pub(crate) fn adopt(
         &mut self,
-        program: &Program,
+        blocks: &Blocks<'_>,
         wanted: &[Resource],
         answers: &Answers,
     ) -> bool {
         let before = self.changes.len();
-        for (block, resource) in existing(program, wanted, &self.snapshot) {
+        for (block, resource) in existing(blocks, wanted, &self.snapshot) {
             let Some(id) = id_of(block) else { continue };
             match answers.get(&question(resource, id)) {
                 Some(Answer::Existing {
@@ -193,22 +194,17 @@ impl Relocated {
 
 /// The blocks that stand already by what the spec says and are not recorded, with their resources.
 fn existing<'a>(
-    program: &'a Program,
+    blocks: &Blocks<'a>,
     wanted: &'a [Resource],
     snapshot: &Snapshot,
 ) -> Vec<(&'a Block, &'a Resource)> {
     let of = |resource: &'a Resource| {
-        let block = program.block(&resource.address)?;
+        let block = blocks.get(&resource.address)?;
         let is_new = !snapshot.resources.contains_key(&resource.address)
             && !snapshot.open.contains_key(&resource.address);
         (is_new && block.attributes.contains_key(EXISTING)).then_some((block, resource))
     };
-    // Only blocks with the attribute are looked up at all.
-    let any = program
-        .blocks
-        .iter()
-        .any(|block| block.attributes.contains_key(EXISTING));
-    wanted.iter().filter(|_| any).filter_map(of).collect()
+    wanted.iter().filter_map(of).collect()
 }
 
 fn id_of(block: &Block) -> Option<&str> {
@@ -224,11 +220,11 @@ fn question(resource: &Resource, id: &str) -> Question {
 
 /// What must be asked of things that stand already.
 pub(crate) fn questions(
-    program: &Program,
+    blocks: &Blocks<'_>,
     wanted: &[Resource],
     snapshot: &Snapshot,
 ) -> Vec<Question> {
-    let all = existing(program, wanted, snapshot).into_iter();
+    let all = existing(blocks, wanted, snapshot).into_iter();
     all.filter_map(|(block, resource)| Some(question(resource, id_of(block)?)))
         .collect()
 }

@@ -16,7 +16,6 @@ use crate::finding;
 use crate::question::{Answer, Question};
 use crate::recipe::{Recipe, canonical};
 use crate::serving::serving_recipe;
-use crate::target::target_of;
 
 /// The type of every step's resource.
 pub const STEP: &str = "step";
@@ -24,7 +23,7 @@ pub const STEP: &str = "step";
 impl<'a> Graph<'a> {
     pub(crate) fn step_resource(&mut self, block: &'a Block) -> Option<Resource> {
         let step = block.step.as_ref()?;
-        let (_, provider) = target_of(self.program, block)?;
+        let (_, provider) = self.blocks.target_of(block)?;
         // What changes no byte of the result is told to the step and is in no recipe.
         let (unkeyed, settings) = step
             .settings
@@ -124,11 +123,11 @@ impl<'a> Graph<'a> {
         let store = keep
             .and_then(|k| self.store_record(&k.address))
             .unwrap_or_else(default_store);
-        let reader = self.first_reader(&block.address);
+        let reader = self.blocks.first_reader(&block.address);
         let provider = [keep.map(|k| &k.address), reader.map(|r| &r.address)]
             .into_iter()
             .flatten()
-            .find_map(|address| target_of(self.program, self.program.block(address)?))
+            .find_map(|address| self.blocks.target_of(self.blocks.get(address)?))
             .map(|(_, provider)| provider)?;
         let recipe = Recipe {
             operation: "ingest",
@@ -200,23 +199,10 @@ impl<'a> Graph<'a> {
         complete
     }
 
-    fn first_reader(&self, dataset: &Address) -> Option<&'a Block> {
-        self.program.with_role(STEP).find(|block| {
-            block.step.as_ref().is_some_and(|step| {
-                let reads = |a: &mlinfra_check::Argument| {
-                    a.value
-                        .as_reference()
-                        .is_some_and(|r| r.address == *dataset)
-                };
-                step.arguments.values().any(reads)
-            })
-        })
-    }
-
     /// Whether data flows from this block: a table or a model. A report is only waited for, so it
     /// is in no recipe.
     fn flows(&self, address: &Address) -> bool {
-        self.program.block(address).is_some_and(|block| {
+        self.blocks.get(address).is_some_and(|block| {
             block.table.is_some()
                 || block.step.as_ref().is_some_and(|step| {
                     step.table.is_some() || !step.parts.is_empty() || step.model.is_some()
@@ -264,7 +250,7 @@ impl<'a> Graph<'a> {
     /// What an endpoint must know of a step that makes a release: `address`, `release`, `model`
     /// (recipe keys), `store` and `request` (JSON of its request schema).
     pub(crate) fn release_record(&self, address: &Address) -> Option<Value> {
-        let model = self.program.block(address)?.step.as_ref()?.model.as_ref()?;
+        let model = self.blocks.get(address)?.step.as_ref()?.model.as_ref()?;
         let release = self.lowered.get(address)?;
         let trained = self.lowered.get(&model.trained_by)?;
         let request = serving_recipe(model).request;

@@ -5,23 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use mlinfra_api::{Address, Lower, Reads, Reference, Takes, Value};
 use mlinfra_check::{Block, Program, Step};
 
+use crate::blocks::Blocks;
 use crate::finding;
 use crate::plan::PlanFinding;
-use crate::target::target_of;
 
 /// The roles of blocks that say something of what they name and stand nowhere themselves.
 const ALERT: &str = "alert";
 const DATASET: &str = "dataset";
-const STEP: &str = "step";
 
 /// What of the program no provider builds: a finding for each target whose provider is not built
 /// in, and one for each thing written that its provider does not read.
-pub(crate) fn unread(program: &Program, lowerings: &[&dyn Lower]) -> Vec<PlanFinding> {
+pub(crate) fn unread(blocks: &Blocks<'_>, lowerings: &[&dyn Lower]) -> Vec<PlanFinding> {
+    let program = blocks.program;
+    let asked = Asked::of(program);
     let mut findings = Vec::new();
     let mut unbuilt: BTreeMap<Address, (Vec<Address>, String)> = BTreeMap::new();
     for block in &program.blocks {
-        let standing = standing_of(program, block);
-        let Some((target, provider)) = standing.and_then(|at| target_of(program, at)) else {
+        let standing = standing_of(blocks, block);
+        let Some((target, provider)) = standing.and_then(|at| blocks.target_of(at)) else {
             continue;
         };
         let Some(lowering) = lowerings.iter().find(|known| known.name() == provider) else {
@@ -33,10 +34,10 @@ pub(crate) fn unread(program: &Program, lowerings: &[&dyn Lower]) -> Vec<PlanFin
         let before = findings.len();
         match &block.step {
             Some(step) => in_step(block, step, *lowering, &mut findings),
-            None => in_block(program, block, *lowering, &mut findings),
+            None => in_block(blocks, block, *lowering, &mut findings),
         }
         if findings.len() == before {
-            withheld(program, block, *lowering, &mut findings);
+            withheld(&asked, block, *lowering, &mut findings);
         }
     }
     let mut all: Vec<PlanFinding> = Vec::new();
@@ -57,7 +58,7 @@ pub(crate) fn unread(program: &Program, lowerings: &[&dyn Lower]) -> Vec<PlanFin
 /// The block whose place says where another one goes: a dataset goes where it is kept or first
 /// read, an alert where its monitor does, what stands nowhere where the first thing stands that it
 /// names.
-pub(crate) fn standing_of<'a>(program: &'a Program, block: &'a Block) -> Option<&'a Block> {
+pub(crate) fn standing_of<'a>(blocks: &Blocks<'a>, block: &'a Block) -> Option<&'a Block> {
     if block.place.is_some() || block.role.as_deref() == Some("target") {
         return Some(block);
     }
@@ -66,33 +67,24 @@ pub(crate) fn standing_of<'a>(program: &'a Program, block: &'a Block) -> Option<
             let keep = block.fields.values().find_map(|field| {
                 let mut found = None;
                 field.value.for_each_reference(&mut |to| {
-                    found = found.or_else(|| program.block(&to.address));
+                    found = found.or_else(|| blocks.get(&to.address));
                 });
                 found
             });
-            keep.or_else(|| first_reader(program, &block.address))
+            keep.or_else(|| blocks.first_reader(&block.address))
         }
-        Some(ALERT) => standing_of(program, program.block(block.parent.as_ref()?)?),
+        Some(ALERT) => standing_of(blocks, blocks.get(block.parent.as_ref()?)?),
         Some("monitor" | "access") => {
             let mut first = None;
             for field in block.fields.values() {
                 field.value.for_each_reference(&mut |to| {
-                    first = first.or_else(|| program.block(&to.address));
+                    first = first.or_else(|| blocks.get(&to.address));
                 });
             }
             first.filter(|first| first.address != block.address)
         }
         _ => None,
     }
-}
-
-/// The first step that reads a dataset.
-fn first_reader<'a>(program: &'a Program, dataset: &Address) -> Option<&'a Block> {
-    program.with_role(STEP).find(|block| {
-        let arguments = block.step.iter().flat_map(|step| step.arguments.values());
-        let mut read = arguments.filter_map(|argument| argument.value.as_reference());
-        read.any(|reference| reference.address == *dataset)
-    })
 }
 
 /// The targets between which a target chooses.
@@ -105,11 +97,8 @@ fn candidates(target: &Block) -> Vec<Address> {
 }
 
 /// The kind as a provider is asked for it: a nested one by `outer/inner`.
-fn kind_of(program: &Program, block: &Block) -> String {
-    let outer = block
-        .parent
-        .as_ref()
-        .and_then(|parent| program.block(parent));
+fn kind_of(blocks: &Blocks<'_>, block: &Block) -> String {
+    let outer = block.parent.as_ref().and_then(|parent| blocks.get(parent));
     match outer {
         Some(outer) => format!("{}/{}", outer.kind, block.kind),
         None => block.kind.clone(),
@@ -117,12 +106,12 @@ fn kind_of(program: &Program, block: &Block) -> String {
 }
 
 fn in_block(
-    program: &Program,
+    blocks: &Blocks<'_>,
     block: &Block,
     lowering: &dyn Lower,
     findings: &mut Vec<PlanFinding>,
 ) {
-    let kind = kind_of(program, block);
+    let kind = kind_of(blocks, block);
     let reads = lowering.reads(&kind);
     // A kind that it has not at all is refused as a whole where it is lowered.
     if reads == Reads::Nothing {
@@ -204,37 +193,40 @@ fn not_taken(takes: Option<Takes>, name: &str, value: &Value) -> Option<String> 
     }
 }
 
-/// Reports outputs of steps that a block names and the provider does not tell.
-fn withheld(
-    program: &Program,
-    block: &Block,
-    lowering: &dyn Lower,
-    findings: &mut Vec<PlanFinding>,
-) {
-    let Some(step) = &block.step else { return };
-    let names = lowering.withholds(&step.operation);
-    if names.is_empty() {
-        return;
-    }
-    let mut asked = BTreeSet::new();
-    let mut visit = |reference: &Reference| {
-        let member = reference.path.first().map(String::as_str);
-        if reference.address == block.address
-            && let Some(name) = names.iter().find(|name| member == Some(**name))
-        {
-            asked.insert(*name);
+/// What is asked of each step by a name behind its own: `risk.release.url`.
+struct Asked(BTreeMap<Address, BTreeSet<String>>);
+
+impl Asked {
+    fn of(program: &Program) -> Self {
+        let mut asked: BTreeMap<Address, BTreeSet<String>> = BTreeMap::new();
+        let mut visit = |reference: &Reference| {
+            if let Some(name) = reference.path.first() {
+                let names = asked.entry(reference.address.clone()).or_default();
+                names.insert(name.clone());
+            }
+        };
+        for output in program.outputs.values() {
+            output.value.for_each_reference(&mut visit);
         }
+        for block in &program.blocks {
+            let fields = block.fields.values();
+            fields.for_each(|field| field.value.for_each_reference(&mut visit));
+            let settings = block.step.iter().flat_map(|step| step.settings.values());
+            settings.for_each(|value| value.for_each_reference(&mut visit));
+        }
+        Asked(asked)
+    }
+}
+
+/// Reports outputs of steps that a block names and the provider does not tell.
+fn withheld(asked: &Asked, block: &Block, lowering: &dyn Lower, findings: &mut Vec<PlanFinding>) {
+    let (Some(step), Some(asked)) = (&block.step, asked.0.get(&block.address)) else {
+        return;
     };
-    for output in program.outputs.values() {
-        output.value.for_each_reference(&mut visit);
-    }
-    for other in &program.blocks {
-        let fields = other.fields.values();
-        fields.for_each(|field| field.value.for_each_reference(&mut visit));
-        let settings = other.step.iter().flat_map(|step| step.settings.values());
-        settings.for_each(|value| value.for_each_reference(&mut visit));
-    }
-    for name in asked {
+    let names: BTreeSet<&str> = (lowering.withholds(&step.operation).iter().copied())
+        .filter(|name| asked.contains(*name))
+        .collect();
+    for name in names {
         findings.push(finding::withheld(&block.address, lowering.name(), name));
     }
 }

@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 
 use mlinfra_api::{Address, Lower, Quantity, Value};
-use mlinfra_check::{Block, Program};
+use mlinfra_check::Block;
 use rust_decimal::Decimal;
 
 use super::{Listed, Missing, Wanted, select, store};
+use crate::blocks::Blocks;
 use crate::cost::{CostPart, rate_of};
 use crate::finding;
 use crate::plan::PlanFinding;
-use crate::target::target_of;
 
 /// Blocks whose machines are chosen and paid for.
 const MACHINES: &str = "machines";
@@ -30,12 +30,12 @@ const CURRENCY: &str = "USD";
 
 /// The cost of every block that no provider of this build lowers.
 pub(crate) fn parts(
-    program: &Program,
+    blocks: &Blocks<'_>,
     lowerings: &[&dyn Lower],
 ) -> (Vec<CostPart>, Vec<PlanFinding>) {
     let (mut parts, mut findings) = (Vec::new(), Vec::new());
-    for block in &program.blocks {
-        let Some((target, provider)) = target_of(program, block) else {
+    for block in &blocks.program.blocks {
+        let Some((target, provider)) = blocks.target_of(block) else {
             continue;
         };
         let is_built_in = lowerings.iter().any(|one| one.name() == provider);
@@ -46,7 +46,7 @@ pub(crate) fn parts(
             // What runs costs what it runs on, and that is counted there.
             Some("pipeline" | "step" | "dataset" | "alert" | "monitor") => continue,
             _ if block.place.as_ref() != Some(&target.address) => continue,
-            _ if provider == CHEAPEST => cheapest(program, block, target, &mut findings),
+            _ if provider == CHEAPEST => cheapest(blocks, block, target, &mut findings),
             _ => at(block, target, provider, &mut findings),
         };
         parts.push(part);
@@ -69,7 +69,7 @@ fn at(block: &Block, target: &Block, provider: &str, findings: &mut Vec<PlanFind
 /// What a block costs on that of several targets where it costs least at most; ties go to the
 /// first. Where it can't be had, or what it costs is not known, it is passed over.
 fn cheapest(
-    program: &Program,
+    blocks: &Blocks<'_>,
     block: &Block,
     target: &Block,
     findings: &mut Vec<PlanFinding>,
@@ -80,7 +80,7 @@ fn cheapest(
         return unknown(block, "where it may go is not known yet".to_owned());
     };
     for place in places.iter().filter_map(Value::as_reference) {
-        let place = program.block(&place.address);
+        let place = blocks.get(&place.address);
         let provider = place.and_then(|place| place.value.as_ref()?.as_case());
         if let (Some(place), Some(provider)) = (place, provider.filter(|one| *one != CHEAPEST)) {
             offers.push((place, at(block, place, provider, &mut missing)));
@@ -375,7 +375,7 @@ pub(crate) struct RunCost {
 
 /// What these parts cost in one run, by the time that its steps may take at most. What is free
 /// costs nothing however long it is there.
-pub(crate) fn runtime_cost(program: &Program, parts: &[&CostPart], currency: &str) -> RunCost {
+pub(crate) fn runtime_cost(blocks: &Blocks<'_>, parts: &[&CostPart], currency: &str) -> RunCost {
     let (mut sum, mut open) = (Decimal::ZERO, Vec::new());
     for part in parts {
         if part.high == Some(Decimal::ZERO) {
@@ -386,7 +386,7 @@ pub(crate) fn runtime_cost(program: &Program, parts: &[&CostPart], currency: &st
             open.push((part.address.clone(), part.reason.clone()));
             continue;
         };
-        match hours_of_run(program, &part.address) {
+        match hours_of_run(blocks, &part.address) {
             Ok(hours) => {
                 let cost = (month.checked_div(HOURS_PER_MONTH))
                     .and_then(|hour| hour.checked_mul(hours))
@@ -407,12 +407,12 @@ pub(crate) fn runtime_cost(program: &Program, parts: &[&CostPart], currency: &st
 
 /// How many hours machines are used at most in a run: each step that runs on them, with each of its
 /// tries, by its timeout or that of its pipeline.
-fn hours_of_run(program: &Program, machines: &Address) -> Result<Decimal, String> {
-    let block = program.block(machines);
+fn hours_of_run(blocks: &Blocks<'_>, machines: &Address) -> Result<Decimal, String> {
+    let block = blocks.get(machines);
     if block.and_then(|block| block.role.as_deref()) != Some(MACHINES) {
         return Err("it is kept after the run".to_owned());
     }
-    let on_it = || (program.blocks.iter()).filter(|block| block.place.as_ref() == Some(machines));
+    let on_it = || blocks.standing_on(machines);
     if let Some(endless) = on_it()
         .find(|block| !matches!(block.role.as_deref(), Some("step" | "pipeline" | "dataset")))
     {
@@ -424,7 +424,7 @@ fn hours_of_run(program: &Program, machines: &Address) -> Result<Decimal, String
         let said = |name: &str| {
             let of_step = block.step.as_ref().and_then(|step| step.settings.get(name));
             let own = of_step.or_else(|| written(block, name));
-            let parent = || program.block(block.parent.as_ref()?);
+            let parent = || blocks.get(block.parent.as_ref()?);
             let own = own.filter(|value| **value != Value::None).cloned();
             own.or_else(|| parent().and_then(|parent| written(parent, name)).cloned())
         };
