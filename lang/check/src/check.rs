@@ -1,8 +1,9 @@
 //! The checker's state: what is declared, what is evaluated, and what was found.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use ahash::{HashMap, HashMapExt};
 use mlinfra_api::{Address, Reference, Value};
 
 use crate::branch::Present;

@@ -60,7 +60,7 @@ impl<'t> Checker<'t> {
     pub(crate) fn collect_components(&mut self, items: &'t [Item], place: &Place) {
         for item in items {
             if let Node::Block(block) = &item.node
-                && block.path.text() == COMPONENT
+                && block.path.word() == COMPONENT
             {
                 self.collect_component(item, block, place);
             }
@@ -436,7 +436,7 @@ impl<'t> Checker<'t> {
     pub(crate) fn given_by(&self, instance: NodeId, name: &str) -> Option<&'t Expr> {
         let block = self.nodes[instance].block?;
         block.items().iter().find_map(|item| match &item.node {
-            Node::Field { path, value } if path.text() == name => Some(value),
+            Node::Field { path, value } if path.word() == name => Some(value),
             _ => None,
         })
     }

@@ -1,7 +1,6 @@
 //! Circles of references: blocks of which each would have to be made before the other.
 
-use std::collections::HashMap;
-
+use ahash::HashMap;
 use mlinfra_api::{Address, Reference, Value};
 
 use crate::check::{Checker, cycle_finding};
@@ -143,7 +142,7 @@ fn circles(program: &Program, edges: &[Vec<Edge>]) -> Vec<Diagnostic> {
 /// A circle that is reached from here, and the reference that closes it.
 fn walk(start: usize, edges: &[Vec<Edge>], gone: &[bool]) -> (Vec<usize>, Span) {
     let mut path: Vec<usize> = vec![start];
-    let mut place_of: HashMap<usize, usize> = HashMap::from([(start, 0)]);
+    let mut place_of: HashMap<usize, usize> = HashMap::from_iter([(start, 0)]);
     loop {
         let here = path[path.len() - 1];
         let edge = edges[here].iter().find(|edge| !gone[edge.to]);

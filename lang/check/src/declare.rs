@@ -188,7 +188,7 @@ fn named_block(item: &Item) -> Option<(&str, &str, &BlockItem)> {
 
 /// The amount of bytes in the parentheses of this attribute.
 fn bytes(library: &Library, item: &Item, name: &str) -> Option<u64> {
-    let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
+    let same = |attribute: &&tree::Attribute| attribute.path.word() == name;
     let attribute = item.attributes.iter().find(same)?;
     let size = amount(library, &attribute.arguments.first()?.value)?;
     u64::try_from(size.factor).ok()
@@ -201,7 +201,7 @@ fn class(library: &mut Library, item: &Item, block: &BlockItem, name: &str) {
     };
     for entry in block.items() {
         if let Node::Field { path, value } = &entry.node
-            && path.text() == "implies"
+            && path.word() == "implies"
             && let ExprKind::List(elements) = &value.kind
         {
             class.implies.extend(

@@ -209,7 +209,7 @@ impl Checker<'_> {
     /// Warns if what is referred to is marked as on its way out.
     pub(crate) fn refer_to_old(&mut self, id: NodeId, span: Span) {
         let item = self.nodes[id].item;
-        let marked = |attribute: &&Attribute| attribute.path.text() == "deprecated";
+        let marked = |attribute: &&Attribute| attribute.path.word() == "deprecated";
         let Some(attribute) = item.attributes.iter().find(marked) else {
             return;
         };

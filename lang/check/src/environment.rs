@@ -77,7 +77,7 @@ fn all(sources: &Sources) -> impl Iterator<Item = (&Name, &BlockItem, usize)> {
     let files = sources.parsed.iter().enumerate();
     let items = files.flat_map(|(file, parsed)| parsed.items.iter().map(move |item| (file, item)));
     items.filter_map(|(file, item)| match &item.node {
-        Node::Block(block) if block.path.text() == ENVIRONMENT => {
+        Node::Block(block) if block.path.word() == ENVIRONMENT => {
             Some((block.name.as_ref()?, &**block, file))
         }
         _ => None,

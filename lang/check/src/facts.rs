@@ -1,8 +1,9 @@
 //! What the whole program says of its blocks: found out once everything is checked, for policies.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ahash::HashMap;
 use mlinfra_api::{Address, Reference, TableType, Value};
 
 use crate::check::Checker;

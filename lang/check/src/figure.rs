@@ -460,13 +460,13 @@ fn listing_edit(
     wanted: &str,
 ) -> Option<(Span, String)> {
     let of_section =
-        |item: &&Item| matches!(&item.node, Node::Block(nested) if nested.path.text() == section);
+        |item: &&Item| matches!(&item.node, Node::Block(nested) if nested.path.word() == section);
     let Node::Block(nested) = &block.items().iter().find(of_section)?.node else {
         return None;
     };
     for item in nested.items() {
         if let Node::Field { path, value } = &item.node
-            && path.text() == setting
+            && path.word() == setting
         {
             return match &value.kind {
                 ExprKind::List(elements) => match elements.last() {

@@ -83,7 +83,7 @@ impl Checker<'_> {
         let whole = step.spans.get(setting).copied();
         let written = self.nodes[id].block.and_then(|block| {
             block.items().iter().find_map(|item| match &item.node {
-                Node::Field { path, value } if path.text() == setting => Some(value),
+                Node::Field { path, value } if path.word() == setting => Some(value),
                 _ => None,
             })
         });

@@ -6,12 +6,12 @@ use crate::tree::{self, ExprKind, Item};
 pub(crate) fn has(item: &Item, name: &str) -> bool {
     item.attributes
         .iter()
-        .any(|attribute| attribute.path.text() == name)
+        .any(|attribute| attribute.path.word() == name)
 }
 
 /// The words in the parentheses of this attribute.
 pub(crate) fn words(item: &Item, name: &str) -> Vec<String> {
-    let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
+    let same = |attribute: &&tree::Attribute| attribute.path.word() == name;
     let arguments = item
         .attributes
         .iter()
@@ -24,7 +24,7 @@ pub(crate) fn words(item: &Item, name: &str) -> Vec<String> {
 
 /// The text in the parentheses of this attribute.
 pub(crate) fn text(item: &Item, name: &str) -> Option<String> {
-    let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
+    let same = |attribute: &&tree::Attribute| attribute.path.word() == name;
     let attribute = item.attributes.iter().find(same)?;
     match &attribute.arguments.first()?.value.kind {
         ExprKind::Text(parts) => match parts.as_slice() {
@@ -37,7 +37,7 @@ pub(crate) fn text(item: &Item, name: &str) -> Option<String> {
 
 /// The number in the parentheses of this attribute.
 pub(crate) fn number(item: &Item, name: &str) -> Option<u32> {
-    let same = |attribute: &&tree::Attribute| attribute.path.text() == name;
+    let same = |attribute: &&tree::Attribute| attribute.path.word() == name;
     match &item
         .attributes
         .iter()

@@ -430,7 +430,7 @@ impl Checker<'_> {
     fn is_written(&self, id: NodeId, name: &str) -> bool {
         let items = self.nodes[id].block.map_or(&[][..], |block| block.items());
         items.iter().any(|item| match &item.node {
-            Node::Field { path, .. } => path.text() == name,
+            Node::Field { path, .. } => path.word() == name,
             _ => false,
         })
     }

@@ -25,7 +25,7 @@ impl Checker<'_> {
         let node = &self.nodes[*self.addresses.get(address)?];
         let block = node.block?;
         let same = |item: &&Item| match &item.node {
-            Node::Field { path, .. } => path.text() == name,
+            Node::Field { path, .. } => path.word() == name,
             _ => false,
         };
         if let Some(Node::Field { value: old, .. }) =
@@ -117,7 +117,7 @@ impl Checker<'_> {
                 let node = &self.nodes[*self.addresses.get(&current.address)?];
                 let mut items = node.block?.items().iter();
                 let item = items.find(|item| match &item.node {
-                    Node::Field { path, .. } => path.text() == column,
+                    Node::Field { path, .. } => path.word() == column,
                     _ => false,
                 })?;
                 return Some((current.address.name(), item.span));

@@ -82,7 +82,7 @@ impl<'t> Checker<'t> {
         let mut seen = BTreeMap::new();
         for item in block.items() {
             match &item.node {
-                Node::Field { path, value } if path.text() == "keep" => {
+                Node::Field { path, value } if path.word() == "keep" => {
                     self.field_twice("keep", path.span, &mut seen);
                     let term = self.value(value, &Type::Bool, Env::of(scope));
                     keep = term.value == Value::Bool(true);

@@ -520,7 +520,7 @@ mod tests {
                 assert!(first_sentence(&item.documentation).is_some(), "{name}");
                 let field = |wanted: &str| {
                     let same = |entry: &&Item| match &entry.node {
-                        Node::Field { path, .. } => path.text() == wanted,
+                        Node::Field { path, .. } => path.word() == wanted,
                         _ => false,
                     };
                     block.items().iter().any(|entry| same(&entry))

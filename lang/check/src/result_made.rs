@@ -80,7 +80,7 @@ impl Checker<'_> {
         let block = self.nodes[id].block;
         let items = block.map_or(&[][..], |block| block.items());
         let found = items.iter().find_map(|item| match &item.node {
-            Node::Block(nested) if nested.path.text() == section => Some((item, nested)),
+            Node::Block(nested) if nested.path.word() == section => Some((item, nested)),
             _ => None,
         });
         if let Some((item, nested)) = found {

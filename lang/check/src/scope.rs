@@ -1,8 +1,9 @@
 //! Which names there are: every named block, parameter and `let`, by scope.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ahash::HashMap;
 use mlinfra_api::Address;
 
 use crate::check::Checker;

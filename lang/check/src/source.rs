@@ -1,6 +1,6 @@
 //! The files of a program: the root, and every file that is used from it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::code;
 use crate::diagnostic::{Diagnostic, FileId, Severity, Span};
@@ -9,6 +9,7 @@ use crate::lower::lower;
 use crate::parallel;
 use crate::tree::{Item, Node, Use, UseTarget};
 use crate::world::World;
+use ahash::HashMap;
 
 /// How many files one program may have.
 const FILES_MAX: usize = 10_000;
@@ -62,7 +63,7 @@ pub(crate) fn load(world: &dyn World, root: &str) -> Sources {
         start: 0,
         end: 0,
     };
-    let mut by_name: HashMap<String, usize> = HashMap::from([(root.to_owned(), 0)]);
+    let mut by_name: HashMap<String, usize> = HashMap::from_iter([(root.to_owned(), 0)]);
     let mut wanted = vec![Wanted {
         name: root.to_owned(),
         span: start,

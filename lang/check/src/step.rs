@@ -98,7 +98,7 @@ impl Checker<'_> {
         checked.place = self.place(id, block, &operation.place, broken);
         for item in block.items().iter().filter(|_| is_order(&operation)) {
             match &item.node {
-                Node::Field { path, value } if path.text() == AFTER => {
+                Node::Field { path, value } if path.word() == AFTER => {
                     checked.after = self.comes_after(value, Env::of(self.nodes[id].scope));
                 }
                 _ => {}

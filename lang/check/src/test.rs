@@ -29,7 +29,7 @@ fn find<'s>(sources: &'s Sources, name: &str) -> Option<&'s BlockItem> {
         Node::Block(block) => Some(&**block),
         _ => None,
     });
-    let mut tests = blocks.filter(|block| block.path.text() == TEST);
+    let mut tests = blocks.filter(|block| block.path.word() == TEST);
     tests.find(|block| {
         block
             .name
@@ -83,7 +83,7 @@ pub(crate) fn given_in(
 
 pub(crate) fn parameters_section(item: &Item) -> Option<&BlockItem> {
     match &item.node {
-        Node::Block(block) if block.path.text() == PARAMETERS => Some(block),
+        Node::Block(block) if block.path.word() == PARAMETERS => Some(block),
         _ => None,
     }
 }

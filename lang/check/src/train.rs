@@ -214,7 +214,7 @@ impl Checker<'_> {
         let body = self.nodes[id].block?.body.as_ref()?;
         for item in &body.items {
             if let Node::Field { path, value } = &item.node
-                && path.text() == setting
+                && path.word() == setting
             {
                 return match &value.kind {
                     ExprKind::List(elements) => match elements.last() {

@@ -1,8 +1,8 @@
 //! Whether the rows that a model is judged on are others than those that it learned from.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use ahash::{HashMap, HashMapExt};
 use mlinfra_api::{Address, Value};
 
 use crate::check::Checker;

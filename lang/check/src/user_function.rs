@@ -58,7 +58,7 @@ impl<'t> Checker<'t> {
             let Node::Block(block) = &item.node else {
                 continue;
             };
-            if block.path.text() != FUNCTION {
+            if block.path.word() != FUNCTION {
                 continue;
             }
             let Some(name) = &block.name else {

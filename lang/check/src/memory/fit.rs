@@ -1,9 +1,9 @@
 //! Whether machines hold what runs on them: an error shows the sum and the smallest accelerator
 //! that fits.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use ahash::{HashMap, HashMapExt};
 use mlinfra_api::{Address, Value};
 
 use super::figure::{count, part_of, value_of};
