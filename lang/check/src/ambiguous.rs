@@ -4,7 +4,8 @@ use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::row::RowEnv;
-use crate::scope::Form;
+use crate::scope::{Form, NodeId};
+use crate::tree::Name;
 use crate::types::Type;
 
 impl Checker<'_> {
@@ -76,6 +77,20 @@ impl Checker<'_> {
                 .fix(format!("{name} → {column}"), span, column),
             None => finding.help("rename what the loop names so"),
         });
+    }
+
+    /// Warns of a full address where a value has such a member too: the address wins.
+    pub(crate) fn warn_of_address(&mut self, value: NodeId, name: &Name, span: Span) {
+        let node = &self.nodes[value];
+        let (named, kind) = (node.name.text.clone(), node.address.kind.clone());
+        let other = format!("{kind}.{named}.{}", name.text);
+        let text = format!("`{named}.{}` is read as a full address", name.text);
+        let finding = Diagnostic::warning(code::NAME_AMBIGUOUS, span, text)
+            .also(node.name.span, "this has such a member too")
+            .help("whoever reads it must guess which of the two is meant");
+        self.report(finding.help(format!(
+            "write `{other}` if that member is meant, or rename one of the two"
+        )));
     }
 
     /// A name that stands outside of the component in which it is used; a finding if it is one.

@@ -367,7 +367,11 @@ impl<'t> Checker<'t> {
                     let term = self.value(value, &declared.field_type, env);
                     self.lists_some(declared, &term, value.span);
                     if !term.term_type.is_error() {
+                        let default = declared.default.as_ref();
+                        let default = default
+                            .map(|default| self.default_value(default, &declared.field_type));
                         let field = Field {
+                            is_default: default.as_ref() == Some(&term.value),
                             value: term.value,
                             span: value.span,
                             written: true,
@@ -525,6 +529,7 @@ impl<'t> Checker<'t> {
                     value,
                     span: name.span,
                     written: false,
+                    is_default: true,
                     secret: declared.secret,
                 };
                 checked.fields.insert(field.clone(), field_value);

@@ -537,7 +537,10 @@ impl<'t> Checker<'t> {
             Some(value) => {
                 let term = self.eval(value, &expected, env);
                 if term.term_type.is_secret() {
-                    return term;
+                    let of = term.term_type.clone();
+                    let open = Term::new(of.revealed(), term.value);
+                    let shown = self.fitted(open, &expected, value.span);
+                    return Term::new(shown.term_type.kept_secret(true), shown.value);
                 }
                 if self.holds_instance(&term.value) {
                     return self.instance_shown(&term, value.span);

@@ -297,6 +297,11 @@ impl Checker<'_> {
             let term = self.value(value, inner.as_ref().unwrap_or(&Type::Any), env);
             failed |= term.term_type.is_error();
             let key = path.text();
+            if key.is_empty() && self.has_hole(path.span) {
+                self.hole_in_a_name(path.span);
+                failed = true;
+                continue;
+            }
             if entries.insert(key.clone(), term.value).is_some() {
                 self.entry_twice(&key, path.span);
                 failed = true;
@@ -313,6 +318,19 @@ impl Checker<'_> {
             None => Type::Record(Arc::new(fields)),
         };
         Term::new(of, Value::Record(entries))
+    }
+
+    fn has_hole(&self, span: Span) -> bool {
+        self.text_of(span).contains("${")
+    }
+
+    fn hole_in_a_name(&mut self, span: Span) {
+        let text = "the name of an entry is written out";
+        self.report(
+            Diagnostic::error(code::ENTRY_OUT_OF_PLACE, span, text)
+                .help("what is in a record is known by the names in it, whatever values there are")
+                .help("for keys that are computed write `zip(keys, values)`"),
+        );
     }
 
     pub(crate) fn no_entry(&mut self, span: Span) {

@@ -489,6 +489,7 @@ fn kind(library: &mut Library, item: &Item, block: &BlockItem, name: &str, kinds
         facts: BTreeMap::new(),
         each: None,
         holds_data: has(item, "protect"),
+        secret: has(item, "secret"),
         replaces: Arc::default(),
         computed: Arc::default(),
         figures: FigureDeclarations::default(),

@@ -380,6 +380,10 @@ impl Checker<'_> {
         if term.is_known() {
             return true;
         }
+        if term.term_type.is_secret() {
+            self.secret_in_the_open(span);
+            return false;
+        }
         let finding =
             Diagnostic::error(code::KNOWN_TOO_LATE, span, "this is known only after apply")
                 .help(format!("{what} must be known when the spec is planned"));

@@ -68,6 +68,16 @@ impl Checker<'_> {
             self.may_be_absent(hole.span);
             return None;
         }
+        if let Type::Block(kind) = term.term_type.bare()
+            && self
+                .library
+                .kinds
+                .get(&**kind)
+                .is_some_and(|kind| kind.secret)
+        {
+            self.secret_in_the_open(hole.span);
+            return None;
+        }
         let shown = match &term.value {
             Value::None => {
                 let finding = Diagnostic::error(code::MAYBE_ABSENT, hole.span, "this is absent")

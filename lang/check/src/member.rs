@@ -8,11 +8,11 @@ use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::schema::{Kind, KindValue};
-use crate::scope::{Form, NAMES_OF_KIND_MAX, NodeId};
+use crate::scope::{Form, NAMES_OF_KIND_MAX, NodeId, ScopeId};
 use crate::suggest::nearest;
 use crate::table::Table;
 use crate::tree::{Expr, ExprKind, Name, Node};
-use crate::types::{Term, Type};
+use crate::types::{EnumType, Term, Type};
 use crate::wording::list_some;
 
 impl Checker<'_> {
@@ -32,17 +32,15 @@ impl Checker<'_> {
         self.member(&term, name)
     }
 
-    /// `purchase.spot`, `storage.lake`, `param.age`, `module.name`: a word and what it holds, where
-    /// no value has that name.
+    /// `purchase.spot`, `storage.lake`, `param.age`, `module.name`: a word and what it holds. A full
+    /// address is one even where a value has the name of its word.
     fn word_member(&mut self, word: &str, name: &Name, span: Span, env: Env<'_>) -> Option<Term> {
         let scope = env.scope?;
         if env.local(word).is_some() || self.find(word, scope).is_some() {
-            return None;
+            return self.beside_value(word, name, span, env);
         }
-        if let Some(Type::Enum(enumeration)) = self.library.types.get(word)
-            && enumeration.case(&name.text).is_some()
-        {
-            return Some(self.call_case(enumeration, &name.text, &[], span, env));
+        if let Some(enumeration) = self.case_addressed(word, &name.text) {
+            return Some(self.call_case(&enumeration, &name.text, &[], span, env));
         }
         if let Some(module) = self.module(word, scope) {
             return Some(match self.scopes[module].names.get(&name.text).copied() {
@@ -55,20 +53,13 @@ impl Checker<'_> {
                 }
             });
         }
-        let is_kind = self.kind_names.contains(&word) || matches!(word, "param" | "let");
+        let is_kind = self.is_address_word(word);
         if !is_kind && self.components.is_empty() {
             return None;
         }
-        let found = self
-            .find(&name.text, scope)
-            .filter(|id| match &self.nodes[*id].form {
-                Form::Block(kind) => kind.name == word,
-                Form::Parameter => word == "param",
-                Form::Let => word == "let",
-                Form::Instance(_) | Form::Family(_) => self.nodes[*id].address.kind == word,
-                Form::Output | Form::Test | Form::World(_) | Form::Round => false,
-                Form::Stray => true,
-            });
+        let stray = |id: &NodeId| matches!(self.nodes[*id].form, Form::Stray);
+        let found = self.addressed(word, &name.text, scope);
+        let found = found.or_else(|| self.find(&name.text, scope).filter(stray));
         Some(match found {
             Some(id) => self.refer(id, name.span),
             None if !is_kind => return None,
@@ -78,6 +69,68 @@ impl Checker<'_> {
                 Term::error()
             }
         })
+    }
+
+    /// Whether full addresses of what stands in a spec may begin with this word.
+    pub(crate) fn is_address_word(&self, word: &str) -> bool {
+        self.kind_names.contains(&word) || matches!(word, "param" | "let")
+    }
+
+    /// The type whose case a full address names.
+    fn case_addressed(&self, word: &str, case: &str) -> Option<Arc<EnumType>> {
+        match self.library.types.get(word) {
+            Some(Type::Enum(of)) if of.case(case).is_some() => Some(Arc::clone(of)),
+            _ => None,
+        }
+    }
+
+    /// What a full address names: a block, a parameter or a `let` of this name.
+    fn addressed(&self, word: &str, name: &str, scope: ScopeId) -> Option<NodeId> {
+        let found = self.find(name, scope)?;
+        let is_meant = match &self.nodes[found].form {
+            Form::Block(kind) => kind.name == word,
+            Form::Parameter => word == "param",
+            Form::Let => word == "let",
+            Form::Instance(_) | Form::Family(_) => self.nodes[found].address.kind == word,
+            Form::Output | Form::Test | Form::World(_) | Form::Round | Form::Stray => false,
+        };
+        is_meant.then_some(found)
+    }
+
+    /// `storage.lake` where a value is named `storage` too: the address, with a warning if the value
+    /// has such a member. What a loop names so has no other spelling, so its member goes first.
+    fn beside_value(&mut self, word: &str, name: &Name, span: Span, env: Env<'_>) -> Option<Term> {
+        let scope = env.scope?;
+        let case = self.case_addressed(word, &name.text);
+        let block = self.addressed(word, &name.text, scope);
+        if case.is_none() && block.is_none() {
+            return None;
+        }
+        if let Some(local) = env.local(word).cloned() {
+            if self.has_member(&local, name) {
+                return None;
+            }
+        } else if let Some(value) = self.find(word, scope)
+            && !self.running.contains(&value)
+        {
+            let term = self.refer(value, span);
+            if self.has_member(&term, name) {
+                self.warn_of_address(value, name, span);
+            }
+        }
+        match case {
+            Some(of) => Some(self.call_case(&of, &name.text, &[], span, env)),
+            None => block.map(|id| self.refer(id, name.span)),
+        }
+    }
+
+    /// Whether a term has such a member, without a finding if not.
+    fn has_member(&mut self, term: &Term, name: &Name) -> bool {
+        let (findings, errors) = (self.findings.len(), self.errors());
+        let found = self.member(term, name);
+        let has = !found.term_type.is_error() && self.errors() == errors;
+        self.forget(findings, errors);
+        has
     }
 
     /// `project.name`: a kind's word, and no block of that kind has the name behind the point. With

@@ -88,7 +88,16 @@ impl Checker<'_> {
                 let before = found.len();
                 self.names_in(object, scope, found);
                 match found.get(before).copied() {
-                    Some(id) => found.extend(self.inside(id, &name.text)),
+                    Some(id) => {
+                        found.extend(self.inside(id, &name.text));
+                        // A full address beside a value that is named like its word.
+                        if object
+                            .as_name()
+                            .is_some_and(|word| self.is_address_word(word))
+                        {
+                            found.extend(self.find(&name.text, scope));
+                        }
+                    }
                     None => found.extend(self.find(&name.text, scope)),
                 }
             }

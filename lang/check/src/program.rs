@@ -248,6 +248,8 @@ pub struct Field {
     pub span: Span,
     /// Whether it was written.
     pub written: bool,
+    /// Whether its value is the one that the kind declares for want of another.
+    pub is_default: bool,
     /// Whether it may hold a secret.
     pub secret: bool,
 }

@@ -12,7 +12,7 @@ use crate::program::Program;
 use crate::schema::{KindValue, Library};
 use crate::scope::NodeId;
 use crate::tree::{Argument, ExprKind};
-use crate::types::{Case, Type};
+use crate::types::{Case, CheckedType, Type};
 use crate::wording::list;
 
 impl Checker<'_> {
@@ -72,6 +72,22 @@ impl Checker<'_> {
             }
         }
         Value::None
+    }
+
+    /// The cases in the country of this one that a type with conditions takes instead of it, as
+    /// they are written.
+    pub(crate) fn cases_instead(&mut self, checked: &CheckedType, value: &Value) -> Vec<String> {
+        let (Type::Enum(of), Some(refused)) = (checked.base.bare(), value.as_text()) else {
+            return Vec::new();
+        };
+        let countries = of.case(refused).map_or(&[][..], |case| &case.countries);
+        let near = |case: &&Case| case.countries.iter().any(|one| countries.contains(one));
+        let near = of.cases().iter().filter(near);
+        let taken = near.filter(|case| {
+            let text = Value::text(&case.name);
+            self.refused(checked, &text).is_none()
+        });
+        taken.map(|case| format!("\"{}\"", case.name)).collect()
     }
 
     /// The declared regions in which a country lies.

@@ -83,6 +83,8 @@ pub(crate) struct Kind {
     /// The type of every entry of an open body.
     pub(crate) each: Option<Type>,
     pub(crate) holds_data: bool,
+    /// Whether a block of it stands for what nobody may read: it has no text.
+    pub(crate) secret: bool,
     pub(crate) replaces: Arc<BTreeSet<String>>,
     pub(crate) computed: Arc<BTreeSet<String>>,
     /// What conditions in such a block may be about; of a kind without a condition, what can be

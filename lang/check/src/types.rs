@@ -415,7 +415,10 @@ impl Type {
                 Type::Optional(_) => inner.said(),
                 inner => format!("{} that may be absent", inner.said()),
             },
-            Type::Secret(inner) => format!("{}, which is secret,", inner.said()),
+            Type::Secret(inner) => match inner.said().split_once(' ') {
+                Some(("a" | "an", noun)) => format!("a secret {noun}"),
+                _ => format!("a secret of {}", inner.said()),
+            },
             Type::Nothing => "nothing".to_owned(),
             Type::Error | Type::Any => "a value".to_owned(),
             Type::Int => "a whole number".to_owned(),

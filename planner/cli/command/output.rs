@@ -105,16 +105,28 @@ fn unknown(name: &str, workspace: &Workspace) -> Problem {
 }
 
 fn bare(value: &Value, reveal: bool) -> String {
-    match value {
-        Value::Secret(secret) if reveal => secret.reveal().to_owned(),
-        Value::String(text) => text.clone(),
+    match shown(value, reveal) {
+        Value::String(text) => text,
         other => other.to_string(),
     }
 }
 
 fn as_json(value: &Value, reveal: bool) -> serde_json::Value {
+    json::value(&shown(value, reveal))
+}
+
+/// The value, with the secrets in it as texts if they are to be seen.
+fn shown(value: &Value, reveal: bool) -> Value {
     match value {
-        Value::Secret(secret) if reveal => json!(secret.reveal()),
-        other => json::value(other),
+        Value::Secret(secret) if reveal => Value::text(secret.reveal()),
+        Value::List(elements) => {
+            let elements = elements.iter().map(|element| shown(element, reveal));
+            Value::List(elements.collect())
+        }
+        Value::Record(entries) => {
+            let entry = |(name, entry): (&String, &Value)| (name.clone(), shown(entry, reveal));
+            Value::Record(entries.iter().map(entry).collect())
+        }
+        other => other.clone(),
     }
 }

@@ -124,6 +124,9 @@ fn gates_line(plan: &Plan, screen: &Screen) -> Option<String> {
 fn cost_lines(cost: &Cost, screen: &Screen) -> String {
     let budget = |budget: &BudgetStanding| {
         let word = match budget.standing {
+            Standing::Proven if budget.idle => screen
+                .theme
+                .paint(Ink::Warn, "covers nothing that has a price"),
             Standing::Proven => screen.theme.paint(Ink::Good, "proven"),
             Standing::Violated => screen.theme.paint(Ink::Bad, "broken"),
             Standing::Open => screen.theme.paint(Ink::Warn, "open"),

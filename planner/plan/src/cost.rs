@@ -76,6 +76,9 @@ pub struct BudgetStanding {
     pub covers: Option<Vec<Address>>,
     /// How it stands.
     pub standing: Standing,
+    /// Whether nothing that it covers has a price: what is proven then says nothing.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub idle: bool,
     /// What is not counted against it, as its price in this currency is not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Address>,
@@ -284,6 +287,7 @@ pub(crate) fn of(
             limit: limit.amount.unwrap_or(Decimal::MAX),
             run: limit.run,
             covers: limit.covers.clone(),
+            idle: limit.covers.is_some() && counted().all(|part| part.currency.is_none()),
         };
         findings.extend(found(limit.block, &standing, &total));
         cost.budgets.push(standing);
@@ -484,20 +488,27 @@ impl Total {
 
 fn found(block: &Block, budget: &BudgetStanding, total: &Total) -> Option<PlanFinding> {
     let limit = budget.limit_text();
+    let overrun = block.fields.get("overrun").map(|field| &field.value);
+    let overrun = overrun.and_then(Value::as_case);
+    let refused = overrun == Some("refuse");
     match budget.standing {
         Standing::Violated => {
             let cost = total.text(total.high(), &budget.currency);
-            Some(finding::over_budget(budget, &cost, &limit))
+            let over = finding::over_budget(budget, &cost, &limit);
+            Some(match overrun {
+                Some("warn") => finding::as_warning(over),
+                _ => over,
+            })
         }
         Standing::Open if budget.limit == Decimal::MAX => {
             let why = "the limit comes to more a month than can be reckoned with".to_owned();
-            Some(finding::open_budget(budget, why))
+            Some(finding::open_budget(budget, why, refused))
         }
         Standing::Open if total.unknown.is_empty() => {
             let cost = total.text(Some(total.known_high), &budget.currency);
             let what = finding::counted(budget);
             let why = format!("{what} {cost}; the limit is {limit}");
-            Some(finding::open_budget(budget, why))
+            Some(finding::open_budget(budget, why, refused))
         }
         Standing::Open => {
             let unknown: Vec<&str> = total.unknown.values().map(String::as_str).collect();
@@ -506,7 +517,7 @@ fn found(block: &Block, budget: &BudgetStanding, total: &Total) -> Option<PlanFi
                 false => format!("no price in {} is known", budget.currency),
             };
             let why = format!("{what}: {}", unknown.join("; "));
-            Some(finding::open_budget(budget, why))
+            Some(finding::open_budget(budget, why, refused))
         }
         Standing::Proven => near(block, budget, total, &limit),
     }

@@ -357,6 +357,14 @@ pub fn over_budget(budget: &BudgetStanding, cost: &str, limit: &str) -> PlanFind
     )
 }
 
+/// The same finding where the spec asks for a warning alone.
+pub fn as_warning(finding: PlanFinding) -> PlanFinding {
+    PlanFinding {
+        error: false,
+        ..finding
+    }
+}
+
 /// The budget is nearly used.
 pub fn near_budget(budget: &BudgetStanding, cost: &str, limit: &str, share: &str) -> PlanFinding {
     let warned = error(
@@ -376,18 +384,27 @@ pub fn near_budget(budget: &BudgetStanding, cost: &str, limit: &str, share: &str
     }
 }
 
-/// Whether the budget reaches can't be told.
-pub fn open_budget(budget: &BudgetStanding, why: String) -> PlanFinding {
+/// Whether the budget reaches can't be told; an error where the spec refuses what is not proven.
+pub fn open_budget(budget: &BudgetStanding, why: String, refused: bool) -> PlanFinding {
+    let advice = match refused {
+        true => {
+            "say what it costs at most (`rate` of its target, `max_price` of a bid, a `capacity`), \
+             take it out of `covers`, or write `overrun = warn`"
+        }
+        false => {
+            "the plan can be carried out; look at the provider's bill, or use what has a price"
+        }
+    };
     let open = error(
         "E0944",
         "whether the budget reaches can't be told",
         why,
-        "the plan can be carried out; look at the provider's bill, or use what has a price",
+        advice,
         &budget.address,
-        Some("limit"),
+        Some(if refused { "overrun" } else { "limit" }),
     );
     PlanFinding {
-        error: false,
+        error: refused,
         ..open
     }
 }

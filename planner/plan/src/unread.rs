@@ -117,7 +117,9 @@ fn in_block(
     if reads == Reads::Nothing {
         return;
     }
-    let written = block.fields.iter().filter(|(_, field)| field.written);
+    // What is so anyway is nothing that the provider would have to do.
+    let asks = |field: &mlinfra_check::Field| field.written && !field.is_default;
+    let written = block.fields.iter().filter(|(_, field)| asks(field));
     let wished = block
         .wishes
         .iter()

@@ -82,6 +82,7 @@ pub(crate) fn block(kind: &str, name: &str, fields: &[(&str, Value)]) -> Block {
             value: value.clone(),
             span,
             written: true,
+            is_default: false,
             secret: false,
         };
         ((*name).to_owned(), field)
