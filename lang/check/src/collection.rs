@@ -22,7 +22,10 @@ impl Checker<'_> {
         expected: &Type,
         env: Env<'_>,
     ) -> Term {
-        if let Type::List(inner) = expected.present() {
+        // Where anything may stand, what is in it says what the list is of: a secret among it too.
+        if let Type::List(inner) = expected.present()
+            && **inner != Type::Any
+        {
             let mut terms: Vec<Term> = Vec::with_capacity(elements.len());
             for element in elements {
                 let term = self.eval(element, inner, env);
@@ -280,7 +283,8 @@ impl Checker<'_> {
             return self.eval_fields(body, span, &fields, env);
         }
         let inner = match expected.present().bare() {
-            Type::Map(inner) => Some((**inner).clone()),
+            // Where anything may stand, each entry keeps its own type.
+            Type::Map(inner) if **inner != Type::Any => Some((**inner).clone()),
             _ => None,
         };
         let mut entries: BTreeMap<String, Value> = BTreeMap::new();

@@ -48,3 +48,44 @@ fn an_accelerator_is_one_of_the_catalog() {
     let [finding] = of("a100_80g").try_into().expect("one finding");
     assert!(finding.contains("no case of `accelerator`"), "{finding}");
 }
+
+#[test]
+fn a_region_of_another_cloud_is_told_with_those_in_its_country() {
+    let aws = |region: &str| {
+        check_text(&format!(
+            "target t = aws(account = \"1\", region = {region})\n"
+        ))
+    };
+    let found_at = |checked: &mlinfra_check::Checked| {
+        let [finding] = checked.diagnostics.as_slice() else {
+            panic!("{:?}", checked.diagnostics);
+        };
+        let fixed = finding.fix.as_ref().map(|fix| fix.edits[0].text.clone());
+        (finding.code.0, finding.primary.text.clone(), fixed)
+    };
+    let (code, text, fixed) = found_at(&aws("\"europe-west3\""));
+    assert_eq!((code, text.as_str()), ("E0319", "this is no region of AWS"));
+    assert_eq!(fixed.as_deref(), Some("\"eu-central-1\""));
+    let several = check_text("target t = gcp(project = \"p\", region = \"us-east-1\")\n");
+    let (code, text, fixed) = found_at(&several);
+    assert_eq!(
+        (code, text.as_str()),
+        ("E0319", "this is no region of Google Cloud")
+    );
+    assert_eq!(fixed, None);
+    let help = several.diagnostics[0].help.join("\n");
+    assert!(
+        help.contains("`\"us-central1\"` or `\"us-central2\"`"),
+        "{help}"
+    );
+    // Where the Netherlands are, AWS has none.
+    assert_eq!(found_at(&aws("\"europe-west4\"")).2, None);
+    let param = |region: &str| {
+        found(&format!(
+            "param home: region = {region}\ntarget t = aws(account = \"1\", region = home)\n"
+        ))
+    };
+    assert_eq!(param("\"eu-central-1\""), Vec::<String>::new());
+    let [finding] = param("\"us-central1\"").try_into().expect("one finding");
+    assert!(finding.contains("E0319 at \"home\""), "{finding}");
+}

@@ -23,6 +23,7 @@ mod projects;
 mod proofs;
 mod reuse;
 mod rows;
+mod secrets;
 mod tested;
 mod tokens;
 mod values;

@@ -251,3 +251,32 @@ fn a_file_is_made_once_however_often_it_is_used() {
     let given = check(&world, "main.mlinfra");
     assert_eq!(given.program.outputs["x"].value.to_string(), "5 GiB");
 }
+
+#[test]
+fn a_full_address_is_one_beside_a_value_that_is_named_like_its_word() {
+    for (text, kind) in [
+        ("let storage = 1\noutput a = storage.lake.capacity", "int"),
+        ("let storage = { b = 2 }\noutput a = storage.b", "value"),
+        (
+            "let purchase = 4\noutput a: purchase = purchase.on_demand",
+            "case",
+        ),
+        ("param param: int = 3\noutput a = param.param + 1", "param"),
+        (
+            "let storage = { lake = storage.lake.name }\noutput a = let.storage.lake",
+            "both",
+        ),
+        (
+            "output a = [storage.lake for storage in [{ lake = 1 }]]",
+            "loop",
+        ),
+        (
+            "output a = [storage.lake.capacity for storage in [1]]",
+            "address in a loop",
+        ),
+    ] {
+        assert_eq!(faults(text), none(), "{kind}");
+    }
+    let both = faults("let storage = { lake = 3 }\noutput a = storage.lake");
+    assert_eq!(both, fault("E0320", "storage.lake"));
+}

@@ -233,6 +233,60 @@ fn a_budget_is_proven_near_broken_or_open() {
 }
 
 #[test]
+fn a_budget_says_itself_what_happens_to_what_is_not_proven() {
+    let open = || vec![("reservation", usd("40", "60"))];
+    let unknown = || vec![("reservation", None)];
+    let over = || vec![("reservation", usd("60", "60"))];
+    for (prices, overrun, code, blocks) in [
+        (open(), "refuse", "E0944", true),
+        (unknown(), "refuse", "E0944", true),
+        (open(), "warn", "E0944", false),
+        (over(), "refuse", "E0942", true),
+        (over(), "warn", "E0942", false),
+    ] {
+        let lowering = Biller(prices.into_iter().collect());
+        let mut budget = budget("50", "USD");
+        let mut field = budget.fields["limit"].clone();
+        field.value = Value::case(overrun);
+        budget.fields.insert("overrun".into(), field);
+        let plan = planned(&with(vec![budget]), &lowering);
+        assert_eq!(codes(&plan), [(code, blocks)], "{overrun}");
+        assert_eq!(plan.is_blocked(), blocks, "{overrun}");
+        if blocks && code == "E0944" {
+            assert!(
+                plan.findings[0].message.contains("60 USD")
+                    || plan.findings[0].message.contains("pool.worker")
+            );
+        }
+    }
+}
+
+#[test]
+fn a_budget_over_what_has_no_price_says_that_it_covers_nothing() {
+    let nothing = Value::List(Vec::new());
+    let worker = mlinfra_api::Reference {
+        address: "pool.worker".parse().expect("an address"),
+        path: Vec::new(),
+    };
+    let worker = Value::List(vec![Value::Reference(worker)]);
+    for (covers, price, idle) in [
+        (nothing, usd("9", "9"), true),
+        (worker.clone(), usd("9", "9"), false),
+    ] {
+        let lowering = Biller(BTreeMap::from([("reservation", price)]));
+        let mut budget = budget("50", "USD");
+        let mut field = budget.fields["limit"].clone();
+        field.value = covers;
+        budget.fields.insert("covers".into(), field);
+        let cost = planned(&with(vec![budget]), &lowering)
+            .cost
+            .expect("it was priced");
+        assert_eq!(cost.budgets[0].standing, Standing::Proven);
+        assert_eq!(cost.budgets[0].idle, idle);
+    }
+}
+
+#[test]
 fn a_budget_is_warned_of_where_the_spec_says() {
     let price = Some((a_month("30", "USD"), a_month("30", "USD")));
     let lowering = Biller(BTreeMap::from([("reservation", price)]));

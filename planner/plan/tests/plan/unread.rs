@@ -106,7 +106,7 @@ const UNREAD: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "cpus   >= 2",
-        "cpus >= 2\n  purchase = on_demand",
+        "cpus >= 2\n  purchase = reserved(term = 1 year)",
         "E0950",
         "`purchase`",
     ),
@@ -154,6 +154,20 @@ const UNREAD: &[(&str, &str, &str, &str)] = &[
         "tells no `url`",
     ),
 ];
+
+#[test]
+fn what_is_so_anyway_may_be_written() {
+    let text = credit();
+    let text = text.replacen("cpus   >= 2", "cpus >= 2\n  purchase = on_demand", 1);
+    let text = text.replacen(
+        "auth     = api_key",
+        "auth = api_key\n  host = \"127.0.0.1\"",
+        1,
+    );
+    assert!(text.contains("on_demand") && text.contains("127.0.0.1"));
+    let program = program_of(&[("credit.mlinfra", &text)]);
+    assert_eq!(said(&found(&program)), Vec::new());
+}
 
 #[test]
 fn what_this_machine_does_not_build_is_refused_where_it_is_written() {
