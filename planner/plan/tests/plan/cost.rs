@@ -246,7 +246,7 @@ fn a_budget_says_itself_what_happens_to_what_is_not_proven() {
     ] {
         let lowering = Biller(prices.into_iter().collect());
         let mut budget = budget("50", "USD");
-        let mut field = budget.fields["limit"].clone();
+        let mut field = budget.fields.get("limit").expect("it is set").clone();
         field.value = Value::case(overrun);
         budget.fields.insert("overrun".into(), field);
         let plan = planned(&with(vec![budget]), &lowering);
@@ -275,7 +275,7 @@ fn a_budget_over_what_has_no_price_says_that_it_covers_nothing() {
     ] {
         let lowering = Biller(BTreeMap::from([("reservation", price)]));
         let mut budget = budget("50", "USD");
-        let mut field = budget.fields["limit"].clone();
+        let mut field = budget.fields.get("limit").expect("it is set").clone();
         field.value = covers;
         budget.fields.insert("covers".into(), field);
         let cost = planned(&with(vec![budget]), &lowering)
