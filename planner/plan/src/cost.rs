@@ -275,6 +275,7 @@ pub(crate) fn of(
     };
     let counted = counted(blocks, &limits, &cost.parts);
     for (limit, counted) in limits.iter().zip(counted) {
+        let idle = limit.covers.is_some() && counted.iter().all(|part| part.currency.is_none());
         let total = match limit.run {
             false => Total::of(counted.into_iter(), &limit.currency),
             true => Total::of_run(catalog::runtime_cost(blocks, &counted, &limit.currency)),
@@ -287,7 +288,7 @@ pub(crate) fn of(
             limit: limit.amount.unwrap_or(Decimal::MAX),
             run: limit.run,
             covers: limit.covers.clone(),
-            idle: limit.covers.is_some() && counted().all(|part| part.currency.is_none()),
+            idle,
         };
         findings.extend(found(limit.block, &standing, &total));
         cost.budgets.push(standing);
