@@ -27,6 +27,8 @@ const BLOCK_NUMBERS: u64 = 32;
 /// What a machine has.
 struct Room {
     bytes: u64,
+    /// How many such machines there may be.
+    machines: u64,
     /// `1 × l4 has 22.3 GiB`.
     text: String,
     /// What one accelerator of those has, and its type; none for a machine without.
@@ -38,6 +40,8 @@ struct Room {
 struct Load {
     name: String,
     lines: Vec<Line>,
+    /// How many times it runs at the least.
+    copies: u64,
     /// How many numbers its weights are, if they lie in a file.
     numbers: Option<u64>,
     /// Where what is too large is said.
@@ -142,6 +146,9 @@ impl Checker<'_> {
             loads.push(Load {
                 name: block.address.name().to_owned(),
                 lines,
+                copies: value_of(&block, kind, "copies")
+                    .and_then(least)
+                    .unwrap_or(1),
                 numbers: self.known_numbers(&model.address),
                 span: field.map_or(block.name_span, |field| field.span),
             });
@@ -175,6 +182,7 @@ impl Checker<'_> {
             };
             let one = Room {
                 bytes: one,
+                machines: 1,
                 text,
                 accelerator: room.accelerator.clone(),
                 span: room.span,
@@ -182,6 +190,7 @@ impl Checker<'_> {
             let load = Load {
                 name: block.address.name().to_owned(),
                 lines: sum::training(&widths, batch),
+                copies: 1,
                 numbers: None,
                 span,
             };
@@ -190,16 +199,41 @@ impl Checker<'_> {
     }
 
     fn check_loads(&mut self, loads: &[Load], room: &Room) {
-        let total = (loads.iter()).fold(0_u64, |all, load| {
-            all.saturating_add(sum::total(&load.lines))
-        });
         let Some(largest) = loads.iter().max_by_key(|load| sum::total(&load.lines)) else {
             return;
         };
-        if total <= room.bytes {
+        // What no machine holds alone does not fit on several either.
+        let is_alone = sum::total(&largest.lines) > room.bytes;
+        let loads = match is_alone {
+            true => std::slice::from_ref(largest),
+            false => loads,
+        };
+        let times = |load: &Load| if is_alone { 1 } else { load.copies };
+        let machines = if is_alone { 1 } else { room.machines };
+        let total = loads.iter().fold(0_u64, |all, load| {
+            all.saturating_add(sum::total(&load.lines).saturating_mul(times(load)))
+        });
+        let has = room.bytes.saturating_mul(machines);
+        // What takes more than half of a machine shares it with nothing like it.
+        let large = loads
+            .iter()
+            .filter(|load| sum::total(&load.lines) > room.bytes / 2);
+        let large = large.fold(0_u64, |all, load| all.saturating_add(times(load)));
+        if total <= has && large <= machines {
             return;
         }
-        let text = format!("this takes {}, and {}", size(total), room.text);
+        let text = match machines {
+            _ if total <= has => format!(
+                "{large} that take more than half of a machine each stand here, and there are \
+                 {machines} machines"
+            ),
+            1 => format!("this takes {}, and {}", size(total), room.text),
+            _ => format!(
+                "this takes {}, and {machines} machines have {}",
+                size(total),
+                size(has)
+            ),
+        };
         let mut finding = Diagnostic::error(code::MEMORY_SHORT, largest.span, text)
             .also(room.span, "what there is follows from this");
         let lines = loads
@@ -207,12 +241,17 @@ impl Checker<'_> {
             .flat_map(|load| load.lines.iter().map(move |line| (load, line)));
         for (load, line) in lines.take(LINES_MAX) {
             let (what, bytes, how) = (line.what, size(line.bytes), &line.how);
-            finding = finding.help(format!("`{}` {what}: {bytes} = {how}", load.name));
+            let copies = match times(load) {
+                1 => String::new(),
+                times => format!(", for each of {times} replicas"),
+            };
+            finding = finding.help(format!("`{}` {what}: {bytes} = {how}{copies}", load.name));
         }
-        if let Some(text) = quantised(loads, total, room) {
+        let is_one = machines == 1 && loads.iter().all(|load| times(load) == 1);
+        if is_one && let Some(text) = quantised(loads, total, room) {
             finding = finding.help(text);
         }
-        self.report(advised(finding, room, total));
+        self.report(advised(finding, room, total.div_ceil(machines)));
     }
 
     /// How many numbers the weights of a model are whose files were read.
@@ -224,6 +263,14 @@ impl Checker<'_> {
     fn block_at(&self, address: &Address) -> Option<Block> {
         let id = self.addresses.get(address)?;
         self.blocks.get(*id).cloned()
+    }
+}
+
+/// The least that a count or a range of counts says.
+fn least(value: &Value) -> Option<u64> {
+    match value {
+        Value::Range(low, _) => count(Some(low)),
+        value => count(Some(value)),
     }
 }
 
@@ -239,6 +286,12 @@ fn wish(block: &Block, kind: &Kind) -> Option<(u64, Span)> {
 /// What a block has; none if that is chosen for it, so that what it holds is chosen too.
 fn room(block: &Block, kind: &Kind) -> Option<Room> {
     let field = |part: &str| block.fields.get(part_of(kind, part)?);
+    let machines = match value_of(block, kind, "machines") {
+        Some(Value::Range(_, high)) => count(Some(high)),
+        value => count(value),
+    };
+    // What nobody counts is one machine.
+    let machines = machines.unwrap_or(1).max(1);
     if let Some(Value::Case { name, .. }) = value_of(block, kind, "accelerator") {
         let declared = kind.fields.get(part_of(kind, "accelerator")?)?;
         let mut known = Vec::new();
@@ -252,6 +305,7 @@ fn room(block: &Block, kind: &Kind) -> Option<Room> {
         let bytes = each.saturating_mul(many);
         return Some(Room {
             bytes,
+            machines,
             text: match many {
                 1 => format!("one {name} has {}", size(bytes)),
                 _ => format!("{many} × {name} have {}", size(bytes)),
@@ -263,6 +317,7 @@ fn room(block: &Block, kind: &Kind) -> Option<Room> {
     let memory = value_of(block, kind, "machine")?.as_base_units()?;
     Some(Room {
         bytes: memory,
+        machines,
         text: format!("the machine has {}", size(memory)),
         accelerator: None,
         span: field("machine")?.span,

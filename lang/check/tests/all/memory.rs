@@ -489,6 +489,44 @@ fn models_on_one_machine_stand_beside_one_another() {
 }
 
 #[test]
+fn replicas_and_machines_are_counted() {
+    let spec = |nodes: &str, replicas: u32| {
+        serving("a100_40gb", FOLDER)
+            .replace(
+                "accelerator_count = 1",
+                &format!("accelerator_count = 1, nodes = {nodes}"),
+            )
+            .replace(
+                "model = small,",
+                &format!("model = small, replicas = {replicas},"),
+            )
+    };
+    for (nodes, replicas) in [("1", 1), ("2", 2), ("1..4", 3)] {
+        let fits = with(&spec(nodes, replicas), llama());
+        assert_eq!(findings(&fits), Vec::<String>::new(), "{nodes} {replicas}");
+    }
+    for (nodes, replicas, said) in [
+        ("1", 2, "one a100_40gb has 40 GiB"),
+        ("1..2", 4, "2 machines have 80 GiB"),
+        // Together they would fit, but each machine holds one.
+        ("5", 6, "there are 5 machines"),
+    ] {
+        let checked = with(&spec(nodes, replicas), llama());
+        let [finding] = checked.diagnostics.as_slice() else {
+            panic!("{nodes} {replicas}: {:?}", findings(&checked));
+        };
+        assert_eq!(finding.code.0, "E0460");
+        assert!(
+            finding.primary.text.contains(said),
+            "{}",
+            finding.primary.text
+        );
+    }
+    let help = with(&spec("1", 2), llama()).diagnostics[0].help.join("\n");
+    assert!(help.contains("for each of 2 replicas"), "{help}");
+}
+
+#[test]
 fn a_wish_for_more_than_the_accelerators_have_is_told() {
     let spec = |accelerator: &str| {
         format!(
