@@ -256,6 +256,7 @@ impl Checker<'_> {
             let second = self.eval(right, &Type::Any, env);
             let inner = match second.term_type.bare() {
                 Type::List(inner) | Type::Range(inner) => (**inner).clone(),
+                Type::Error => Type::Error,
                 _ => Type::Any,
             };
             (self.eval(left, &inner, env), second)

@@ -1,16 +1,41 @@
-//! Prints the shape of the texts named on the command line: what stands where, one node a line.
+//! Prints the shape of the texts named on the command line: what stands where, one node a line; with
+//! `--mutants FOLDER`, writes the texts there that `tests/shapes.rs` holds against a second parser.
 
 use std::io::Write;
+use std::path::Path;
 
-use mlinfra_syntax::{Kind, parse};
+use mlinfra_syntax::{Kind, lexer, parse};
+
+/// How many texts are made of each of the two specs.
+const MUTANTS_PER_SPEC: u64 = 1_000;
+
+/// What is put between tokens.
+const PIECES: [&str; 28] = [
+    "{", "}", "(", ")", "[", "]", "\"", "\"\"\"", "${", "`", "=", ":", "@", "/", "\n", ",", ".",
+    "if", "match", "for", "when", "..", "1", "%", "-", "|", "=>", "?",
+];
 
 fn main() {
     let mut output = std::io::stdout().lock();
-    for path in std::env::args().skip(1) {
-        let bytes = std::fs::read(&path).expect("a file that can be read");
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        if word == "--mutants" {
+            let folder = words.next().expect("a folder behind `--mutants`");
+            write_mutants(Path::new(&folder));
+            continue;
+        }
+        let bytes = std::fs::read(&word).expect("a file that can be read");
         let text = String::from_utf8_lossy(&bytes);
-        let written = write!(output, "# {path}\n{}", shape(&text));
+        let written = write!(output, "# {word}\n{}", shape(&text));
         written.expect("an output that can be written");
+    }
+}
+
+fn write_mutants(folder: &Path) {
+    std::fs::create_dir_all(folder).expect("a folder that can be made");
+    for (place, mutant) in mutants().enumerate() {
+        let file = folder.join(format!("{place:04}"));
+        std::fs::write(file, mutant).expect("a file that can be written");
     }
 }
 
@@ -27,4 +52,42 @@ pub(crate) fn shape(text: &str) -> String {
     let nodes = nodes.filter(|node| !node.is_token() && is_shown(node.kind()));
     let lines = nodes.map(|node| format!("{} {:?}\n", node.range().start, node.kind()));
     lines.collect()
+}
+
+/// The two specs, each many times with a few of its tokens taken out, put in again, exchanged or
+/// mixed with pieces.
+pub(crate) fn mutants() -> impl Iterator<Item = String> {
+    let specs = [
+        include_str!("../tests/forms.mlinfra"),
+        include_str!("../tests/spec.mlinfra"),
+    ];
+    let seeds = specs.into_iter().enumerate();
+    seeds.flat_map(|(place, spec)| {
+        (0..MUTANTS_PER_SPEC).map(move |turn| mutant(spec, 2 * turn + place as u64))
+    })
+}
+
+fn mutant(spec: &str, seed: u64) -> String {
+    let mut state = (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut below = |limit: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % limit as u64).expect("below a usize")
+    };
+    let tokens = lexer::tokens(spec);
+    let texts = tokens.iter();
+    let texts = texts.map(|token| &spec[token.start as usize..token.end as usize]);
+    let mut words: Vec<&str> = texts.collect();
+    for _ in 0..1 + below(3) {
+        let (a, b) = (below(words.len()), below(words.len()));
+        match below(5) {
+            0 => drop(words.drain(a..(a + 1 + below(4)).min(words.len()))),
+            1 => words.insert(a, words[b]),
+            2 => words.swap(a, b),
+            3 => drop(words.remove(a)),
+            _ => words.insert(a, PIECES[below(PIECES.len())]),
+        }
+    }
+    words.concat()
 }

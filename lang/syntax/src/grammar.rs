@@ -131,8 +131,7 @@ fn end_of_entry(p: &mut Parser) {
     if entry_is_over(p) {
         return;
     }
-    let next_is_field = p.at_any(set::NAMES) && p.ahead(1).kind == Kind::Equal;
-    if next_is_field {
+    if begins_field(p) {
         let end = p.previous_end();
         let finding = SyntaxError::new("E0009", end..end, "a comma or a new line is missing here");
         let fix = p.insert_behind(",");
@@ -143,6 +142,10 @@ fn end_of_entry(p: &mut Parser) {
     let mark = p.open();
     rest_of_line(p);
     p.close(mark, Kind::Error);
+}
+
+fn begins_field(p: &Parser) -> bool {
+    p.at_any(set::NAMES) && p.ahead(1).kind == Kind::Equal
 }
 
 /// What can be said of a lexeme that does not fit.
@@ -218,6 +221,7 @@ fn enter_braces(p: &mut Parser, opener: Lexeme) -> Surroundings {
         no_brace: false,
         brackets_from: p.brackets.len(),
         open_line: opener.line,
+        else_awaited: false,
     };
     std::mem::replace(&mut p.around, inner)
 }
@@ -401,7 +405,9 @@ fn column(p: &mut Parser, mark: Mark) {
 fn require(p: &mut Parser) {
     let mark = p.open();
     p.bump_as(Kind::Keyword);
-    expr::condition(p);
+    expr::before_else(p, |p| {
+        expr::condition(p);
+    });
     if p.at(Kind::Else) {
         p.bump();
         expression(p);
@@ -495,10 +501,16 @@ fn no_item(p: &mut Parser) {
         body(p);
         return;
     }
+    // What can be read behind it is: an entry behind a comma, or a field.
     let mark = p.open();
     p.bump();
-    rest_of_line(p);
+    if !begins_field(p) && !p.at(Kind::Comma) {
+        rest_of_line(p);
+    }
     p.close(mark, Kind::Error);
+    if begins_field(p) && !p.current().first {
+        item(p);
+    }
 }
 
 impl Parser<'_> {

@@ -47,6 +47,8 @@ pub(crate) struct Surroundings {
     pub(crate) brackets_from: usize,
     /// The line of the innermost `{`.
     pub(crate) open_line: u32,
+    /// Whether something since the innermost `{` goes on at `then` or `else`.
+    pub(crate) else_awaited: bool,
 }
 
 /// The state of one parse.
@@ -87,6 +89,7 @@ impl<'a> Parser<'a> {
                 no_brace: false,
                 brackets_from: 0,
                 open_line: 0,
+                else_awaited: false,
             },
             brackets: Vec::new(),
             balanced: braces_balance(&lexed.lexemes),

@@ -62,6 +62,16 @@ pub(crate) const RESERVED: Set = Set::of(&[
 /// A name behind a `.`: nothing is reserved there.
 pub(crate) const MEMBERS: Set = NAMES.or(RESERVED);
 
+/// A name, or a reserved word that a value begins with.
+pub(crate) const VALUES: Set = NAMES.or(Set::of(&[
+    Kind::Not,
+    Kind::If,
+    Kind::Match,
+    Kind::True,
+    Kind::False,
+    Kind::None,
+]));
+
 /// A whole string, or the start of one.
 pub(crate) const STRINGS: Set = Set::of(&[
     Kind::String,

@@ -90,6 +90,33 @@ fn what_is_wrong_is_wrong_where_it_stands() {
 }
 
 #[test]
+fn one_fault_is_one_finding_where_more_could_be_said() {
+    // What goes on at `then` or `else` ends a bracket that is not closed.
+    found("x = if (a > 1 then b else c\n", &[("E0006", "1:8")]);
+    found("require (a > 0\n  else \"b\"\n", &[("E0006", "1:9")]);
+    found("x = f(if a then (b else c)\n", &[("E0006", "1:17")]);
+    // What can be read behind what can't be is read.
+    found("a b { 80%, c = 1 }\n", &[("E0010", "1:7")]);
+    found("a b { ? c = 1 }\n", &[("E0010", "1:7")]);
+    found("a = .b(c = 1)\n", &[("E0004", "1:4")]);
+    found("a = [b for c, d  e when f]\n", &[("E0027", "1:16")]);
+    found("a = [b for , d in e when f]\n", &[("E0011", "1:11")]);
+    found("a : [\nb : int\n", &[("E0012", "1:3"), ("E0006", "1:5")]);
+    // In a head, the brace is the body's.
+    let text = "a b when c == if d {\n  e = 1\n}\n";
+    found(text, &[("E0034", "1:15"), ("E0015", "1:19")]);
+    assert!(shape(text).contains("Body Entry Field"), "{}", shape(text));
+}
+
+/// The kinds of all nodes that are no tokens, in the order of the text.
+fn shape(text: &str) -> String {
+    let nodes = checked(text).tree.descendants();
+    let nodes = nodes.filter(|node| !node.is_token());
+    let kinds: Vec<String> = nodes.map(|node| format!("{:?}", node.kind())).collect();
+    kinds.join(" ")
+}
+
+#[test]
 fn five_faults_are_five_findings() {
     let text = "pool a {\n  x = \n  y = [1, 2\n  z = \"open\n}\n\
                 pool b {\n  c = 1 2\n  d = if e then f\n}\n";

@@ -52,15 +52,26 @@ pub(super) fn condition(p: &mut Parser) -> Option<Done> {
     left
 }
 
+/// Parses what `then` or `else` goes on with: there, a bracket that is not closed ends.
+pub(super) fn before_else(p: &mut Parser, parse: impl FnOnce(&mut Parser)) {
+    let outer = std::mem::replace(&mut p.around.else_awaited, true);
+    parse(p);
+    p.around.else_awaited = outer;
+}
+
 /// `if a then b else c`
 fn if_(p: &mut Parser) -> Done {
     let mark = p.open();
     p.bump();
-    condition(p);
+    before_else(p, |p| {
+        condition(p);
+    });
     if p.at(Kind::Then) {
         p.bump();
-        expression(p);
-    } else if p.at(Kind::LeftBrace) {
+        before_else(p, |p| {
+            expression(p);
+        });
+    } else if p.at(Kind::LeftBrace) && !p.around.no_brace {
         let finding = SyntaxError::new("E0016", p.range_here(), "an `if` takes no braces");
         p.report(finding.help("write `if condition then value else value`"));
         value_in_braces(p);
@@ -260,7 +271,15 @@ fn unary(p: &mut Parser) -> Option<Done> {
 
 /// A value with `.name`, `(…)` and `[…]` behind it.
 pub(super) fn postfix(p: &mut Parser) -> Option<Done> {
-    let mut done = primary(p)?;
+    let mut done = match primary(p) {
+        Some(done) => done,
+        // Only what stands before the point is missing.
+        None if p.at(Kind::Dot) && !p.fresh() => {
+            let mark = p.open();
+            p.close(mark, Kind::Error)
+        }
+        None => return None,
+    };
     loop {
         let here = p.current();
         let touches = !here.apart && !here.first;
@@ -452,6 +471,7 @@ fn interpolation(p: &mut Parser) {
     let outer = p.around;
     p.around.across_lines = true;
     p.around.no_brace = false;
+    p.around.else_awaited = false;
     p.around.brackets_from = p.brackets.len();
     if p.at(Kind::InterpolationClose) {
         p.missing("E0030", "`${…}` needs an expression");

@@ -6,7 +6,7 @@ use super::{attribute, body_at, name, path};
 use crate::error::SyntaxError;
 use crate::kind::Kind;
 use crate::parser::{NESTING_DEPTH_MAX, Parser};
-use crate::set;
+use crate::set::{self, Set};
 
 /// Everything of a block behind its name. `indent` is that of the line it begins on.
 pub(super) fn head(p: &mut Parser, indent: u32) {
@@ -74,20 +74,21 @@ pub(super) fn guard(p: &mut Parser) {
 pub(super) fn loop_(p: &mut Parser) {
     let mark = p.open();
     p.bump();
-    if !name(p, "the loop's name is missing behind `for`") {
-        // Without it the rest can still be read.
-    } else if p.eat(Kind::Comma) {
+    // Without its names the rest can still be read, and its list without `in`.
+    name(p, "the loop's name is missing behind `for`");
+    if p.eat(Kind::Comma) {
         name(p, "the loop's second name is missing behind the comma");
     }
-    if p.at(Kind::In) {
-        p.bump();
-        in_head(p, |p| {
-            expression(p);
-        });
-    } else {
+    let has_list = p.eat(Kind::In) || {
         let end = p.previous_end();
         let finding = SyntaxError::new("E0027", end..end, "`in` and a list are missing here");
         p.report(finding.help("a loop is written `for x in list`"));
+        !p.current().first && p.at_any(set::NAMES.or(Set::of(&[Kind::LeftBracket])))
+    };
+    if has_list {
+        in_head(p, |p| {
+            expression(p);
+        });
     }
     p.close(mark, Kind::Loop);
 }

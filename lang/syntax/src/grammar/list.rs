@@ -123,11 +123,15 @@ fn elements(p: &mut Parser, close: Kind, element: &mut impl FnMut(&mut Parser)) 
     }
 }
 
-/// A `}`, the rest of a string, or a closer that a list around this one waits for.
+/// A `}`, the rest of a string, a closer that a list around this one waits for, or what goes on with
+/// an `if` around it.
 fn ends_from_outside(p: &Parser, close: Kind) -> bool {
     let waiting = &p.brackets[p.around.brackets_from..];
     let own = p.kind() == close;
-    !own && (p.at_any(set::HARD_ENDS) || p.at_any(set::CLOSERS) && waiting.contains(&p.kind()))
+    let ends = p.at_any(set::HARD_ENDS)
+        || p.at_any(set::CLOSERS) && waiting.contains(&p.kind())
+        || p.at_any(Set::of(&[Kind::Then, Kind::Else])) && p.around.else_awaited;
+    !own && ends
 }
 
 /// Says that a comma is missing; takes what can't be an element. `false` ends the list.
@@ -144,7 +148,7 @@ fn separator_missing(p: &mut Parser, close: Kind) -> bool {
         format!("a `,` or `{sign}` is missing here"),
     );
     let element_follows =
-        p.at_any(set::LITERALS) || p.current().first && p.at_any(set::MEMBERS.or(set::OPENERS));
+        p.at_any(set::LITERALS) || p.current().first && p.at_any(set::VALUES.or(set::OPENERS));
     if element_follows {
         let fix = p.insert_behind(",");
         p.report(finding.fix("insert `,`", fix));
@@ -175,7 +179,7 @@ fn closes_by_line(p: &Parser, close: Kind, due: bool) -> bool {
     let next = p.ahead(1).kind;
     like_an_entry(p)
         && (due
-            || close == Kind::RightBracket && next == Kind::Equal
+            || close == Kind::RightBracket && matches!(next, Kind::Equal | Kind::Colon)
             || p.at(Kind::At)
             || p.at_any(set::NAMES) && NAMES_OR_BODY.has(next))
 }
