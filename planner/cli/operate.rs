@@ -29,7 +29,7 @@ const DETACHED_SECONDS_MAX: u64 = 30;
 pub(crate) struct Order<'a> {
     /// The spec's folder.
     pub(crate) workspace: &'a Workspace,
-    /// The spec, unless a saved plan is carried out.
+    /// The spec, if it has no errors.
     pub(crate) sound: Option<&'a Sound>,
     /// Apply or destroy.
     pub(crate) goal: Goal,
@@ -330,10 +330,12 @@ fn tell_end(
     seconds: f64,
     screen: &Screen,
 ) {
-    let outputs = order.sound.map(|sound| &sound.program.outputs);
+    // What is gone has no outputs and answers nothing.
+    let sound = order.sound.filter(|_| order.goal == Goal::Apply);
+    let outputs = sound.map(|sound| &sound.program.outputs);
     let page = page(order, session, summary, screen);
     let example = |(address, state): (&Address, &ResourceState)| {
-        let program = &order.sound?.program;
+        let program = &sound?.program;
         Some((address.clone(), example::request(state, program, session)?))
     };
     let served = session.store.snapshot().resources.iter();

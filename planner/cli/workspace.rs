@@ -176,6 +176,11 @@ impl Workspace {
         self.parameters.environment.as_deref().unwrap_or(DEFAULT)
     }
 
+    /// The environment that was named, if one was.
+    pub(crate) fn environment_asked(&self) -> Option<&str> {
+        self.parameters.environment.as_deref()
+    }
+
     /// The environments that the spec declares; none if it can't be read.
     fn declared(&self) -> &[String] {
         self.declared.get_or_init(|| {
@@ -219,17 +224,54 @@ impl Workspace {
         }
     }
 
-    /// What an earlier version of this spec, without environments, left behind.
-    pub(crate) fn left_behind(&self) -> Option<String> {
-        let is_other = self.environment() != DEFAULT;
-        let state = self.states_folder().join("state.db");
-        (is_other && state.exists()).then(|| {
-            format!(
+    /// The checked program of a command that does without: none if it has errors.
+    pub(crate) fn sound_if_any(&self) -> Option<Sound> {
+        let checked = self.check();
+        let sources = self.sources(&checked);
+        (!checked.has_errors()).then_some(Sound {
+            program: checked.program,
+            sources,
+        })
+    }
+
+    /// What earlier versions of this spec left behind: the state of one without environments, and
+    /// those of environments that are not declared any more.
+    pub(crate) fn left_behind(&self) -> Vec<String> {
+        let declared = self.declared();
+        let is_known =
+            |name: &str| name == self.environment() || declared.iter().any(|d| d == name);
+        let has_state = |folder: &Path| folder.join("state.db").exists();
+        let mut found = Vec::new();
+        if !is_known(DEFAULT) && has_state(&self.states_folder()) {
+            found.push(format!(
                 "there is a state in {} from before this spec had environments: nothing of it is \
                  touched here. Call one environment `{DEFAULT}` to go on with it\n",
                 self.shown(STATE)
+            ));
+        }
+        let folder = self.states_folder().join(ENVIRONMENTS);
+        let entries = std::fs::read_dir(&folder).into_iter().flatten();
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> = names
+            .filter(|name| is_word(name) && !is_known(name) && has_state(&folder.join(name)))
+            .collect();
+        names.sort();
+        found.extend(names.iter().map(|name| {
+            let other = Workspace {
+                parameters: Parameters {
+                    environment: Some(name.clone()),
+                    ..self.parameters.clone()
+                },
+                ..self.clone()
+            };
+            format!(
+                "there is a state of the environment `{name}`, which this spec does not declare: \
+                 nothing of it is touched here. `{} destroy{}` removes what it made\n",
+                program(),
+                other.argument()
             )
-        })
+        }));
+        found
     }
 
     /// What the compiler may ask of this spec's outside.

@@ -79,7 +79,7 @@ impl<'t> Checker<'t> {
             value: None,
             step: None,
             table: None,
-            holds_data: kind.holds_data || attributes.contains_key("protect"),
+            holds_data: kind.holds_data,
             attributes,
             after: Vec::new(),
             replaces: kind.replaces.clone(),

@@ -282,11 +282,16 @@ impl Checker<'_> {
                     .collect(),
             )
         });
-        Some(Environment { name, targets })
+        let protect = self.is_protected();
+        Some(Environment {
+            name,
+            targets,
+            protect,
+        })
     }
 
     /// Whether everything in the chosen environment is kept as if it were protected.
-    pub(crate) fn is_protected(&self) -> bool {
+    fn is_protected(&self) -> bool {
         let block = self.environment_block();
         let protect = block.and_then(|block| block.fields.get("protect"));
         protect.is_some_and(|field| field.value == Value::Bool(true))

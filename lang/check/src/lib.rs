@@ -521,7 +521,6 @@ fn assemble(checker: &mut Checker<'_>) -> Program {
         projects: checker.projects_read(),
         ..Program::default()
     };
-    let is_protected = checker.is_protected();
     // An environment is no part of what shall be there.
     let is_part = |id: &usize| match &checker.nodes[*id].form {
         Form::Block(kind) => kind.name != environment::ENVIRONMENT,
@@ -529,10 +528,6 @@ fn assemble(checker: &mut Checker<'_>) -> Program {
     };
     let order: Vec<usize> = checker.as_written().into_iter().filter(is_part).collect();
     program.blocks = checker.blocks.take(&order);
-    if is_protected {
-        let blocks = program.blocks.iter_mut();
-        blocks.for_each(|block| block.holds_data = true);
-    }
     let outputs: Vec<(String, usize)> = match checker.scopes.first() {
         Some(root) => root
             .outputs

@@ -46,6 +46,8 @@ pub struct Environment {
     pub name: String,
     /// The targets that something may stand on here; none if all may.
     pub targets: Option<BTreeSet<Address>>,
+    /// Whether everything in it is kept as if it were protected.
+    pub protect: bool,
 }
 
 impl Environment {

@@ -121,6 +121,7 @@ fn plan(store: &Store, size: usize, depth: usize) -> Plan {
                 details: Vec::new(),
                 needed: true,
                 made_as: None,
+                target: None,
             },
             after: below.into_iter().collect(),
             deposed: None,

@@ -74,6 +74,10 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     let workspace = Workspace::find(&arguments.target, global)?;
     let sound = workspace.sound("apply", screen)?;
     let order = order(arguments, &workspace, Some(&sound));
+    workspace
+        .left_behind()
+        .iter()
+        .for_each(|text| screen.tell(text));
     // Said before anything is looked at: nothing will be done in any case.
     session::can_agree(arguments.yes, &format!("{} -y", order.again()), screen)?;
     let session = Session::open_or_create(&workspace, &sound)?;
@@ -111,12 +115,7 @@ fn saved_plan(arguments: &Arguments, global: &Global, screen: &Screen) -> Result
     let made = Locked::of_plan(&plan);
     locked::hold(&workspace, &made, arguments.locked, screen)?;
     // The spec is wanted for its outputs alone; one with errors has none.
-    let checked = workspace.check();
-    let sources = workspace.sources(&checked);
-    let sound = (!checked.has_errors()).then_some(Sound {
-        program: checked.program,
-        sources,
-    });
+    let sound = workspace.sound_if_any();
     let watch = interrupt::watch(screen)?;
     let progress = Progress::new(screen, &workspace.option());
     let order = order(arguments, &workspace, sound.as_ref());

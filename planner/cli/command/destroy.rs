@@ -38,13 +38,15 @@ pub(crate) struct Arguments {
     pub(crate) json: bool,
 }
 
-/// Destroys by what the state knows: the spec may have errors or be another one by now.
+/// Destroys by what the state knows: the spec may have errors or be another one by now. One that
+/// has none says what is protected and what is left where it stands.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     let workspace = Workspace::find_state(&arguments.spec.spec, global)?;
     let session = Session::required(&workspace)?;
+    let sound = workspace.sound_if_any();
     let order = Order {
         workspace: &workspace,
-        sound: None,
+        sound: sound.as_ref(),
         goal: Goal::Destroy,
         data_may_go: arguments.data,
         yes: arguments.yes,

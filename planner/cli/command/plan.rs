@@ -63,9 +63,10 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         Some(_) => Some(Session::open_or_create(&workspace, &sound)?),
         None => Session::open(&workspace)?,
     };
-    if let Some(text) = workspace.left_behind() {
-        screen.tell(&text);
-    }
+    workspace
+        .left_behind()
+        .iter()
+        .for_each(|text| screen.tell(text));
     let wanted = Wanted {
         goal: if arguments.destroy {
             Goal::Destroy
@@ -163,8 +164,8 @@ pub(crate) fn show(shown: &Shown<'_>, screen: &Screen) -> Exit {
     if !targets.is_empty() {
         parts.push(targets.join(", "));
     }
-    if let Some(environment) = &sound.program.environment {
-        parts.insert(1, environment.name.clone());
+    if let Some(name) = shown.workspace.environment_asked() {
+        parts.insert(1, name.to_owned());
     }
     let given = |(name, given): (&String, &GivenParameter)| {
         format!("{name} = {} ({})", given.value, given.from)

@@ -355,6 +355,7 @@ mod tests {
             details: Vec::new(),
             needed: true,
             made_as: None,
+            target: None,
         }
     }
 

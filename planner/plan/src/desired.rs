@@ -182,6 +182,9 @@ impl<'a> Graph<'a> {
         };
         if let Some(mut resource) = result {
             resource.made_as = self.names.get(&block.address).cloned();
+            let standing = unread::standing_of(self.blocks, block);
+            let target = standing.and_then(|at| self.blocks.target_of(at));
+            resource.target = target.map(|(target, _)| target.address.clone());
             let after = block.after.iter();
             let after = after.map(|first| format!("made after {first}: the spec says so"));
             resource.details.extend(after);

@@ -228,6 +228,43 @@ pub fn holds_data(address: &Address, verb: &str, goal: Goal) -> PlanFinding {
     )
 }
 
+/// What is protected would go without the user's word: by its environment, or by itself.
+pub fn protected(
+    address: &Address,
+    verb: &str,
+    environment: Option<&str>,
+    goal: Goal,
+) -> PlanFinding {
+    let message = match environment {
+        Some(name) => format!(
+            "the environment `{name}` protects everything in it, and this plan {verb} `{address}`"
+        ),
+        None => format!("`{address}` is protected, and this plan {verb} it"),
+    };
+    let help = match goal {
+        Goal::Apply => {
+            "keep it in the spec as it was, or say that it may go: `mlinfra apply --data`"
+        }
+        Goal::Destroy => "if it may go too, say so: `mlinfra destroy --data`",
+    };
+    let title = "what is protected would be destroyed";
+    error("E0909", title, message, help, address, None)
+}
+
+/// What goes or changes stands on a target that is not for this environment.
+pub(crate) fn out_of_bounds(address: &Address, target: &Address, environment: &str) -> PlanFinding {
+    error(
+        "E0131",
+        "this environment may not touch that target",
+        format!(
+            "`{address}` stands on `{target}`, which is none of the targets of `{environment}`"
+        ),
+        "put the target back into `targets` until nothing of it stands there any more",
+        address,
+        None,
+    )
+}
+
 /// The host can't be asked.
 pub fn unseen(address: &Address, reason: &str) -> PlanFinding {
     PlanFinding {
@@ -458,7 +495,8 @@ pub(crate) fn in_the_way(address: &Address, to: &Address) -> PlanFinding {
             "E0973",
             "what should change in the state is being worked on",
             format!("a call for `{address}` was begun and its end is not recorded"),
-            "wait until it has ended: `mlinfra attach` follows it",
+            "wait until it has ended: `mlinfra attach` follows it; what was interrupted is gone on \
+             with by an apply without this change",
             to,
             None,
         )

@@ -9,6 +9,7 @@ mod desired;
 mod diff;
 pub mod finding;
 pub mod gate;
+mod guard;
 mod literal;
 mod order;
 pub mod plan;
@@ -79,7 +80,7 @@ pub const ROUNDS_MAX: usize = 3;
 pub fn plan(inputs: Inputs<'_>) -> Outcome {
     let serial = inputs.snapshot.serial;
     let blocks = Blocks::of(inputs.program);
-    let mut relocated = relocate::moved(inputs.program, inputs.snapshot);
+    let mut relocated = relocate::moved(inputs.program, inputs.snapshot, inputs.goal);
     let mut desired = lowered(&inputs, &blocks, &relocated.snapshot);
     let existing = relocate::questions(&blocks, &desired.resources, &relocated.snapshot);
     if relocated.adopt(&blocks, &desired.resources, inputs.answers) {
@@ -87,6 +88,7 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
         desired = lowered(&inputs, &blocks, &relocated.snapshot);
     }
     relocated.keep(inputs.program, &wanted(&inputs));
+    relocated.protect(inputs.program, &desired.resources);
     let mut found = desired.findings.iter().chain(&relocated.findings);
     if !found.any(|finding| finding.error) {
         relocated.note_outputs(match inputs.goal {
@@ -122,7 +124,8 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     }
     let (resources, found) = ignored(&inputs, desired.resources);
     plan.findings.extend(found);
-    let decided = decided(&inputs, &resources);
+    let (decided, found) = decided(&inputs, &resources);
+    plan.findings.extend(found);
     for (address, reason) in &decided.unseen {
         plan.findings.push(finding::unseen(address, reason));
     }
@@ -138,7 +141,7 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     let judged: Vec<PlanFinding> = plan.failing_gates().map(finding::gate).collect();
     plan.findings.extend(judged);
     let done = to_do(inputs.snapshot, &decided.changes, &held);
-    add_findings(&inputs, &done, &mut plan);
+    add_findings(&inputs, &relocated.protected, &done, &mut plan);
     let judged: BTreeSet<&Address> = plan.gates.iter().map(|gate| &gate.step).collect();
     let (actions, early) = order::actions(inputs.snapshot, &done, &judged);
     plan.actions = actions;
@@ -199,14 +202,19 @@ fn open_questions(
     questions
 }
 
-/// What happens to each resource, with the reason that the goal gives.
-fn decided(inputs: &Inputs<'_>, resources: &[mlinfra_api::Resource]) -> decide::Decisions {
+/// What happens to each resource, with the reason that the goal gives; and what may not happen as
+/// it stands on a target that the environment may not touch.
+fn decided(
+    inputs: &Inputs<'_>,
+    resources: &[mlinfra_api::Resource],
+) -> (decide::Decisions, Vec<PlanFinding>) {
     let mut decided = decide::decide(inputs.snapshot, resources, inputs.answers);
     if inputs.goal == Goal::Destroy {
         let removed = decided.changes.values_mut();
         removed.for_each(|decision| decision.reasons = vec![Reason::Destroyed]);
     }
-    decided
+    let findings = guard::keep_in_bounds(inputs, &mut decided);
+    (decided, findings)
 }
 
 /// Adds what the resources cost, and the findings about that.
@@ -352,6 +360,7 @@ fn empty_plan(inputs: &Inputs<'_>) -> Plan {
 
 fn add_findings(
     inputs: &Inputs<'_>,
+    protected: &BTreeSet<Address>,
     changes: &BTreeMap<Address, decide::Decision>,
     plan: &mut Plan,
 ) {
@@ -363,9 +372,9 @@ fn add_findings(
         };
         let may_go = inputs.data_may_go
             || decision.kind == ChangeKind::Delete && relocate::may_go(inputs.program, address);
-        if decision.resource.holds_data && !verb.is_empty() && !may_go {
-            plan.findings
-                .push(finding::holds_data(address, verb, inputs.goal));
+        if !verb.is_empty() && !may_go {
+            let found = guard::lost(inputs, protected, address, decision, verb);
+            plan.findings.extend(found);
         }
         let Some(question) = desired::port_question(&decision.resource) else {
             continue;

@@ -6,10 +6,12 @@ use mlinfra_api::snapshot::SECRET;
 use mlinfra_api::{Address, Resource, ResourceState, Snapshot, StateChange, Value};
 use mlinfra_check::{Block, Moved, Output, Program};
 
+use crate::Goal;
 use crate::answers::Answers;
 use crate::blocks::Blocks;
 use crate::diff::differences;
 use crate::finding;
+use crate::guard;
 use crate::plan::{Change, ChangeKind, PlanFinding, Reason};
 use crate::question::{Answer, Question};
 use crate::recipe::canonical;
@@ -29,30 +31,33 @@ pub(crate) struct Relocated {
     /// What is said of outputs that are others from now on.
     pub(crate) notices: Vec<String>,
     pub(crate) findings: Vec<PlanFinding>,
+    /// What was protected before this plan, at the addresses of now.
+    pub(crate) protected: BTreeSet<Address>,
 }
 
 /// Makes the moves that the spec asks for and the state has not seen yet.
-pub(crate) fn moved(program: &Program, snapshot: &Snapshot) -> Relocated {
+pub(crate) fn moved(program: &Program, snapshot: &Snapshot, goal: Goal) -> Relocated {
     let mut out = Relocated {
         snapshot: snapshot.clone(),
         ..Relocated::default()
     };
-    for one in &program.moves {
+    // What goes altogether goes by the name that it has.
+    for one in program.moves.iter().filter(|_| goal == Goal::Apply) {
         let inside = |address: &&Address| one.from.holds(address);
-        let recorded: Vec<Address> = out
-            .snapshot
-            .resources
-            .keys()
-            .filter(inside)
-            .cloned()
-            .collect();
+        let recorded: BTreeSet<Address> = standing(&out.snapshot).filter(inside).cloned().collect();
         for from in recorded {
             if let Some(to) = one.from.renamed(&from, &one.to) {
                 out.make(StateChange::Moved { from, to }, Some(one));
             }
         }
     }
+    out.protected.clone_from(&out.snapshot.protected);
     out
+}
+
+/// Where something is recorded, or was begun and may stand for all that is known.
+fn standing(snapshot: &Snapshot) -> impl Iterator<Item = &Address> {
+    snapshot.resources.keys().chain(snapshot.open.keys())
 }
 
 impl Relocated {
@@ -83,11 +88,9 @@ impl Relocated {
             .filter(|address| wanted.contains(address))
             .collect();
         let kept = self.snapshot.kept.clone();
-        let recorded: Vec<Address> = self.snapshot.resources.keys().cloned().collect();
-        for address in recorded
-            .into_iter()
-            .filter(|address| !wanted.contains(address))
-        {
+        let is_gone = |address: &&Address| !wanted.contains(address);
+        let recorded = standing(&self.snapshot).filter(is_gone).cloned();
+        for address in recorded.collect::<BTreeSet<Address>>() {
             if kept.contains(&address) || is_left(program, &address) {
                 self.make(StateChange::Forgotten { address }, None);
             }
@@ -99,6 +102,20 @@ impl Relocated {
             // What is forgotten is no longer noted either.
             if self.snapshot.kept.contains(&address) != keep {
                 self.make(StateChange::Kept { address, keep }, None);
+            }
+        }
+    }
+
+    /// Notes which blocks are protected. What the spec has no more stays as it was noted: it goes on
+    /// the user's word alone.
+    pub(crate) fn protect(&mut self, program: &Program, wanted: &[Resource]) {
+        let wanted: BTreeSet<&Address> = wanted.iter().map(|resource| &resource.address).collect();
+        let blocks = program.blocks.iter();
+        for block in blocks.filter(|block| wanted.contains(&block.address)) {
+            let protect = guard::is_protected(program, block);
+            if self.snapshot.protected.contains(&block.address) != protect {
+                let address = block.address.clone();
+                self.make(StateChange::Protected { address, protect }, None);
             }
         }
     }
@@ -296,7 +313,9 @@ pub(crate) fn shown(changes: &[StateChange], snapshot: &Snapshot) -> Vec<Change>
                 let handle = state.handle.clone();
                 (ChangeKind::Adopt, Reason::Existing { handle })
             }
-            StateChange::Kept { .. } | StateChange::Outputs { .. } => return None,
+            StateChange::Kept { .. }
+            | StateChange::Protected { .. }
+            | StateChange::Outputs { .. } => return None,
         };
         let address = one.address()?.clone();
         Some(Change {
@@ -311,9 +330,10 @@ pub(crate) fn shown(changes: &[StateChange], snapshot: &Snapshot) -> Vec<Change>
     changes.iter().filter_map(change).collect()
 }
 
-/// What is said of blocks that are kept from now on, or no longer, and of outputs.
+/// What is said of blocks that are kept or protected from now on, or no longer, and of outputs. What
+/// is protected from its first moment is not worth a word.
 pub(crate) fn notices(relocated: &Relocated) -> Vec<String> {
-    let text = |change: &StateChange| match change {
+    let kept = relocated.changes.iter().filter_map(|change| match change {
         StateChange::Kept {
             address,
             keep: true,
@@ -324,9 +344,28 @@ pub(crate) fn notices(relocated: &Relocated) -> Vec<String> {
             "{address} is no longer kept: it is removed once the spec has it no more"
         )),
         _ => None,
-    };
-    let kept = relocated.changes.iter().filter_map(text);
-    kept.chain(relocated.notices.iter().cloned()).collect()
+    });
+    let mut notices: Vec<String> = kept.collect();
+    for wanted in [true, false] {
+        let changed = relocated.changes.iter().filter_map(|change| match change {
+            StateChange::Protected { address, protect } if *protect == wanted => Some(address),
+            _ => None,
+        });
+        let changed: Vec<&Address> = changed
+            .filter(|address| relocated.snapshot.resources.contains_key(address))
+            .collect();
+        let are = match changed[..] {
+            [] => continue,
+            [one] => format!("{one} is"),
+            [first, ref more @ ..] => format!("{first} and {} more are", more.len()),
+        };
+        notices.push(match wanted {
+            true => format!("{are} protected: replaced or destroyed with `--data` alone"),
+            false => format!("{are} no longer protected"),
+        });
+    }
+    notices.extend(relocated.notices.iter().cloned());
+    notices
 }
 
 /// What is said of outputs where there were some before: the first ones are no news.

@@ -302,6 +302,7 @@ fn artifact_resource(
         details: Vec::new(),
         needed: true,
         made_as: None,
+        target: None,
     }
 }
 

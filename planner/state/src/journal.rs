@@ -399,6 +399,7 @@ mod tests {
             details: Vec::new(),
             needed: true,
             made_as: None,
+            target: None,
         };
         let text = || "x".to_owned();
         let outputs = BTreeMap::new;

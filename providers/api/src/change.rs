@@ -35,6 +35,13 @@ pub enum StateChange {
         /// Whether it is.
         keep: bool,
     },
+    /// Whether a thing is replaced or destroyed on the user's word alone.
+    Protected {
+        /// The address.
+        address: Address,
+        /// Whether it is.
+        protect: bool,
+    },
     /// What the spec declares as outputs, all of it.
     Outputs {
         /// By name, as the spec says them. No secret is in it.
@@ -47,7 +54,9 @@ impl StateChange {
     pub fn address(&self) -> Option<&Address> {
         match self {
             StateChange::Moved { to, .. } => Some(to),
-            StateChange::Forgotten { address } | StateChange::Kept { address, .. } => Some(address),
+            StateChange::Forgotten { address }
+            | StateChange::Kept { address, .. }
+            | StateChange::Protected { address, .. } => Some(address),
             StateChange::Adopted { state } => Some(&state.resource.address),
             StateChange::Outputs { .. } => None,
         }
@@ -67,6 +76,7 @@ impl Snapshot {
             StateChange::Moved { from, to } => self.relocate(from, to),
             StateChange::Forgotten { address } => {
                 self.kept.remove(address);
+                self.protected.remove(address);
                 let gone = self.resources.remove(address);
                 gone.map(drop).ok_or_else(|| nothing(address))
             }
@@ -92,6 +102,13 @@ impl Snapshot {
                 }
                 Ok(())
             }
+            StateChange::Protected { address, protect } => {
+                match protect {
+                    true => drop(self.protected.insert(address.clone())),
+                    false => drop(self.protected.remove(address)),
+                }
+                Ok(())
+            }
             StateChange::Outputs { outputs } => {
                 self.outputs.clone_from(outputs);
                 Ok(())
@@ -102,7 +119,7 @@ impl Snapshot {
     /// The address of the change at which a call is open: what it will come to is not known.
     pub fn in_the_way(&self, change: &StateChange) -> Option<Address> {
         let (first, second) = match change {
-            StateChange::Kept { .. } => return None,
+            StateChange::Kept { .. } | StateChange::Protected { .. } => return None,
             StateChange::Moved { from, to } => (from, to),
             other => (other.address()?, other.address()?),
         };
@@ -121,8 +138,10 @@ impl Snapshot {
         let begun = |address: &Address| self.incarnations.get(address).copied().unwrap_or(0);
         let begun = begun(from).max(begun(to));
         self.incarnations.insert(to.clone(), begun);
-        if self.kept.remove(from) {
-            self.kept.insert(to.clone());
+        for noted in [&mut self.kept, &mut self.protected] {
+            if noted.remove(from) {
+                noted.insert(to.clone());
+            }
         }
         move_one(&mut state.resource, from, to);
         let made_as = state.resource.made_as.clone();
@@ -157,6 +176,9 @@ fn move_one(resource: &mut Resource, from: &Address, to: &Address) {
 fn rename_in(resource: &mut Resource, from: &Address, to: &Address, made_as: Option<&Address>) {
     if resource.depends_on.remove(from) {
         resource.depends_on.insert(to.clone());
+    }
+    if resource.target.as_ref() == Some(from) {
+        resource.target = Some(to.clone());
     }
     for value in resource.properties.values_mut() {
         rename(value, from, to, made_as);
@@ -242,6 +264,7 @@ mod tests {
                 details: Vec::new(),
                 needed: true,
                 made_as: None,
+                target: Some(address("here")),
             },
             incarnation: 3,
             handle: format!("stores/{name}"),
@@ -273,6 +296,7 @@ mod tests {
             snapshot.resources.insert(address, state);
         }
         snapshot.kept.insert(address("lake"));
+        snapshot.protected.insert(address("lake"));
         snapshot
     }
 
@@ -292,7 +316,9 @@ mod tests {
         assert_eq!((pond.incarnation, &*pond.handle), (3, "stores/lake"));
         assert_eq!(moved_on.incarnations[&address("pond")], 3);
         assert!(!moved_on.resources.contains_key(&address("lake")));
-        assert_eq!(moved_on.kept, BTreeSet::from([address("pond")]));
+        for noted in [&moved_on.kept, &moved_on.protected] {
+            assert_eq!(*noted, BTreeSet::from([address("pond")]));
+        }
         let reader = &moved_on.resources[&address("reader")].resource;
         assert_eq!(reader.depends_on, BTreeSet::from([address("pond")]));
         let store = reader.properties["store"].as_record().expect("a record");

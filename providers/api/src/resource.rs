@@ -48,6 +48,9 @@ pub struct Resource {
     /// the address it names after this one: [`Resource::physical`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_as: Option<Address>,
+    /// The target that it stands on, through every place in between. Never compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Address>,
 }
 
 impl Resource {

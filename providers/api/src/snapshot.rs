@@ -28,6 +28,9 @@ pub struct Snapshot {
     /// What is forgotten, not removed, once nothing asks for it any more.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub kept: BTreeSet<Address>,
+    /// What is replaced or destroyed on the user's word alone, whatever it holds.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub protected: BTreeSet<Address>,
     /// The outputs that the spec declares, by name, as it says them: what they are made of is in
     /// `resources`. No secret is in it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -83,6 +83,7 @@ pub(crate) fn resource(
         details: Vec::new(),
         needed: true,
         made_as: None,
+        target: None,
     }
 }
 

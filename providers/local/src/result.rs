@@ -96,6 +96,7 @@ mod tests {
                 details: Vec::new(),
                 needed: true,
                 made_as: None,
+                target: None,
             },
             incarnation: 1,
             handle: String::new(),

@@ -50,6 +50,7 @@ fn resource(address: &str, resource_type: &str) -> Resource {
         details: Vec::new(),
         needed: true,
         made_as: None,
+        target: None,
     }
 }
 

@@ -24,6 +24,7 @@ fn request(resource_type: &str, name: &str, incarnation: u64) -> Request {
             details: Vec::new(),
             needed: true,
             made_as: None,
+            target: None,
         },
         prior: None,
     }

@@ -1,6 +1,6 @@
 //! Environments and what is given for parameters from outside of the spec.
 
-use mlinfra_api::{Address, Value};
+use mlinfra_api::Value;
 use mlinfra_check::{Checked, ParameterFile, check};
 
 use crate::world::{Memory, codes_at, findings};
@@ -59,15 +59,7 @@ fn each_environment_has_values_of_its_own() {
         assert_eq!(given.from, format!("environment {environment}"));
         let chosen = checked.program.environment.as_ref().expect("one is chosen");
         assert_eq!(chosen.name, environment);
-        let lake = Address::new("storage", "lake");
-        let lake = checked.program.block(&lake).expect("a block");
-        assert!(lake.holds_data);
-        let target = checked
-            .program
-            .with_role("target")
-            .next()
-            .expect("a target");
-        assert_eq!(target.holds_data, environment == "prod");
+        assert_eq!(chosen.protect, environment == "prod");
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) fn node(number: usize, resource_type: &str, polls: i64, needs: &[usiz
         details: Vec::new(),
         needed: true,
         made_as: None,
+        target: None,
     }
 }
 

@@ -5,6 +5,7 @@ mod changes;
 mod cost;
 mod gates;
 mod gates_order;
+mod guards;
 mod moves;
 mod support;
 mod unread;

@@ -1,16 +1,9 @@
 //! What is called otherwise, what is left where it stands, and what stood already.
 
 use mlinfra_api::{Address, Snapshot, StateChange, Value};
-use mlinfra_plan::{ChangeKind, Goal, Plan};
+use mlinfra_plan::{ChangeKind, Goal};
 
-use crate::support::{Fake, applied, credit, kinds, program};
-
-/// The state once everything that the plan records is recorded and the rest is carried out.
-fn carried_out(world: &mut Fake, plan: &Plan, snapshot: &Snapshot) -> Snapshot {
-    let mut snapshot = snapshot.clone();
-    world.apply(plan, &mut snapshot);
-    snapshot
-}
+use crate::support::{Fake, applied, carried_out, credit, kinds, program};
 
 fn address(text: &str) -> Address {
     text.parse().expect("an address")

@@ -50,6 +50,8 @@ pub(crate) struct Fake {
     pub(crate) artifacts: BTreeSet<String>,
     pub(crate) unwell: BTreeMap<Address, String>,
     pub(crate) port_free: bool,
+    /// Whether the user said that data may go.
+    pub(crate) data_may_go: bool,
     /// What each step reports when it runs, by its address.
     pub(crate) reports: BTreeMap<String, BTreeMap<String, Value>>,
     /// What was reported of each recipe key that ran.
@@ -73,6 +75,7 @@ impl Fake {
             artifacts: BTreeSet::new(),
             unwell: BTreeMap::new(),
             port_free: true,
+            data_may_go: true,
             reports: BTreeMap::from([(
                 "risk/step.report".into(),
                 BTreeMap::from([
@@ -96,7 +99,7 @@ impl Fake {
             Question::Outputs { .. } => panic!("checking asks other projects, planning never"),
             Question::Host { .. } => Answer::Host {
                 facts: BTreeMap::from([
-                    ("cpus".into(), Value::Int(2)),
+                    ("cpus".into(), Value::Int(4)),
                     ("memory".into(), Value::Quantity(Quantity::bytes(24 << 30))),
                 ]),
             },
@@ -143,7 +146,7 @@ impl Fake {
                 lowerings: &lowerings,
                 answers: &answers,
                 goal,
-                data_may_go: true,
+                data_may_go: self.data_may_go,
             };
             match plan(inputs) {
                 Outcome::Planned(plan) => return *plan,
@@ -217,6 +220,13 @@ impl Fake {
             Some(key) => self.reported.entry(key.clone()).or_insert(reports).clone(),
         }
     }
+}
+
+/// The state once everything that the plan records is recorded and the rest is carried out.
+pub(crate) fn carried_out(world: &mut Fake, plan: &Plan, snapshot: &Snapshot) -> Snapshot {
+    let mut snapshot = snapshot.clone();
+    world.apply(plan, &mut snapshot);
+    snapshot
 }
 
 pub(crate) fn kinds(plan: &Plan) -> BTreeMap<String, ChangeKind> {

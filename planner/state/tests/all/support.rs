@@ -51,6 +51,7 @@ pub(crate) fn started(lineage: &str, name: &str, incarnation: u64) -> Started {
             details: Vec::new(),
             needed: true,
             made_as: None,
+            target: None,
         },
         prior: None,
         deposes: false,
