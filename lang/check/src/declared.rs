@@ -9,10 +9,11 @@ use mlinfra_api::Value;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::mark;
 use crate::schema::{Function, Kind, KindValue};
 use crate::scope::{Form, NodeId};
 use crate::suggest::nearest;
-use crate::tree::{Argument, Attribute, Binary, Body, Expr, ExprKind, Name, Node, TextPart};
+use crate::tree::{Argument, Binary, Body, Expr, ExprKind, Name, Node};
 use crate::types::{FieldsType, Parameter, Term, Type};
 use crate::wording::list;
 
@@ -209,20 +210,8 @@ impl Checker<'_> {
     /// Warns if what is referred to is marked as on its way out.
     pub(crate) fn refer_to_old(&mut self, id: NodeId, span: Span) {
         let item = self.nodes[id].item;
-        let marked = |attribute: &&Attribute| attribute.path.word() == "deprecated";
-        let Some(attribute) = item.attributes.iter().find(marked) else {
+        let Some(instead) = mark::text(item, "deprecated") else {
             return;
-        };
-        let instead = attribute
-            .arguments
-            .first()
-            .map(|argument| &argument.value.kind);
-        let instead = match instead {
-            Some(ExprKind::Text(parts)) => match parts.as_slice() {
-                [TextPart::Literal(text)] => text.clone(),
-                _ => return,
-            },
-            _ => return,
         };
         let name = self.nodes[id].name.text.clone();
         self.warn_deprecated(&name, &instead, span);

@@ -140,6 +140,7 @@ impl Diagnostic {
     /// With an edit that mends it.
     #[must_use]
     pub fn fix(mut self, title: impl Into<String>, span: Span, text: impl Into<String>) -> Self {
+        debug_assert!(span.start <= span.end, "an edit replaces a stretch");
         self.fix = Some(Fix {
             title: title.into(),
             edits: vec![Edit {

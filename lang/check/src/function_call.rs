@@ -132,19 +132,9 @@ impl Checker<'_> {
     }
 
     fn called(&mut self, function: &Function, given: Given, span: Span) -> Term {
-        let Some(result) = substituted(&function.result, function, &given.terms) else {
-            let (first, second) = (&given.terms[0].term_type, &given.terms[1].term_type);
-            let dimensions =
-                crate::operate::dimension(first).zip(crate::operate::dimension(second));
-            return match dimensions {
-                Some((first, second)) => {
-                    self.number_fault(&NumberFault::Dimensions(first, second), span)
-                }
-                None => {
-                    self.differ(first, second, given.spans[1]);
-                    Term::error()
-                }
-            };
+        let result = match substituted(&function.result, function, &given.terms) {
+            Ok(result) => result,
+            Err(unlike) => return self.unlike_arguments(&unlike, &given.spans, span),
         };
         let unknown = |result: Type| {
             let from: Vec<&Term> = given.terms.iter().collect();
@@ -171,6 +161,31 @@ impl Checker<'_> {
             return unknown(result);
         }
         self.run(body, given, result, span)
+    }
+
+    /// Reports arguments that have no type in common, or one whose values have none.
+    fn unlike_arguments(&mut self, unlike: &Unlike, spans: &[Span], span: Span) -> Term {
+        let at = spans.get(unlike.place).copied().unwrap_or(span);
+        let (first, second) = (&unlike.first, &unlike.second);
+        if unlike.is_inside {
+            let text = format!(
+                "in this, one value is {}, another {}",
+                first.said(),
+                second.said()
+            );
+            self.report(
+                Diagnostic::error(code::TYPE_WRONG, at, text)
+                    .help("its values have no type in common, so nobody can say what comes out")
+                    .help("name a value by its own name, or make all of one type"),
+            );
+            return Term::error();
+        }
+        let dimensions = crate::operate::dimension(first).zip(crate::operate::dimension(second));
+        if let Some((first, second)) = dimensions {
+            return self.number_fault(&NumberFault::Dimensions(first, second), span);
+        }
+        self.differ(first, second, at);
+        Term::error()
     }
 
     fn run(&mut self, body: Body, given: Given, result: Type, span: Span) -> Term {
@@ -350,31 +365,34 @@ fn holds_like(wanted: &Type, found: &Type) -> bool {
     }
 }
 
-/// The type with what the call's arguments are in it; none if two that must be alike are not.
-fn substituted(declared: &Type, function: &Function, terms: &[Term]) -> Option<Type> {
+/// Two types that must be alike and are not.
+struct Unlike {
+    first: Type,
+    second: Type,
+    /// The argument of the second one.
+    place: usize,
+    /// Whether both are in that argument.
+    is_inside: bool,
+}
+
+/// The type with what the call's arguments are in it; which are to blame if there is none.
+fn substituted(declared: &Type, function: &Function, terms: &[Term]) -> Result<Type, Unlike> {
     let of = |name: &Arc<str>| {
         let place = function.parameters.iter().position(|p| *p.name == **name)?;
-        terms.get(place).map(|term| term.term_type.bare().clone())
+        let term = terms.get(place)?;
+        Some((place, term.term_type.bare().clone()))
     };
     let inside = |inner: &Type| substituted(inner, function, terms).map(Arc::new);
-    Some(match declared {
-        Type::LikeOf(names) => {
-            let mut all = names.iter().filter_map(of);
-            let first = all.next().unwrap_or(Type::Any);
-            all.try_fold(first, |common, next| unify(&common, &next))?
-        }
-        Type::MergedOf(names) => {
-            let mut all = names.iter().filter_map(of);
-            let first = all.next().unwrap_or(Type::Any);
-            all.try_fold(first, |sum, next| merged(&sum, &next))?
-        }
+    Ok(match declared {
+        Type::LikeOf(names) => in_common(names.iter().filter_map(of), false, unify)?,
+        Type::MergedOf(names) => in_common(names.iter().filter_map(of), false, merged)?,
         Type::ElementOf(name) => match of(name) {
-            Some(Type::List(inner) | Type::Map(inner)) => (*inner).clone(),
-            Some(Type::Record(fields)) => {
-                let mut all = fields.values();
-                let first = all.next().cloned().unwrap_or(Type::Any);
-                all.try_fold(first, |common, next| unify(&common, next))?
-            }
+            Some((_, Type::List(inner) | Type::Map(inner))) => (*inner).clone(),
+            Some((place, Type::Record(fields))) => in_common(
+                fields.values().map(|field| (place, field.clone())),
+                true,
+                unify,
+            )?,
             _ => Type::Any,
         },
         Type::Float => Type::Decimal,
@@ -396,6 +414,23 @@ fn merged(first: &Type, second: &Type) -> Option<Type> {
         }
         (first, second) => unify(first, second),
     }
+}
+
+/// What comes of all of these together, each with the argument that it is of.
+fn in_common(
+    mut all: impl Iterator<Item = (usize, Type)>,
+    is_inside: bool,
+    join: fn(&Type, &Type) -> Option<Type>,
+) -> Result<Type, Unlike> {
+    let first = all.next().map_or(Type::Any, |(_, first)| first);
+    all.try_fold(first, |first, (place, second)| {
+        join(&first, &second).ok_or(Unlike {
+            first,
+            second,
+            place,
+            is_inside,
+        })
+    })
 }
 
 /// A value that a body gave as one of the type that it stands for.

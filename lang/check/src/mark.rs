@@ -26,13 +26,8 @@ pub(crate) fn words(item: &Item, name: &str) -> Vec<String> {
 pub(crate) fn text(item: &Item, name: &str) -> Option<String> {
     let same = |attribute: &&tree::Attribute| attribute.path.word() == name;
     let attribute = item.attributes.iter().find(same)?;
-    match &attribute.arguments.first()?.value.kind {
-        ExprKind::Text(parts) => match parts.as_slice() {
-            [tree::TextPart::Literal(text)] => Some(text.clone()),
-            _ => None,
-        },
-        _ => None,
-    }
+    let argument = attribute.arguments.first()?;
+    argument.value.as_literal().map(str::to_owned)
 }
 
 /// The number in the parentheses of this attribute.

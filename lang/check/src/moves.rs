@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_api::{Address, Name as Naming, Value};
+use mlinfra_api::{Address, Name as Naming, Segment, Value};
 
 use crate::check::{Checker, Env};
 use crate::code;
@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::environment::WorldForm;
 use crate::program::{Moved, Program, Removed};
 use crate::schema::Place;
-use crate::scope::NodeId;
+use crate::scope::{Declared, Form, NodeId};
 use crate::suggest::nearest;
 use crate::tree::{BlockItem, Node};
 use crate::types::Type;
@@ -18,8 +18,17 @@ use crate::types::Type;
 /// What `moved` and `removed` come to, as far as each is right by itself.
 #[derive(Debug, Default)]
 pub(crate) struct Moves {
-    moved: BTreeMap<NodeId, (Moved, Span)>,
+    moved: BTreeMap<NodeId, Move>,
     removed: BTreeMap<NodeId, Removed>,
+}
+
+/// A move, and how its new name is written.
+#[derive(Debug)]
+struct Move {
+    moved: Moved,
+    to: Span,
+    /// Whether the new name stands there as a text, and is not computed.
+    is_literal: bool,
 }
 
 impl<'t> Checker<'t> {
@@ -68,8 +77,12 @@ impl<'t> Checker<'t> {
             );
             return;
         }
-        let moved = Moved { from, to, span };
-        self.moves.moved.insert(id, (moved, value.span));
+        let one = Move {
+            moved: Moved { from, to, span },
+            to: value.span,
+            is_literal: value.as_literal().is_some(),
+        };
+        self.moves.moved.insert(id, one);
     }
 
     /// Checks `removed "old" { keep = true }`.
@@ -135,36 +148,94 @@ impl<'t> Checker<'t> {
             return;
         }
         let blocks: Vec<Address> = program.blocks.iter().map(|b| b.address.clone()).collect();
+        let there = There::of(&blocks);
         let lost = self.scopes.iter().any(|scope| scope.open);
-        let stands = |name: &Naming| blocks.iter().any(|address| name.holds(address));
-        let left: BTreeSet<Naming> = moved.values().map(|(one, _)| one.from.clone()).collect();
-        for (id, (one, span)) in moved {
-            let name = self.nodes[id].name.span;
-            if stands(&one.from) {
-                self.still_there(name, WorldForm::Moved);
-            } else if !stands(&one.to) && !left.contains(&one.to) && !lost {
-                let text = one.to.to_string();
-                let known: Vec<String> = blocks.iter().map(ToString::to_string).collect();
-                let meant = nearest(&text, known.iter().map(String::as_str));
-                let inside = Span {
-                    start: span.start + 1,
-                    end: span.end.saturating_sub(1),
-                    ..span
-                };
+        let mut left: BTreeMap<Naming, NodeId> = BTreeMap::new();
+        for (id, Move { moved, .. }) in &moved {
+            if there.stands(&moved.from) {
+                self.still_there(self.nodes[*id].name.span, WorldForm::Moved);
+            }
+            self.once(&mut left, &moved.from, *id);
+        }
+        self.each_to_its_own(&moved, &there);
+        if !lost {
+            for one in nowhere(&moved, &left, &there) {
+                self.moved_nowhere(one, &blocks);
+            }
+        }
+        for (id, one) in &removed {
+            if there.stands(&one.name) {
+                self.still_there(self.nodes[*id].name.span, WorldForm::Removed);
+            }
+            self.once(&mut left, &one.name, *id);
+        }
+        program.moves = moved.into_values().map(|one| one.moved).collect();
+        program.removed = removed.into_values().collect();
+    }
+
+    /// Notes what becomes of an old name; a finding if something was said of it already.
+    fn once(&mut self, left: &mut BTreeMap<Naming, NodeId>, name: &Naming, id: NodeId) {
+        let Some(first) = left.get(name).copied() else {
+            left.insert(name.clone(), id);
+            return;
+        };
+        // Two of one form that are written alike have their finding by now.
+        let (first, second) = (&self.nodes[first], &self.nodes[id]);
+        let form = |node: &Declared<'_>| match node.form {
+            Form::World(form) => Some(form),
+            _ => None,
+        };
+        if form(first) == form(second) && first.name.text == second.name.text {
+            return;
+        }
+        let (first, second) = (first.name.span, second.name.span);
+        let text = "something is said of this name already";
+        self.report(
+            Diagnostic::error(code::NAME_TWICE, second, text)
+                .also(first, "here first")
+                .help("what stands under it can't become two things")
+                .help("keep the line that is true, and take the other out"),
+        );
+    }
+
+    /// Reports blocks that two things that stand already would become.
+    fn each_to_its_own(&mut self, moved: &BTreeMap<NodeId, Move>, there: &There<'_>) {
+        let mut taken: BTreeMap<&Naming, NodeId> = BTreeMap::new();
+        for (id, Move { moved, to, .. }) in moved {
+            if !there.stands(&moved.to) {
+                continue;
+            }
+            let first = *taken.entry(&moved.to).or_insert(*id);
+            if first != *id {
+                let first = self.nodes[first].name.span;
                 self.report(
-                    Diagnostic::error(code::MOVED_NOWHERE, span, "the spec has no such block")
-                        .help("what stands under the old name would be removed all the same")
-                        .suggest(inside, &text, meant),
+                    Diagnostic::error(code::NAME_TWICE, *to, "another block moves here too")
+                        .also(first, "this one")
+                        .help("of two things that stand already, one block can be only one")
+                        .help("move one of them; say `removed` of the other"),
                 );
             }
-            program.moves.push(one);
         }
-        for (id, one) in removed {
-            if stands(&one.name) {
-                self.still_there(self.nodes[id].name.span, WorldForm::Removed);
-            }
-            program.removed.push(one);
-        }
+    }
+
+    fn moved_nowhere(&mut self, one: &Move, blocks: &[Address]) {
+        let text = one.moved.to.to_string();
+        let known: Vec<String> = match self.budget.compare(blocks.len()) {
+            true => blocks.iter().map(ToString::to_string).collect(),
+            false => Vec::new(),
+        };
+        let finding = Diagnostic::error(code::MOVED_NOWHERE, one.to, "the spec has no such block")
+            .help("what stands under the old name would be removed all the same");
+        let Some(meant) = nearest(&text, known.iter().map(String::as_str)) else {
+            self.report(finding);
+            return;
+        };
+        let finding = finding.help(format!("did you mean `{meant}`?"));
+        let literal = Value::text(meant).to_string();
+        self.report(match one.is_literal {
+            true => finding.fix(format!("{text} → {meant}"), one.to, literal),
+            false => finding,
+        });
     }
 
     fn still_there(&mut self, span: Span, form: WorldForm) {
@@ -179,4 +250,67 @@ impl<'t> Checker<'t> {
                 .help(help),
         );
     }
+}
+
+/// The names of a program: of its blocks, and of what encloses them.
+struct There<'b> {
+    blocks: BTreeSet<(&'b [Segment], &'b str, &'b Segment)>,
+    around: BTreeSet<&'b [Segment]>,
+}
+
+impl<'b> There<'b> {
+    fn of(blocks: &'b [Address]) -> Self {
+        let mut around = BTreeSet::new();
+        for block in blocks {
+            for end in (1..=block.parents.len()).rev() {
+                // What encloses this one was noted with it.
+                if !around.insert(&block.parents[..end]) {
+                    break;
+                }
+            }
+        }
+        let name = |block: &'b Address| (&*block.parents, &*block.kind, &block.leaf);
+        There {
+            blocks: blocks.iter().map(name).collect(),
+            around,
+        }
+    }
+
+    /// Whether a block has this name, or is inside of what has it.
+    fn stands(&self, name: &Naming) -> bool {
+        let kind = name.kind.as_deref();
+        let of_block = |kind| self.blocks.contains(&(&*name.parents, kind, &name.leaf));
+        kind.is_some_and(of_block) || {
+            let all = [&*name.parents, std::slice::from_ref(&name.leaf)].concat();
+            self.around.contains(&*all)
+        }
+    }
+}
+
+/// The moves that lead to no block: each whose new name neither stands nor moves on, and one of
+/// each circle.
+fn nowhere<'m>(
+    moved: &'m BTreeMap<NodeId, Move>,
+    left: &BTreeMap<Naming, NodeId>,
+    there: &There<'_>,
+) -> Vec<&'m Move> {
+    let mut found = BTreeSet::new();
+    // Each move with the walk that came by first.
+    let mut walked: BTreeMap<NodeId, NodeId> = BTreeMap::new();
+    for (walk, one) in moved {
+        // What still stands under its old name has its finding.
+        let mut next = Some(*walk).filter(|_| !there.stands(&one.moved.from));
+        while let Some((id, one)) = next.and_then(|id| Some((id, moved.get(&id)?))) {
+            if let Some(before) = walked.insert(id, *walk) {
+                // In this very walk: a circle, which goes through here.
+                found.extend((before == *walk).then_some(id));
+                break;
+            }
+            let to = &one.moved.to;
+            let stands = there.stands(to);
+            next = left.get(to).copied().filter(|_| !stands);
+            found.extend((next.is_none() && !stands).then_some(id));
+        }
+    }
+    found.iter().filter_map(|id| moved.get(id)).collect()
 }

@@ -139,25 +139,30 @@ fn url(text: &str) -> Option<Break> {
             "write it as `%20` and the like",
         );
     }
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let port = host
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = authority
         .rsplit_once(':')
         .filter(|(_, port)| !port.contains(']'));
-    if let Some((before, port)) = port
-        && port.parse::<u16>().is_err()
-    {
-        let at = begin + before.len() + 1..begin + host.len();
+    let end = port.map_or(authority.len(), |(before, _)| before.len());
+    let user = authority[..end].rfind('@').map_or(0, |at| at + 1);
+    if user == end {
+        let at = begin..begin + authority.len();
+        return broken(at, "the host is missing", URL);
+    }
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    if port.is_some_and(|(_, port)| !is_port(port)) {
+        let at = begin + end + 1..begin + authority.len();
         return broken(at, "a port lies between 1 and 65535", URL);
     }
     None
 }
 
+const VERSION: &str = "a version is written `1.2.0`, before a release `1.2.0-rc.1`";
+
 fn version(text: &str) -> Option<Break> {
-    const VERSION: &str = "a version is written `1.2.0`, before a release `1.2.0-rc.1`";
-    let core = text.split(['-', '+']).next().unwrap_or_default();
     if let Some(rest) = text
         .strip_prefix(['v', 'V'])
-        .filter(|rest| version(rest).is_none())
+        .filter(|rest| version_alone(rest).is_none())
     {
         return Some(Break {
             at: 0..text.len(),
@@ -166,34 +171,67 @@ fn version(text: &str) -> Option<Break> {
             instead: Some(rest.to_owned()),
         });
     }
+    version_alone(text)
+}
+
+/// A version without a letter before it: three numbers, what comes before the release behind a
+/// `-`, and how it was built behind a `+`.
+fn version_alone(text: &str) -> Option<Break> {
+    let core = text.split(['-', '+']).next().unwrap_or_default();
     let mut begin = 0;
     for part in core.split('.') {
         let at = begin..begin + part.len();
         begin = at.end + 1;
-        let number = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        let zero = part.len() > 1 && part.starts_with('0');
-        if !number || zero || part.parse::<u64>().is_err() {
-            return broken(
-                at.start..at.end.max(at.start),
-                "this is no number of a version",
-                VERSION,
-            );
+        if !is_number_of_version(part) || part.parse::<u64>().is_err() {
+            return broken(at, "this is no number of a version", VERSION);
         }
     }
     if core.split('.').count() != 3 {
         return broken(0..core.len(), "a version has three numbers", VERSION);
     }
     let rest = &text[core.len()..];
-    let letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '+' | '.');
-    let odd = rest.char_indices().find(|(_, one)| !letter(*one));
-    let odd = odd.map(|(place, one)| core.len() + place..core.len() + place + one.len_utf8());
-    match odd {
-        Some(at) => broken(at, "this stands in no version", VERSION),
-        None if rest.len() == 1 || rest.ends_with('.') || rest.contains("..") => {
-            broken(core.len()..text.len(), "a part of this is empty", VERSION)
+    let (before, build) = match rest.split_once('+') {
+        Some((before, build)) => (before, Some(build)),
+        None => (rest, None),
+    };
+    let before = before.strip_prefix('-');
+    let of_before = before.and_then(|before| parts_of_version(before, core.len() + 1, true));
+    of_before.or_else(|| {
+        let build = build?;
+        parts_of_version(build, text.len() - build.len(), false)
+    })
+}
+
+/// Whether a part is a number as a version has it: digits, without a zero before them.
+fn is_number_of_version(part: &str) -> bool {
+    let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    digits && (part.len() == 1 || !part.starts_with('0'))
+}
+
+/// What is wrong with the parts behind a `-` or a `+`, which begin at this byte. Those behind a
+/// `-` are ordered, so a number among them has one spelling.
+fn parts_of_version(parts: &str, begin: usize, is_ordered: bool) -> Option<Break> {
+    let mut begin = begin;
+    for part in parts.split('.') {
+        let at = begin..begin + part.len();
+        begin = at.end + 1;
+        if part.is_empty() {
+            // What it stands behind shows where it is missing.
+            let at = at.start - 1..at.end;
+            return broken(at, "a part of this is empty", VERSION);
         }
-        None => None,
+        let odd = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-';
+        if let Some((place, letter)) = part.char_indices().find(|(_, letter)| odd(*letter)) {
+            let start = at.start + place;
+            let at = start..start + letter.len_utf8();
+            return broken(at, "this stands in no version", VERSION);
+        }
+        let is_digits = part.bytes().all(|byte| byte.is_ascii_digit());
+        if is_ordered && is_digits && !is_number_of_version(part) {
+            return broken(at, "a number of a version begins with no 0", VERSION);
+        }
     }
+    None
 }
 
 fn digest(text: &str) -> Option<Break> {
@@ -289,12 +327,24 @@ mod tests {
             ("url", "https://a b", Some(" ")),
             ("url", "https://a:b/", Some("b")),
             ("url", "https:///a", Some("/a")),
+            ("url", "https://user@a:1/", None),
+            ("url", "https://:80/", Some(":80")),
+            ("url", "https://user@:80", Some("user@:80")),
+            ("url", "https://a:0", Some("0")),
+            ("url", "https://a:", Some("")),
             ("version", "1.2.0", None),
             ("version", "1.2.0-rc.1+x", None),
             ("version", "1.2", Some("1.2")),
             ("version", "v1.2.3", Some("v1.2.3")),
             ("version", "1.02.0", Some("02")),
             ("version", "1.2.0-", Some("-")),
+            ("version", "1.2.0-0.x-y+01.a", None),
+            ("version", "1.2.0-01", Some("01")),
+            ("version", "1.2.0-rc.", Some(".")),
+            ("version", "1.2.0+a+b", Some("+")),
+            ("version", "1.2.0-+", Some("-")),
+            ("version", "1.2.0-a+", Some("+")),
+            ("version", "vv1.2.3", Some("vv1")),
             ("time", "02:00", None),
             ("time", "24:00", Some("24")),
             ("time", "2:00", Some("2")),
@@ -309,6 +359,12 @@ mod tests {
         }
         let digest = format!("sha256:{}", "0f".repeat(32));
         assert_eq!(wrong("digest", &digest), None);
+    }
+
+    #[test]
+    fn a_long_text_is_read_once() {
+        let text = "v".repeat(100_000);
+        assert_eq!(wrong("version", &text), Some(text.as_str()));
     }
 
     #[test]

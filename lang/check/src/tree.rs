@@ -339,6 +339,17 @@ impl Expr {
         }
     }
 
+    /// The text, if this is one without a hole.
+    pub(crate) fn as_literal(&self) -> Option<&str> {
+        match &self.kind {
+            ExprKind::Text(parts) => match parts.as_slice() {
+                [TextPart::Literal(text)] => Some(text),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Calls `visit` for every direct part of this expression.
     pub(crate) fn for_each_part<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
         match &self.kind {

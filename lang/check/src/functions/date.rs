@@ -53,17 +53,14 @@ pub(crate) fn instant(text: &str) -> Option<(OffsetDateTime, bool)> {
     let parsed = OffsetDateTime::parse(text, &Rfc3339);
     let instant = parsed.or_else(|error| {
         // Seconds may be left out.
-        let clock = text.get(DAY_BYTES + 1..).unwrap_or_default();
+        let parts = text.get(..DAY_BYTES).zip(text.get(DAY_BYTES + 1..));
+        let Some((day, clock)) = parts else {
+            return Err(error);
+        };
         let end = clock.find(['Z', '+', '-']).unwrap_or(clock.len());
         let (clock, zone) = clock.split_at(end);
         match clock.split(':').count() {
-            2 => OffsetDateTime::parse(
-                &format!(
-                    "{}T{clock}:00{zone}",
-                    text.get(..DAY_BYTES).unwrap_or_default()
-                ),
-                &Rfc3339,
-            ),
+            2 => OffsetDateTime::parse(&format!("{day}T{clock}:00{zone}"), &Rfc3339),
             _ => Err(error),
         }
     });

@@ -20,24 +20,39 @@ const COMPILED_BYTES_MAX: usize = 1 << 17;
 /// How long a text may be that is searched.
 const SEARCHED_BYTES_MAX: usize = 1 << 16;
 
+/// How many bytes one check may search anew behind matches. Where a match ends, the next one is
+/// looked for in all that is left, and it may take the end of the text to see that it is a short
+/// one: so all matches together may cost the square of the text.
+const SEARCHED_AGAIN_BYTES_MAX: usize = 32 << 20;
+
 /// The patterns made so far: a loop uses the same one many times.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Patterns {
     made: BTreeMap<String, Regex>,
+    /// How many bytes may still be searched behind matches.
+    again_bytes: usize,
+}
+
+impl Default for Patterns {
+    fn default() -> Self {
+        Patterns {
+            made: BTreeMap::new(),
+            again_bytes: SEARCHED_AGAIN_BYTES_MAX,
+        }
+    }
 }
 
 pub(super) const BODIES: &[Row] = &[
     ("find", Needs::All, |patterns, values| {
-        let (text, regex) = prepared(patterns, values)?;
+        let Prepared { text, regex, .. } = prepared(patterns, values)?;
         let found = regex.find(text);
         Ok(found.map_or(Value::None, |found| Value::text(found.as_str())))
     }),
     ("find_all", Needs::All, |patterns, values| {
-        let (text, regex) = prepared(patterns, values)?;
-        texts(regex.find_iter(text).map(|found| found.as_str()))
+        find_all(patterns, values)
     }),
     ("groups", Needs::All, |patterns, values| {
-        let (text, regex) = prepared(patterns, values)?;
+        let Prepared { text, regex, .. } = prepared(patterns, values)?;
         let Some(found) = regex.captures(text) else {
             return Ok(Value::List(Vec::new()));
         };
@@ -48,7 +63,7 @@ pub(super) const BODIES: &[Row] = &[
         Ok(Value::List(groups.collect()))
     }),
     ("matches", Needs::All, |patterns, values| {
-        let (text, regex) = prepared(patterns, values)?;
+        let Prepared { text, regex, .. } = prepared(patterns, values)?;
         Ok(Value::Bool(regex.is_match(text)))
     }),
     ("replace_pattern", Needs::All, |patterns, values| {
@@ -56,34 +71,56 @@ pub(super) const BODIES: &[Row] = &[
     }),
 ];
 
-/// The text, and the pattern that is looked for in it.
-fn prepared<'a>(
-    patterns: &'a mut Patterns,
-    values: &'a [Value],
-) -> Result<(&'a str, &'a Regex), Fault> {
+/// The text, the pattern that is looked for in it, and how much may be searched again.
+struct Prepared<'a> {
+    text: &'a str,
+    regex: &'a Regex,
+    again_bytes: &'a mut usize,
+}
+
+impl Prepared<'_> {
+    /// Pays for searching what is left behind a match that ends here.
+    fn search_behind(&mut self, end: usize) -> Result<(), Fault> {
+        let bytes = self.text.len() - end;
+        if bytes > *self.again_bytes {
+            // Whoever asks again gets the same answer at once.
+            *self.again_bytes = 0;
+            return Err(Fault::Limit(format!(
+                "more than {SEARCHED_AGAIN_BYTES_MAX} bytes to search behind what was found"
+            )));
+        }
+        *self.again_bytes -= bytes;
+        Ok(())
+    }
+}
+
+fn prepared<'a>(patterns: &'a mut Patterns, values: &'a [Value]) -> Result<Prepared<'a>, Fault> {
     let (text, pattern) = (text_at(values, 0)?, text_at(values, 1)?);
     if text.len() > SEARCHED_BYTES_MAX {
         return Err(Fault::Limit(format!(
             "a text of more than {SEARCHED_BYTES_MAX} bytes to search by a pattern"
         )));
     }
-    patterns.get(pattern).map(|regex| (text, regex))
+    let Patterns { made, again_bytes } = patterns;
+    Ok(Prepared {
+        text,
+        regex: one_of(made, pattern)?,
+        again_bytes,
+    })
 }
 
-impl Patterns {
-    fn get(&mut self, pattern: &str) -> Result<&Regex, Fault> {
-        if !self.made.contains_key(pattern) {
-            if self.made.len() >= PATTERNS_MAX {
-                return Err(Fault::Limit(format!("more than {PATTERNS_MAX} patterns")));
-            }
-            let regex = made(pattern)?;
-            self.made.insert(pattern.to_owned(), regex);
+/// The pattern, made if it was not yet.
+fn one_of<'p>(made: &'p mut BTreeMap<String, Regex>, pattern: &str) -> Result<&'p Regex, Fault> {
+    if !made.contains_key(pattern) {
+        if made.len() >= PATTERNS_MAX {
+            return Err(Fault::Limit(format!("more than {PATTERNS_MAX} patterns")));
         }
-        self.made.get(pattern).ok_or_else(|| super::unfit(1))
+        made.insert(pattern.to_owned(), compiled(pattern)?);
     }
+    made.get(pattern).ok_or_else(|| super::unfit(1))
 }
 
-fn made(pattern: &str) -> Result<Regex, Fault> {
+fn compiled(pattern: &str) -> Result<Regex, Fault> {
     if pattern.len() > PATTERN_BYTES_MAX {
         return Err(Fault::Limit(format!(
             "a pattern of more than {PATTERN_BYTES_MAX} bytes"
@@ -112,13 +149,25 @@ fn made(pattern: &str) -> Result<Regex, Fault> {
     })
 }
 
+fn find_all(patterns: &mut Patterns, values: &[Value]) -> Result<Value, Fault> {
+    let mut prepared = prepared(patterns, values)?;
+    let mut all = Vec::new();
+    for found in prepared.regex.find_iter(prepared.text) {
+        prepared.search_behind(found.end())?;
+        all.push(found.as_str());
+    }
+    texts(all.into_iter())
+}
+
 fn replace(patterns: &mut Patterns, values: &[Value]) -> Result<Value, Fault> {
     let with = text_at(values, 2)?;
-    let (text, regex) = prepared(patterns, values)?;
+    let mut prepared = prepared(patterns, values)?;
+    let text = prepared.text;
     let mut replaced = String::new();
     let mut last = 0;
-    for found in regex.captures_iter(text) {
+    for found in prepared.regex.captures_iter(text) {
         let Some(whole) = found.get(0) else { continue };
+        prepared.search_behind(whole.end())?;
         replaced.push_str(&text[last..whole.start()]);
         // What is put in may name groups, each at most as long as the text.
         let names = with.matches('$').count();
@@ -149,16 +198,39 @@ mod tests {
         ] {
             let values = [Value::text(&long), Value::text(pattern)];
             let mut patterns = Patterns::default();
-            if let Ok((text, regex)) = prepared(&mut patterns, &values) {
+            if let Ok(Prepared { text, regex, .. }) = prepared(&mut patterns, &values) {
                 regex.is_match(text);
             }
         }
         assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
         let mut patterns = Patterns::default();
         for number in 0..PATTERNS_MAX {
-            assert!(patterns.get(&number.to_string()).is_ok());
+            assert!(one_of(&mut patterns.made, &number.to_string()).is_ok());
         }
-        assert!(matches!(patterns.get("one more"), Err(Fault::Limit(_))));
-        assert!(patterns.get("0").is_ok());
+        let one_more = one_of(&mut patterns.made, "one more");
+        assert!(matches!(one_more, Err(Fault::Limit(_))));
+        assert!(one_of(&mut patterns.made, "0").is_ok());
+    }
+
+    #[test]
+    fn matches_are_paid_for_by_what_is_searched_behind_them() {
+        let text = Value::text("A".repeat(400));
+        // Each match is a letter, and the pattern looks for a longer one to the end.
+        let pattern = Value::text(".*[^A-Z]|[A-Z]");
+        let values = [text, pattern, Value::text("b")];
+        let bytes = 400 * 399 / 2;
+        for run in [find_all, replace] {
+            let of = |again_bytes| Patterns {
+                again_bytes,
+                ..Patterns::default()
+            };
+            assert!(matches!(
+                run(&mut of(bytes - 1), &values),
+                Err(Fault::Limit(_))
+            ));
+            let mut twice = of(2 * bytes - 1);
+            assert!(run(&mut twice, &values).is_ok());
+            assert!(matches!(run(&mut twice, &values), Err(Fault::Limit(_))));
+        }
     }
 }

@@ -450,3 +450,36 @@ fn records_that_are_unlike_are_told_apart_by_what_is_in_them() {
         ["E0301 at \"{ a = true }\": `a` is a bool here, and a whole number before"]
     );
 }
+
+#[test]
+fn a_record_of_unlike_values_is_to_blame_where_it_stands() {
+    for (expression, at) in [
+        ("values({ a = 1, b = \"x\" })", "{ a = 1, b = \"x\" }"),
+        (
+            "values(from_json(\"{\\\"a\\\": 1, \\\"b\\\": \\\"x\\\"}\"))",
+            "from_json(\"{\\\"a\\\": 1, \\\"b\\\": \\\"x\\\"}\")",
+        ),
+        ("get({ a = 1, b = \"x\" }, \"a\")", "{ a = 1, b = \"x\" }"),
+    ] {
+        let what = "in this, one value is a whole number, another a string";
+        assert_eq!(found(expression), [format!("E0301 at {at:?}: {what}")]);
+    }
+    let found = found("concat([1], [\"x\"])");
+    assert!(
+        found[0].starts_with("E0301 at \"[\\\"x\\\"]\""),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_text_that_is_no_date_is_no_date_whatever_its_letters() {
+    for text in ["2027-06-3é14:00Z", "é", "2027-06-30é", "ééééé14:00Z", ""] {
+        let found = found(&format!("to_date(\"{text}\")"));
+        assert_eq!(
+            found,
+            [format!(
+                "E0342 at \"\\\"{text}\\\"\": this is no date of the calendar"
+            )]
+        );
+    }
+}

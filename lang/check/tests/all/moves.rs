@@ -84,7 +84,105 @@ fn what_is_wrong_with_a_move_is_said_at_its_place() {
     assert_eq!(wrong, Vec::<String>::new());
     let checked = check_text(&with("moved \"storage.lake\" = \"storage.pnd\""));
     let fix = checked.diagnostics[0].fix.as_ref().expect("a suggestion");
-    assert_eq!(fix.edits[0].text, "storage.pond");
+    assert_eq!(fix.edits[0].text, "\"storage.pond\"");
+}
+
+#[test]
+fn only_a_written_name_is_mended_in_its_place() {
+    for (line, at) in [
+        ("let t = \"storage.pnd\"\nmoved \"storage.a\" = t", "t"),
+        (
+            "moved \"storage.a\" = \"storage.${\"pnd\"}\"",
+            "\"storage.${\"pnd\"}\"",
+        ),
+    ] {
+        let checked = check_text(&with(line));
+        assert_eq!(codes_at(&checked), [("E0137".to_owned(), at.to_owned())]);
+        assert_eq!(checked.diagnostics[0].fix, None, "{line}");
+        assert_eq!(
+            checked.diagnostics[0].help[1],
+            "did you mean `storage.pond`?"
+        );
+    }
+    let text = with(
+        "storage many on here for k in [\"eu\"] { class = file }\n\
+         moved \"storage.a\" = \"storage.many[\\\"eo\\\"]\"",
+    );
+    let checked = check_text(&text);
+    let fix = checked.diagnostics[0].fix.as_ref().expect("a suggestion");
+    assert_eq!(fix.edits[0].text, "\"storage.many[\\\"eu\\\"]\"");
+}
+
+#[test]
+fn moves_that_contradict_one_another_are_refused() {
+    let mut wrong = Vec::new();
+    for (lines, code, at) in [
+        // Circles.
+        (
+            &["moved \"key.a\" = \"key.b\"", "moved \"key.b\" = \"key.a\""][..],
+            "E0137",
+            "\"key.b\"",
+        ),
+        (&["moved \"key.a\" = \"key.a\""], "E0137", "\"key.a\""),
+        (
+            &[
+                "moved \"key.a\" = \"key.b\"",
+                "moved \"key.b\" = \"key.c\"",
+                "moved \"key.c\" = \"key.b\"",
+            ],
+            "E0137",
+            "\"key.c\"",
+        ),
+        // A chain is wrong where it ends.
+        (
+            &["moved \"key.a\" = \"key.b\"", "moved \"key.b\" = \"key.c\""],
+            "E0137",
+            "\"key.c\"",
+        ),
+        // Two to one.
+        (
+            &[
+                "moved \"key.a\" = \"key.vault\"",
+                "moved \"key.b\" = \"key.vault\"",
+            ],
+            "E0210",
+            "\"key.vault\"",
+        ),
+        // One twice.
+        (
+            &["moved \"key.a\" = \"key.vault\"", "removed \"key.a\""],
+            "E0210",
+            "\"key.a\"",
+        ),
+        (
+            &["removed \"key.a[0]\"", "removed \"key.a[\\\"0\\\"]\""],
+            "E0210",
+            "\"key.a[\\\"0\\\"]\"",
+        ),
+    ] {
+        let checked = check_text(&with(&lines.join("\n")));
+        if codes_at(&checked) != [(code.to_owned(), at.to_owned())] {
+            wrong.push(format!("{lines:?}: {:?}", findings(&checked)));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn many_moves_are_settled_in_time_that_grows_as_they_do() {
+    let time = |count: usize| {
+        let mut text = with("");
+        for number in 0..count {
+            text += &format!("moved \"key.a{number}\" = \"key.a{}\"\n", number + 1);
+            text += &format!("key b{number} on here {{}}\n");
+        }
+        let start = std::time::Instant::now();
+        let found = codes_at(&check_text(&text));
+        assert_eq!(found, [("E0137".to_owned(), format!("\"key.a{count}\""))]);
+        start.elapsed()
+    };
+    let (few, many) = (time(100), time(1_000));
+    assert!(many < few * 40, "{few:?} {many:?}");
 }
 
 #[test]
