@@ -6,7 +6,10 @@
 //! is.
 
 mod part;
+mod purchase;
+mod run;
 mod select;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -14,14 +17,20 @@ use std::sync::OnceLock;
 use mlinfra_api::Digest;
 use rust_decimal::Decimal;
 
-pub(crate) use part::{RunCost, parts, runtime_cost, sum_of};
-pub use select::{Machine, Missing, Selection, Wanted, select};
+pub(crate) use part::parts;
+pub(crate) use run::{RunCost, runtime_cost, sum_of};
+use select::Candidate;
+pub use select::{Machine, Missing, Selection, select};
+pub use wanted::Wanted;
 
 const SOURCES: &str = include_str!("../../../stdlib/catalog/sources.csv");
 const AWS: &str = include_str!("../../../stdlib/catalog/aws.csv");
 const GCP: &str = include_str!("../../../stdlib/catalog/gcp.csv");
 const TPU: &str = include_str!("../../../stdlib/catalog/tpu.csv");
 const STORAGE: &str = include_str!("../../../stdlib/catalog/storage.csv");
+
+const HOURS_PER_MONTH: Decimal = Decimal::from_parts(730, 0, 0, false, 0);
+const SECONDS_PER_HOUR: Decimal = Decimal::from_parts(3_600, 0, 0, false, 0);
 
 /// The columns of a table of machines before those of the regions.
 const MACHINE_COLUMNS: usize = 7;
@@ -32,6 +41,8 @@ pub(crate) struct Provider {
     /// The regions that have a column.
     pub(crate) regions: Vec<&'static str>,
     pub(crate) machines: Vec<Row>,
+    /// What can be rented in each of the regions, the cheapest first.
+    offered: Vec<OnceLock<Vec<Candidate>>>,
 }
 
 /// A machine that can be rented.
@@ -58,12 +69,22 @@ pub struct Listed {
     pub on_demand: Decimal,
     /// Where that is from, and of when: `listed, skypilot-catalog v9, 2026-07-03`.
     pub source: String,
+    /// Whether nobody lists it: it was derived from other prices, and is near the right one.
+    pub is_derived: bool,
     /// What it cost on the spot market when somebody looked.
     pub spot_seen: Option<Decimal>,
     /// With a commitment of one year.
     pub one_year: Option<Decimal>,
     /// With one of three.
     pub three_years: Option<Decimal>,
+}
+
+/// A price as a table has it.
+#[derive(Debug)]
+pub(crate) struct Price {
+    pub(crate) amount: Decimal,
+    pub(crate) source: String,
+    pub(crate) is_derived: bool,
 }
 
 /// Slices of accelerators that are rented by the chip.
@@ -74,7 +95,7 @@ pub(crate) struct Slice {
     /// `1|4|8`, or `4..3072`.
     pub(crate) chips: &'static str,
     /// USD an hour for a chip, if known.
-    pub(crate) per_chip: Option<(Decimal, String)>,
+    pub(crate) per_chip: Option<Price>,
 }
 
 /// What a GiB of storage costs a month.
@@ -84,8 +105,7 @@ pub(crate) struct Store {
     pub(crate) region: &'static str,
     pub(crate) class: &'static str,
     pub(crate) product: &'static str,
-    pub(crate) per_gib_month: Decimal,
-    pub(crate) source: String,
+    pub(crate) per_gib_month: Price,
 }
 
 /// Of all tables: a spec's prices rest on them.
@@ -160,9 +180,28 @@ fn read_provider(table: &'static str) -> Provider {
             offers: cells[MACHINE_COLUMNS..].to_vec(),
         })
     };
+    let regions: Vec<&str> = head.split(',').skip(MACHINE_COLUMNS).collect();
     Provider {
-        regions: head.split(',').skip(MACHINE_COLUMNS).collect(),
         machines: rows(table).filter_map(machine).collect(),
+        offered: regions.iter().map(|_| OnceLock::new()).collect(),
+        regions,
+    }
+}
+
+impl Provider {
+    /// What can be rented in a region, the cheapest first; none if the region has no column.
+    pub(crate) fn offered(&self, region: &str) -> Option<&[Candidate]> {
+        let column = self.regions.iter().position(|one| *one == region)?;
+        let candidate = |row: &Row| match row.offer(column) {
+            Offer::No => None,
+            Offer::Unpriced => Some(Candidate::machine(row, None)),
+            Offer::At(listed) => Some(Candidate::machine(row, Some(listed))),
+        };
+        Some(self.offered.get(column)?.get_or_init(|| {
+            let mut all: Vec<Candidate> = self.machines.iter().filter_map(candidate).collect();
+            all.sort_by(|left, right| left.rank().cmp(&right.rank()));
+            all
+        }))
     }
 }
 
@@ -191,11 +230,12 @@ impl Row {
 /// A cell: a price with the letter of its source, then what was seen, and commitments.
 fn listed(cell: &str) -> Option<Listed> {
     let mut parts = cell.split('/');
-    let (on_demand, source) = sourced(parts.next()?)?;
+    let price = sourced(parts.next()?)?;
     let mut next = || parts.next().and_then(number);
     Some(Listed {
-        on_demand,
-        source,
+        on_demand: price.amount,
+        source: price.source,
+        is_derived: price.is_derived,
         spot_seen: next(),
         one_year: next(),
         three_years: next(),
@@ -203,11 +243,19 @@ fn listed(cell: &str) -> Option<Listed> {
 }
 
 /// `3.67c`: the price, and what the letter stands for.
-fn sourced(text: &str) -> Option<(Decimal, String)> {
+fn sourced(text: &str) -> Option<Price> {
     let letter = text.chars().last().filter(char::is_ascii_lowercase)?;
-    let price = number(text.get(..text.len() - 1)?)?;
-    Some((price, source(letter)?))
+    let amount = number(text.get(..text.len() - 1)?)?;
+    let source = source(letter)?;
+    Some(Price {
+        amount,
+        is_derived: source.starts_with(DERIVED),
+        source,
+    })
 }
+
+/// How the method of a price that nobody lists begins.
+const DERIVED: &str = "derived";
 
 fn source(letter: char) -> Option<String> {
     static KNOWN: OnceLock<BTreeMap<char, String>> = OnceLock::new();
@@ -251,14 +299,12 @@ pub(crate) fn store(provider: &str, region: &str, class: &str) -> Option<&'stati
             let [provider, region, class, product, price] = cells[..] else {
                 return None;
             };
-            let (per_gib_month, source) = sourced(price)?;
             Some(Store {
                 provider,
                 region,
                 class,
                 product,
-                per_gib_month,
-                source,
+                per_gib_month: sourced(price)?,
             })
         };
         rows(STORAGE).filter_map(store).collect()
@@ -268,17 +314,30 @@ pub(crate) fn store(provider: &str, region: &str, class: &str) -> Option<&'stati
 }
 
 impl Slice {
-    /// Whether a slice has so many chips.
-    pub(crate) fn has(&self, chips: i64) -> bool {
-        match self.chips.split_once("..") {
-            Some((least, most)) => {
-                let bounds = least.parse::<i64>().ok().zip(most.parse::<i64>().ok());
-                bounds.is_some_and(|(least, most)| {
-                    chips >= least && chips <= most && chips % least == 0
-                })
-            }
-            None => self.chips.split('|').any(|size| size.parse() == Ok(chips)),
+    /// How many chips it may have, the fewest first.
+    pub(crate) fn sizes(&self) -> Vec<i64> {
+        match self.range() {
+            Some((least, most)) => (1..=most / least).map(|times| times * least).collect(),
+            None => self
+                .chips
+                .split('|')
+                .filter_map(|size| size.parse().ok())
+                .collect(),
         }
+    }
+
+    /// The sizes as people read them.
+    pub(crate) fn sizes_text(&self) -> String {
+        match self.range() {
+            Some((least, most)) => format!("{least} to {most} in steps of {least}"),
+            None => self.chips.replace('|', ", "),
+        }
+    }
+
+    fn range(&self) -> Option<(i64, i64)> {
+        let (least, most) = self.chips.split_once("..")?;
+        let bounds = least.parse().ok().zip(most.parse().ok());
+        bounds.filter(|(least, _)| *least > 0)
     }
 }
 
@@ -321,7 +380,7 @@ mod tests {
         for slice in slices() {
             let text = format!("{slice:?}");
             assert_ne!(
-                slice.per_chip.as_ref().map(|(price, _)| *price),
+                slice.per_chip.as_ref().map(|price| price.amount),
                 Some(Decimal::ZERO),
                 "{text}"
             );
@@ -372,7 +431,11 @@ mod tests {
     fn slices_are_of_the_sizes_that_are_rented() {
         let has = |accelerator: &str, region: &str, chips: i64| {
             let mut all = slices().iter();
-            all.any(|one| one.accelerator == accelerator && one.region == region && one.has(chips))
+            all.any(|one| {
+                one.accelerator == accelerator
+                    && one.region == region
+                    && one.sizes().contains(&chips)
+            })
         };
         assert!(has("tpu_v5e", "us-west4", 16));
         assert!(!has("tpu_v5e", "us-west4", 12));

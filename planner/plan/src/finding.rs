@@ -1,6 +1,7 @@
 //! Findings of planning, one function for each code.
 
 use mlinfra_api::{Address, Refusal, Verdict};
+use rust_decimal::Decimal;
 
 use crate::Goal;
 use crate::catalog::Missing;
@@ -112,6 +113,18 @@ pub fn withheld(at: &Address, provider: &str, name: &str) -> PlanFinding {
         "take out what refers to it",
         at,
         Some(name),
+    )
+}
+
+/// A block that names nothing that stands anywhere: what it asks for would have no effect.
+pub(crate) fn stands_nowhere(at: &Address, advice: &str) -> PlanFinding {
+    error(
+        "E0954",
+        "this block stands nowhere",
+        format!("`{at}` says nothing of any block that has a place, so nothing of it is done"),
+        advice,
+        at,
+        None,
     )
 }
 
@@ -358,14 +371,14 @@ pub(crate) fn counted(budget: &BudgetStanding) -> String {
 pub(crate) fn not_in_catalog(
     address: &Address,
     target: &Address,
-    missing: Missing,
+    missing: &Missing,
 ) -> Option<PlanFinding> {
     match missing {
-        Missing::NotListed(_) => None,
+        Missing::NotListed(_) | Missing::Open(_) => None,
         Missing::NoRegion(text) => Some(error(
             "E0961",
             "the region is another provider's",
-            text,
+            text.clone(),
             "every provider names its regions in its own way: `us-west-2` is one of AWS, \
              `us-west2` one of Google",
             target,
@@ -374,11 +387,50 @@ pub(crate) fn not_in_catalog(
         Missing::None { what, instead } => Some(error(
             "E0960",
             "no machine has all that is asked for",
-            what,
-            &instead,
+            what.clone(),
+            instead,
             address,
             None,
         )),
+    }
+}
+
+/// What is found of one thing at several places, told in one finding for each fault.
+pub(crate) fn together(found: impl Iterator<Item = PlanFinding>) -> Vec<PlanFinding> {
+    let mut all: Vec<PlanFinding> = Vec::new();
+    for one in found {
+        let same = |other: &&mut PlanFinding| {
+            other.code == one.code && other.address == one.address && other.message != one.message
+        };
+        match all.iter_mut().find(same) {
+            Some(first) => {
+                first.message = format!("{}; {}", first.message, one.message);
+                first.help.extend(one.help);
+            }
+            None => all.push(one),
+        }
+    }
+    all
+}
+
+/// A bid that is lower than what was paid when somebody looked.
+pub(crate) fn outbid(
+    address: &Address,
+    machine: &str,
+    limit: Decimal,
+    seen: Decimal,
+) -> PlanFinding {
+    let warned = error(
+        "E0962",
+        "the highest price is less than what a spot machine last cost",
+        format!("{machine} cost {seen} USD/h when it was last looked at; `max_price` is {limit}"),
+        "raise `max_price`, or say with `fallback` what is used when there is none",
+        address,
+        Some("purchase"),
+    );
+    PlanFinding {
+        error: false,
+        ..warned
     }
 }
 

@@ -11,8 +11,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mlinfra_api::{Address, Resource, Snapshot, Verb};
-use petgraph::algo::has_path_connecting;
-use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::algo::{has_path_connecting, toposort};
+use petgraph::graph::{DiGraph, EdgeIndex, NodeIndex};
 
 use crate::decide::Decision;
 use crate::desired::port_question;
@@ -57,7 +57,8 @@ pub(crate) fn actions(
     order.let_go_first(snapshot, changes);
     for (node, deposed) in deposed_nodes(snapshot, &mut order.graph) {
         if let Some(make) = order.makes.get(&deposed) {
-            order.graph.update_edge(*make, node, ());
+            let make = *make;
+            order.add(make, node);
         }
     }
     let mut early = BTreeSet::new();
@@ -69,48 +70,75 @@ pub(crate) fn actions(
 #[derive(Default)]
 struct Order {
     graph: DiGraph<Action, ()>,
+    /// Its edges, found without a search: many things stand on one.
+    edges: BTreeSet<(NodeIndex, NodeIndex)>,
     makes: BTreeMap<Address, NodeIndex>,
     removes: BTreeMap<Address, NodeIndex>,
 }
 
 impl Order {
+    fn add(&mut self, first: NodeIndex, then: NodeIndex) -> Option<EdgeIndex> {
+        let is_new = self.edges.insert((first, then));
+        is_new.then(|| self.graph.add_edge(first, then, ()))
+    }
+
     /// One after the other, unless that makes a circle; whether it does not.
     fn link(&mut self, first: NodeIndex, then: NodeIndex) -> bool {
         let is_free = first != then && !has_path_connecting(&self.graph, then, first, None);
         if is_free {
-            self.graph.update_edge(first, then, ());
+            self.add(first, then);
         }
         is_free
     }
 
+    /// The same for each of these pairs. Nearly always none of them makes a circle, and one look at
+    /// all of them tells; else each is looked at by itself.
+    fn link_all(&mut self, pairs: &[(NodeIndex, NodeIndex)]) {
+        let different = pairs.iter().filter(|(first, then)| first != then);
+        let added: Vec<EdgeIndex> = different
+            .filter_map(|(first, then)| self.add(*first, *then))
+            .collect();
+        if toposort(&self.graph, None).is_ok() {
+            return;
+        }
+        // The last edge is taken first, so that the others keep their places.
+        for edge in added.into_iter().rev() {
+            if let Some(pair) = self.graph.edge_endpoints(edge) {
+                self.edges.remove(&pair);
+            }
+            self.graph.remove_edge(edge);
+        }
+        for (first, then) in pairs {
+            self.link(*first, *then);
+        }
+    }
+
     /// Something is made after what it needs, and before or after the one that it replaces.
     fn make_after_needs(&mut self, changes: &BTreeMap<Address, Decision>) {
+        let mut pairs = Vec::new();
         for (address, node) in &self.makes {
-            for dependency in &self.graph[*node].resource.depends_on.clone() {
-                if let Some(first) = self.makes.get(dependency) {
-                    self.graph.update_edge(*first, *node, ());
-                }
-            }
+            let needs = self.graph[*node].resource.depends_on.iter();
+            let needs = needs.filter_map(|need| self.makes.get(need));
+            pairs.extend(needs.map(|first| (*first, *node)));
             match (changes[address].kind, self.removes.get(address)) {
-                (ChangeKind::DeleteThenCreate, Some(old)) => {
-                    self.graph.update_edge(*old, *node, ());
-                }
-                (ChangeKind::CreateThenDelete, Some(old)) => {
-                    self.graph.update_edge(*node, *old, ());
-                }
+                (ChangeKind::DeleteThenCreate, Some(old)) => pairs.push((*old, *node)),
+                (ChangeKind::CreateThenDelete, Some(old)) => pairs.push((*node, *old)),
                 _ => {}
             }
+        }
+        for (first, then) in pairs {
+            self.add(first, then);
         }
     }
 
     /// Something is removed after what is removed with it and stands on it.
     fn remove_after_users(&mut self, snapshot: &Snapshot) {
-        for (used, user) in users(snapshot) {
-            let pair = (self.removes.get(user), self.removes.get(used));
-            if let (Some(first), Some(then)) = pair {
-                self.link(*first, *then);
-            }
-        }
+        let pairs = users(snapshot).filter_map(|(used, user)| {
+            let (first, then) = (self.removes.get(user)?, self.removes.get(used)?);
+            Some((*first, *then))
+        });
+        let pairs: Vec<_> = pairs.collect();
+        self.link_all(&pairs);
     }
 
     /// A port is given up before another resource binds it.
@@ -138,14 +166,13 @@ impl Order {
     /// What stays lets go of what is removed, by being changed first. If the new one comes only
     /// after the old one goes, it has to wait for the new one instead.
     fn let_go_first(&mut self, snapshot: &Snapshot, changes: &BTreeMap<Address, Decision>) {
-        for (used, user) in users(snapshot) {
-            let pair = (self.makes.get(user), self.removes.get(used));
-            if let (Some(first), Some(then)) = pair
-                && changes[used].kind != ChangeKind::DeleteThenCreate
-            {
-                self.link(*first, *then);
-            }
-        }
+        let pairs = users(snapshot).filter_map(|(used, user)| {
+            let (first, then) = (self.makes.get(user)?, self.removes.get(used)?);
+            let is_free = changes[used].kind != ChangeKind::DeleteThenCreate;
+            is_free.then_some((*first, *then))
+        });
+        let pairs: Vec<_> = pairs.collect();
+        self.link_all(&pairs);
     }
 
     /// What makes room for something that stands on a judged step waits for all that this needs
@@ -242,7 +269,7 @@ pub(crate) fn port_of(resource: &Resource) -> Option<u16> {
 }
 
 fn sorted(graph: &DiGraph<Action, ()>) -> Vec<NodeIndex> {
-    petgraph::algo::toposort(graph, None).expect(
+    toposort(graph, None).expect(
         "the checker refuses circles, and each edge here follows a dependency or closes none",
     )
 }

@@ -12,6 +12,7 @@ use crate::plan::PlanFinding;
 /// The roles of blocks that say something of what they name and stand nowhere themselves.
 const ALERT: &str = "alert";
 const DATASET: &str = "dataset";
+const PIPELINE: &str = "pipeline";
 
 /// What of the program no provider builds: a finding for each target whose provider is not built
 /// in, and one for each thing written that its provider does not read.
@@ -23,6 +24,7 @@ pub(crate) fn unread(blocks: &Blocks<'_>, lowerings: &[&dyn Lower]) -> Vec<PlanF
     for block in &program.blocks {
         let standing = standing_of(blocks, block);
         let Some((target, provider)) = standing.and_then(|at| blocks.target_of(at)) else {
+            findings.extend(nowhere(block));
             continue;
         };
         let Some(lowering) = lowerings.iter().find(|known| known.name() == provider) else {
@@ -56,8 +58,8 @@ pub(crate) fn unread(blocks: &Blocks<'_>, lowerings: &[&dyn Lower]) -> Vec<PlanF
 }
 
 /// The block whose place says where another one goes: a dataset goes where it is kept or first
-/// read, an alert where its monitor does, what stands nowhere where the first thing stands that it
-/// names.
+/// read, an alert where its monitor does, a pipeline where its first step does that is placed, and
+/// what stands nowhere where the first thing stands that it names.
 pub(crate) fn standing_of<'a>(blocks: &Blocks<'a>, block: &'a Block) -> Option<&'a Block> {
     if block.place.is_some() || block.role.as_deref() == Some("target") {
         return Some(block);
@@ -81,10 +83,30 @@ pub(crate) fn standing_of<'a>(blocks: &Blocks<'a>, block: &'a Block) -> Option<&
                     first = first.or_else(|| blocks.get(&to.address));
                 });
             }
-            first.filter(|first| first.address != block.address)
+            let first = first.filter(|first| first.address != block.address)?;
+            match first.role.as_deref() {
+                // It is placed nowhere itself, and what it leads to is no dataset.
+                Some(DATASET) => standing_of(blocks, first),
+                _ => Some(first),
+            }
+        }
+        Some(PIPELINE) => {
+            let mut steps = blocks.nested_in(&block.address);
+            steps.find(|step| step.place.is_some())
         }
         _ => None,
     }
+}
+
+/// A finding about a block that asks for something and goes nowhere, so that nobody does it.
+fn nowhere(block: &Block) -> Option<PlanFinding> {
+    let asks = block.fields.values().any(|field| field.written);
+    let advice = match block.role.as_deref() {
+        Some("access") => "name what it may read, write or use",
+        Some(PIPELINE) => "give it a step, or take it out",
+        _ => return None,
+    };
+    asks.then(|| finding::stands_nowhere(&block.address, advice))
 }
 
 /// The targets between which a target chooses.

@@ -1,20 +1,21 @@
 //! What each block costs that stands where no provider is built in: by the catalog, or by the rate
 //! that its target declares.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use mlinfra_api::{Address, Lower, Quantity, Value};
+use mlinfra_api::{Lower, Value};
 use mlinfra_check::Block;
 use rust_decimal::Decimal;
 
-use super::{Listed, Missing, Wanted, select, store};
+use super::purchase::{CURRENCY, Hourly, hourly};
+use super::{HOURS_PER_MONTH, Missing, Selection, Wanted, select, store};
 use crate::blocks::Blocks;
 use crate::cost::{CostPart, rate_of};
 use crate::finding;
 use crate::plan::PlanFinding;
 
 /// Blocks whose machines are chosen and paid for.
-const MACHINES: &str = "machines";
+pub(super) const MACHINES: &str = "machines";
 /// Blocks that keep data.
 const STORE: &str = "store";
 
@@ -24,9 +25,8 @@ const CHEAPEST: &str = "cheapest";
 /// Where a rate is for a machine, whatever is in it.
 const BY_MACHINE: &str = "onprem";
 
-const HOURS_PER_MONTH: Decimal = Decimal::from_parts(730, 0, 0, false, 0);
-const SECONDS_PER_HOUR: Decimal = Decimal::from_parts(3_600, 0, 0, false, 0);
-const CURRENCY: &str = "USD";
+/// What was chosen for what is asked: many blocks ask for the same.
+type Chosen = BTreeMap<Wanted, Result<Selection, Missing>>;
 
 /// The cost of every block that no provider of this build lowers.
 pub(crate) fn parts(
@@ -34,6 +34,7 @@ pub(crate) fn parts(
     lowerings: &[&dyn Lower],
 ) -> (Vec<CostPart>, Vec<PlanFinding>) {
     let (mut parts, mut findings) = (Vec::new(), Vec::new());
+    let mut chosen = Chosen::new();
     for block in &blocks.program.blocks {
         let Some((target, provider)) = blocks.target_of(block) else {
             continue;
@@ -42,27 +43,36 @@ pub(crate) fn parts(
         if is_built_in || block.address == target.address {
             continue;
         }
-        let part = match block.role.as_deref() {
+        let (part, found) = match block.role.as_deref() {
             // What runs costs what it runs on, and that is counted there.
             Some("pipeline" | "step" | "dataset" | "alert" | "monitor") => continue,
             _ if block.place.as_ref() != Some(&target.address) => continue,
-            _ if provider == CHEAPEST => cheapest(blocks, block, target, &mut findings),
-            _ => at(block, target, provider, &mut findings),
+            _ if provider == CHEAPEST => cheapest(blocks, block, target, &mut chosen),
+            _ => {
+                let (part, found) = at(block, target, provider, &mut chosen);
+                (part, found.into_iter().collect())
+            }
         };
         parts.push(part);
+        findings.extend(found);
     }
     (parts, findings)
 }
 
-/// What a block costs on this target.
-fn at(block: &Block, target: &Block, provider: &str, findings: &mut Vec<PlanFinding>) -> CostPart {
+/// What a block costs on this target, and what is found about that.
+fn at(
+    block: &Block,
+    target: &Block,
+    provider: &str,
+    chosen: &mut Chosen,
+) -> (CostPart, Option<PlanFinding>) {
     match block.role.as_deref() {
-        Some(MACHINES) => machines(block, target, provider, findings),
-        Some(STORE) => stored(block, target, provider),
-        _ => unknown(
-            block,
-            format!("the catalog has no price for a {}", block.kind),
-        ),
+        Some(MACHINES) => machines(block, target, provider, chosen),
+        Some(STORE) => (stored(block, target, provider), None),
+        _ => {
+            let reason = format!("the catalog has no price for a {}", block.kind);
+            (unknown(block, reason), None)
+        }
     }
 }
 
@@ -72,40 +82,53 @@ fn cheapest(
     blocks: &Blocks<'_>,
     block: &Block,
     target: &Block,
-    findings: &mut Vec<PlanFinding>,
-) -> CostPart {
+    chosen: &mut Chosen,
+) -> (CostPart, Vec<PlanFinding>) {
     let mut offers = Vec::new();
-    let mut missing = Vec::new();
     let Some(Value::List(places)) = argument(target, "of") else {
-        return unknown(block, "where it may go is not known yet".to_owned());
+        let reason = "where it may go is not known yet".to_owned();
+        return (unknown(block, reason), Vec::new());
     };
     for place in places.iter().filter_map(Value::as_reference) {
         let place = blocks.get(&place.address);
         let provider = place.and_then(|place| place.value.as_ref()?.as_case());
         if let (Some(place), Some(provider)) = (place, provider.filter(|one| *one != CHEAPEST)) {
-            offers.push((place, at(block, place, provider, &mut missing)));
+            let (part, found) = at(block, place, provider, chosen);
+            offers.push((place, part, found));
         }
     }
     // The sort is stable: of two that cost the same, the one named first stays first.
-    offers.sort_by_key(|(_, part)| (part.high.is_none(), part.high));
-    let mut offers = offers.into_iter();
-    let Some((place, first)) = offers.next() else {
-        return unknown(block, "there is no target to go to".to_owned());
+    offers.sort_by_key(|(_, part, _)| (part.high.is_none(), part.high));
+    let mut bounded = offers.iter().filter(|(_, part, _)| part.high.is_some());
+    let currency = bounded.next().map(|(_, part, _)| part.currency.clone());
+    let is_mixed = bounded.any(|(_, part, _)| Some(&part.currency) != currency.as_ref());
+    let Some((place, first, found)) = offers.first().filter(|_| !is_mixed) else {
+        let reason = match is_mixed {
+            true => "where it costs least can't be told: the prices are in several currencies",
+            false => "there is no target to go to",
+        };
+        return (unknown(block, reason.to_owned()), Vec::new());
     };
-    if first.high.is_none() {
-        findings.append(&mut missing);
-    }
-    let others = offers.map(|(place, part)| match part.amount() {
-        Some(amount) => format!("at `{}`: {amount}", place.address),
-        None => format!("at `{}`: {}", place.address, part.reason),
-    });
+    let others = offers
+        .iter()
+        .skip(1)
+        .map(|(place, part, _)| match part.amount() {
+            Some(amount) => format!("at `{}`: {amount}", place.address),
+            None => format!("at `{}`: {}", place.address, part.reason),
+        });
     let mut passed_over: Vec<String> = others.collect();
     passed_over.extend(first.passed_over.iter().cloned());
-    CostPart {
+    // Where it is nowhere to be had, one finding tells of all these places.
+    let found = match first.high {
+        Some(_) => found.iter().cloned().collect(),
+        None => finding::together(offers.iter().filter_map(|(_, _, found)| found.clone())),
+    };
+    let part = CostPart {
         reason: format!("at `{}`: {}", place.address, first.reason),
         passed_over,
-        ..first
-    }
+        ..first.clone()
+    };
+    (part, found)
 }
 
 fn unknown(block: &Block, reason: String) -> CostPart {
@@ -120,81 +143,111 @@ fn unknown(block: &Block, reason: String) -> CostPart {
 }
 
 fn argument<'b>(target: &'b Block, name: &str) -> Option<&'b Value> {
-    match target.value.as_ref()? {
-        Value::Case { arguments, .. } => arguments.get(name),
-        _ => None,
-    }
+    argument_of(target.value.as_ref()?, name)
 }
 
-fn written<'b>(block: &'b Block, name: &str) -> Option<&'b Value> {
+/// What is given to a case, if it is.
+pub(super) fn argument_of<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    let argument = match value {
+        Value::Case { arguments, .. } => arguments.get(name),
+        _ => None,
+    };
+    argument.filter(|value| **value != Value::None)
+}
+
+/// The value of a field that has one.
+pub(super) fn written<'b>(block: &'b Block, name: &str) -> Option<&'b Value> {
     let value = block.fields.get(name).map(|field| &field.value);
     value.filter(|value| **value != Value::None)
 }
 
-/// How many machines there are at least and at most; none if that is not known.
-fn nodes(block: &Block) -> Option<(i64, i64)> {
-    for name in ["nodes", "hosts"] {
-        match written(block, name) {
-            Some(Value::Range(least, most)) => return Some((least.as_int()?, most.as_int()?)),
-            Some(count) => return count.as_int().map(|count| (count, count)),
-            None => {}
+/// How many machines there are at least and at most, or why that is not known. Where they go once
+/// there is nothing to do, there may be none.
+pub(super) fn nodes(block: &Block) -> Result<(i64, i64), &'static str> {
+    let scale = written(block, "scale");
+    let count = ["nodes", "hosts"]
+        .into_iter()
+        .find_map(|name| written(block, name));
+    let (least, most) = match count {
+        Some(Value::Range(least, most)) => (least.as_int(), most.as_int()),
+        Some(count) => (count.as_int(), count.as_int()),
+        None if scale.is_some() => {
+            return Err("`scale` decides how many machines there are, and no `nodes` bounds it");
         }
-    }
-    Some((1, 1))
+        None => (Some(1), Some(1)),
+    };
+    let (Some(least), Some(most)) = (least, most) else {
+        return Err("how many machines there are is not known yet");
+    };
+    let may_go = scale.is_some_and(|scale| argument_of(scale, "idle").is_some());
+    Ok((if may_go { 0 } else { least }, most))
 }
 
+/// Machines of the catalog, or of the target's own.
 fn machines(
     block: &Block,
     target: &Block,
     provider: &str,
-    findings: &mut Vec<PlanFinding>,
-) -> CostPart {
-    let Some(nodes) = nodes(block) else {
-        return unknown(
-            block,
-            "how many machines there are is not known yet".to_owned(),
-        );
+    chosen: &mut Chosen,
+) -> (CostPart, Option<PlanFinding>) {
+    let nodes = match nodes(block) {
+        Ok(nodes) => nodes,
+        Err(why) => return (unknown(block, why.to_owned()), None),
     };
-    let Some(region) = argument(target, "region").and_then(Value::as_text) else {
-        return owned(block, target, provider, nodes);
+    let Some(region) = argument(target, "region") else {
+        return (owned(block, target, provider, nodes), None);
     };
-    let selection = match select(&Wanted::of(block, provider, region)) {
-        Ok(selection) => selection,
+    let Some(region) = region.as_text() else {
+        let reason = format!("the region of `{}` is not known yet", target.address);
+        return (unknown(block, reason), None);
+    };
+    let wanted = Wanted::of(block, provider, region);
+    let selection = &*chosen.entry(wanted).or_insert_with_key(select);
+    match selection {
+        Ok(selection) => rented(block, region, nodes, selection),
         Err(missing) => {
-            let reason = match &missing {
-                Missing::NotListed(text) | Missing::NoRegion(text) => text.clone(),
-                Missing::None { what, .. } => what.clone(),
+            let reason = match missing {
+                Missing::NotListed(text) | Missing::Open(text) | Missing::NoRegion(text) => text,
+                Missing::None { what, .. } => what,
             };
-            findings.extend(finding::not_in_catalog(
-                &block.address,
-                &target.address,
-                missing,
-            ));
-            return unknown(block, reason);
+            let found = finding::not_in_catalog(&block.address, &target.address, missing);
+            (unknown(block, reason.clone()), found)
         }
-    };
-    let name = format!("{} in {region}", selection.machine.name);
-    let Some(listed) = selection.machine.listed else {
-        let reason = format!("{name}: what it costs is not known");
-        return CostPart {
-            passed_over: selection.passed_over,
-            ..unknown(block, reason)
-        };
-    };
-    let (low, high, how) = per_machine(written(block, "purchase"), &listed);
-    let count = match nodes {
+    }
+}
+
+/// So many of the machine that was chosen.
+fn rented(
+    block: &Block,
+    region: &str,
+    (least, most): (i64, i64),
+    selection: &Selection,
+) -> (CostPart, Option<PlanFinding>) {
+    let listed = selection.machine.listed.as_ref();
+    let Hourly {
+        low,
+        high,
+        how,
+        outbid,
+    } = hourly(written(block, "purchase"), listed);
+    let count = match (least, most) {
         (least, most) if least == most => least.to_string(),
         (least, most) => format!("{least}–{most}"),
     };
-    let reason = format!("{count} × {name}, {how} ({})", listed.source);
-    CostPart {
-        currency: Some(CURRENCY.to_owned()),
-        low: a_month(low, nodes.0).unwrap_or(Decimal::ZERO),
-        high: high.and_then(|high| a_month(high, nodes.1)),
-        reason,
-        passed_over: selection.passed_over,
+    let source = listed.map_or(String::new(), |listed| format!(" ({})", listed.source));
+    let name = &selection.machine.name;
+    let part = CostPart {
+        currency: listed.is_some().then(|| CURRENCY.to_owned()),
+        low: a_month(low, least).unwrap_or(Decimal::ZERO),
+        high: high.and_then(|high| a_month(high, most)),
+        reason: format!("{count} × {name} in {region}, {how}{source}"),
+        passed_over: selection.passed_over.clone(),
         ..unknown(block, String::new())
-    }
+    };
+    let found = outbid.map(|(limit, seen)| {
+        finding::outbid(&block.address, &format!("{name} in {region}"), limit, seen)
+    });
+    (part, found)
 }
 
 /// So many for a month, at this price an hour.
@@ -203,78 +256,6 @@ fn a_month(an_hour: Decimal, count: i64) -> Option<Decimal> {
         .checked_mul(Decimal::from(count))?
         .checked_mul(HOURS_PER_MONTH)
         .map(|amount| amount.normalize())
-}
-
-/// What one machine costs an hour at least and at most, and how it is paid for. A spot market's
-/// price moves: only what the spec says, or the price of what is used in its place, bounds it.
-fn per_machine(purchase: Option<&Value>, listed: &Listed) -> (Decimal, Option<Decimal>, String) {
-    let on_demand = listed.on_demand;
-    let (name, arguments) = match purchase {
-        Some(Value::Case { name, arguments }) => (name.as_str(), Some(arguments)),
-        _ => ("on_demand", None),
-    };
-    let argument = |name: &str| arguments.and_then(|all| all.get(name));
-    match name {
-        "on_demand" => {
-            let how = format!("{on_demand} USD/h each on demand");
-            (on_demand, Some(on_demand), how)
-        }
-        "spot" => {
-            let limit = argument("max_price").and_then(hourly);
-            let falls_back = argument("fallback").is_some_and(|one| *one != Value::None);
-            let seen = listed.spot_seen.map_or(String::new(), |price| {
-                format!(", {price} when it was last looked at")
-            });
-            match (limit, falls_back) {
-                // What is bid above the price on demand is never paid.
-                (Some(limit), false) => {
-                    let how = format!("spot at up to {limit} USD/h each{seen}");
-                    (Decimal::ZERO, Some(limit.min(on_demand)), how)
-                }
-                (_, true) => {
-                    let how = format!("spot, else {on_demand} USD/h each on demand{seen}");
-                    (Decimal::ZERO, Some(on_demand), how)
-                }
-                (None, false) => {
-                    let how = format!("spot without a bound: give `max_price`{seen}");
-                    (Decimal::ZERO, None, how)
-                }
-            }
-        }
-        "reserved" => {
-            let hour = Decimal::from(8_760_i64);
-            let term = argument("term").and_then(hours);
-            let committed = match term {
-                Some(term) if term >= hour * Decimal::from(3) => listed.three_years,
-                Some(term) if term >= hour => listed.one_year,
-                _ => None,
-            };
-            let how = match committed {
-                Some(price) => {
-                    format!("{price} USD/h each with a commitment, {on_demand} without")
-                }
-                None => format!("reserved, at most {on_demand} USD/h each as on demand"),
-            };
-            let low = committed.unwrap_or(Decimal::ZERO);
-            (low, Some(on_demand), how)
-        }
-        other => (Decimal::ZERO, None, format!("paid for by `{other}`")),
-    }
-}
-
-/// The hours of a duration.
-fn hours(value: &Value) -> Option<Decimal> {
-    match value {
-        Value::Quantity(quantity) => quantity.amount.checked_div(SECONDS_PER_HOUR),
-        _ => None,
-    }
-}
-
-/// USD an hour, of a rate in that currency.
-fn hourly(rate: &Value) -> Option<Decimal> {
-    let (currency, monthly) = rate_of(rate)?;
-    let price = monthly?.checked_div(HOURS_PER_MONTH)?;
-    (currency == CURRENCY).then(|| price.normalize())
 }
 
 /// Machines of one's own cost what the target says that one of them does; in a cluster, what one of
@@ -315,10 +296,18 @@ fn owned(block: &Block, target: &Block, provider: &str, (least, most): (i64, i64
     }
 }
 
-/// A store costs by what is in it, or by its size where that is set aside.
+/// What a store has that is paid for beside its size.
+const PAID_BESIDE: [&str; 3] = ["throughput", "versioning", "immutable"];
+
+/// A store costs by what is in it, or by its size where that is set aside: one of objects has no
+/// size that its provider holds it to.
 fn stored(block: &Block, target: &Block, provider: &str) -> CostPart {
-    let Some(region) = argument(target, "region").and_then(Value::as_text) else {
+    let Some(region) = argument(target, "region") else {
         return owned_store(block, target);
+    };
+    let Some(region) = region.as_text() else {
+        let reason = format!("the region of `{}` is not known yet", target.address);
+        return unknown(block, reason);
     };
     let class = written(block, "class")
         .and_then(Value::as_case)
@@ -327,33 +316,51 @@ fn stored(block: &Block, target: &Block, provider: &str) -> CostPart {
         let reason = format!("the catalog has no price of `{provider}` in {region} for {class}");
         return unknown(block, reason);
     };
-    let each = price.per_gib_month;
+    let product = price.product;
+    let price = &price.per_gib_month;
+    let each = price.amount;
     let text = format!(
-        "{} at {each} USD for a GiB a month ({})",
-        price.product, price.source
+        "{product} at {each} USD for a GiB a month ({})",
+        price.source
     );
     let Some(Value::Quantity(capacity)) = written(block, "capacity") else {
         let reason = format!("{text}: without a `capacity` it grows as it likes");
         return unknown(block, reason);
     };
     let gib = Decimal::from(1_u64 << 30);
-    let copies = 1 + i64::from(written(block, "replicate").is_some());
     let full = (capacity.amount.checked_div(gib))
         .and_then(|size| size.checked_mul(each))
         .map(|amount| amount.normalize());
-    // A copy elsewhere has a price of its own, which is another region's.
-    let high = full.filter(|_| copies == 1);
-    let low = if class == "object" { None } else { full };
-    let reason = match copies {
-        1 => text,
-        _ => format!("{text}; what the copy in another region costs is not known"),
-    };
+    let why_open = open_size(block, class, price.is_derived);
+    let low = full.filter(|_| class != OBJECTS && !price.is_derived);
     CostPart {
-        currency: high.map(|_| CURRENCY.to_owned()),
+        currency: Some(CURRENCY.to_owned()),
         low: low.unwrap_or(Decimal::ZERO),
-        high,
-        reason,
+        high: full.filter(|_| why_open.is_none()),
+        reason: why_open.map_or(text.clone(), |why| format!("{text}; {why}")),
         ..unknown(block, String::new())
+    }
+}
+
+/// The class of a store whose provider lets it grow.
+const OBJECTS: &str = "object";
+
+/// Why the size of a store does not bound what it costs, if it does not.
+fn open_size(block: &Block, class: &str, is_derived: bool) -> Option<String> {
+    let asks = |name: &&str| {
+        let wished = block.wishes.iter().any(|(wish, _)| wish.field == *name);
+        wished || written(block, name).is_some_and(|value| *value != Value::Bool(false))
+    };
+    let beside = PAID_BESIDE.into_iter().find(asks);
+    match (class, beside) {
+        // A copy elsewhere has a price of its own, which is another region's.
+        _ if written(block, "replicate").is_some() => {
+            Some("what the copy in another region costs is not known".to_owned())
+        }
+        (_, Some(name)) => Some(format!("what `{name}` costs beside that is not known")),
+        (OBJECTS, None) => Some("its provider does not hold it to its `capacity`".to_owned()),
+        _ if is_derived => Some("that price is derived and not listed".to_owned()),
+        _ => None,
     }
 }
 
@@ -363,103 +370,4 @@ fn owned_store(block: &Block, target: &Block) -> CostPart {
         target.address
     );
     unknown(block, reason)
-}
-
-/// What a run costs from its start to its end.
-pub(crate) struct RunCost {
-    /// At most; none if nothing bounds it.
-    pub(crate) high: Option<Decimal>,
-    /// Why it has no bound, one for each part without.
-    pub(crate) open: Vec<(Address, String)>,
-}
-
-/// What these parts cost in one run, by the time that its steps may take at most. What is free
-/// costs nothing however long it is there.
-pub(crate) fn runtime_cost(blocks: &Blocks<'_>, parts: &[&CostPart], currency: &str) -> RunCost {
-    let (mut sum, mut open) = (Decimal::ZERO, Vec::new());
-    for part in parts {
-        if part.high == Some(Decimal::ZERO) {
-            continue;
-        }
-        let is_other = part.currency.as_deref().is_some_and(|one| one != currency);
-        let Some(month) = part.high.filter(|_| !is_other) else {
-            open.push((part.address.clone(), part.reason.clone()));
-            continue;
-        };
-        match hours_of_run(blocks, &part.address) {
-            Ok(hours) => {
-                let cost = (month.checked_div(HOURS_PER_MONTH))
-                    .and_then(|hour| hour.checked_mul(hours))
-                    .and_then(|cost| cost.checked_add(sum));
-                match cost {
-                    Some(cost) => sum = cost.round_dp(6).normalize(),
-                    None => open.push((part.address.clone(), "it is too large".to_owned())),
-                }
-            }
-            Err(why) => open.push((part.address.clone(), why)),
-        }
-    }
-    RunCost {
-        high: open.is_empty().then_some(sum),
-        open,
-    }
-}
-
-/// How many hours machines are used at most in a run: each step that runs on them, with each of its
-/// tries, by its timeout or that of its pipeline.
-fn hours_of_run(blocks: &Blocks<'_>, machines: &Address) -> Result<Decimal, String> {
-    let block = blocks.get(machines);
-    if block.and_then(|block| block.role.as_deref()) != Some(MACHINES) {
-        return Err("it is kept after the run".to_owned());
-    }
-    let on_it = || blocks.standing_on(machines);
-    if let Some(endless) = on_it()
-        .find(|block| !matches!(block.role.as_deref(), Some("step" | "pipeline" | "dataset")))
-    {
-        return Err(format!("`{}` runs on it without an end", endless.address));
-    }
-    let mut all = Decimal::ZERO;
-    let mut untimed: BTreeSet<String> = BTreeSet::new();
-    for block in on_it().filter(|block| block.role.as_deref() == Some("step")) {
-        let said = |name: &str| {
-            let of_step = block.step.as_ref().and_then(|step| step.settings.get(name));
-            let own = of_step.or_else(|| written(block, name));
-            let parent = || blocks.get(block.parent.as_ref()?);
-            let own = own.filter(|value| **value != Value::None).cloned();
-            own.or_else(|| parent().and_then(|parent| written(parent, name)).cloned())
-        };
-        let tries = said("retry").and_then(|retry| retry.as_int()).unwrap_or(0);
-        let timeout = said("timeout").as_ref().and_then(hours);
-        let spent = timeout
-            .and_then(|each| each.checked_mul(Decimal::from(tries.saturating_add(1))))
-            .and_then(|spent| spent.checked_add(all));
-        match spent {
-            Some(spent) => all = spent,
-            None => drop(untimed.insert(format!("`{}`", block.address.name()))),
-        }
-    }
-    if !untimed.is_empty() {
-        let names: Vec<String> = untimed.into_iter().collect();
-        return Err(format!(
-            "nothing bounds how long {} may run: give a `timeout`",
-            names.join(", ")
-        ));
-    }
-    match on_it().any(|block| block.role.as_deref() == Some("step")) {
-        true => Ok(all),
-        false => Err("no step runs on it, so nothing says how long it is there".to_owned()),
-    }
-}
-
-/// The currency and amount of a limit for a whole run: `400 USD`.
-pub(crate) fn sum_of(value: &Value) -> Option<(String, Decimal)> {
-    let Value::Quantity(Quantity {
-        amount, dimension, ..
-    }) = value
-    else {
-        return None;
-    };
-    let (currency, power) = dimension.0.first_key_value()?;
-    let is_currency = currency.bytes().all(|byte| byte.is_ascii_uppercase());
-    (*power == 1 && dimension.0.len() == 1 && is_currency).then(|| (currency.clone(), *amount))
 }

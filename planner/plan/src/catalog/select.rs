@@ -5,15 +5,23 @@
 //! name belongs among the resource's properties: planning then has to look there first, keep what
 //! still lacks nothing, and tell a better offer as a notice, so that new prices replace
 //! no machine.
+//!
+//! Machines and slices of chips stand in one list. What the catalog does not know of one of them is
+//! never taken to be enough.
 
-use mlinfra_api::{Value, Wish};
-use mlinfra_check::Block;
+use std::borrow::Cow;
+
 use rust_decimal::Decimal;
 
-use super::{Listed, Offer, Row, Slice, provider, slices};
+use super::wanted::{Of, Wanted};
+use super::{Listed, Row, Slice, provider, slices};
 
 /// How many of those that were passed over are told.
 const TOLD_MAX: usize = 3;
+
+/// How many times the price of a machine whose price is derived another one may cost whose price
+/// is listed, to be taken in its place: on a price that is listed a proof can rest.
+const SURE_WORTH: Decimal = Decimal::from_parts(125, 0, 0, false, 2);
 
 /// Machines whose price rises with their use, or that share a processor: what they cost has no
 /// bound that a proof could rest on.
@@ -31,35 +39,8 @@ const BURSTABLE: [&str; 8] = [
 /// The kind of processor that the runtime is built for.
 const PROCESSOR: &str = "x86_64";
 
-/// What is asked for, and where.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    /// `aws`, `gcp`.
-    pub provider: String,
-    /// The provider's word for the region.
-    pub region: String,
-    accelerators: Vec<String>,
-    accelerator_count: Option<i64>,
-    bounds: Vec<Bound>,
-}
-
-/// One thing that a machine must have enough of.
-#[derive(Clone, Debug)]
-struct Bound {
-    of: Of,
-    operator: String,
-    amount: Decimal,
-    text: String,
-}
-
-/// What a bound is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Of {
-    Cpus,
-    Memory,
-    Interconnect,
-    ModelMemory,
-}
+/// Whose accelerators are rented in slices too.
+const BY_CHIP: &str = "gcp";
 
 /// What is rented.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +65,8 @@ pub struct Selection {
 pub enum Missing {
     /// The tables have nothing of this provider or region: there may be such machines.
     NotListed(String),
+    /// What is asked for is not known yet, or can't be held against a machine.
+    Open(String),
     /// The provider has no region of this name.
     NoRegion(String),
     /// There is none that is all that is asked for; what there is instead.
@@ -95,245 +78,192 @@ pub enum Missing {
     },
 }
 
-impl Wanted {
-    /// What this block asks for, of a provider in a region.
-    pub fn of(block: &Block, provider: &str, region: &str) -> Self {
-        let mut wanted = Wanted {
-            provider: provider.to_owned(),
-            region: region.to_owned(),
-            accelerators: Vec::new(),
-            accelerator_count: None,
-            bounds: Vec::new(),
-        };
-        for (name, field) in &block.fields {
-            wanted.add(name, "==", &field.value);
-        }
-        for (
-            Wish {
-                field,
-                operator,
-                value,
-            },
-            _,
-        ) in &block.wishes
-        {
-            wanted.add(field, operator, value);
-        }
-        wanted
-    }
+/// What can be rented in a region.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    name: Cow<'static, str>,
+    pub(super) accelerator: Option<&'static str>,
+    count: i64,
+    cpus: Option<Decimal>,
+    memory: Option<Decimal>,
+    network: Option<Decimal>,
+    model_memory: Option<Decimal>,
+    /// Why it is never taken, whatever is asked for.
+    unfit: Option<String>,
+    listed: Option<Listed>,
+}
 
-    fn add(&mut self, field: &str, operator: &str, value: &Value) {
-        let of = match field {
-            "accelerator" => {
-                let words = match value {
-                    Value::List(all) => all.iter().filter_map(Value::as_case).collect(),
-                    one => one.as_case().into_iter().collect::<Vec<_>>(),
-                };
-                self.accelerators
-                    .extend(words.into_iter().map(str::to_owned));
-                return;
-            }
-            "accelerator_count" => {
-                self.accelerator_count = value.as_int().or(self.accelerator_count);
-                return;
-            }
-            "cpus" => Of::Cpus,
-            "memory" => Of::Memory,
-            "interconnect" => Of::Interconnect,
-            "model_memory" => Of::ModelMemory,
-            _ => return,
-        };
-        let amount = match value {
-            Value::Int(count) => Decimal::from(*count),
-            Value::Decimal(count) => *count,
-            Value::Quantity(quantity) => quantity.amount,
-            _ => return,
-        };
-        self.bounds.push(Bound {
-            of,
-            operator: operator.to_owned(),
-            amount,
-            text: match of {
-                Of::Interconnect => format!("{field} {operator} {}", gigabits(amount)),
-                _ => format!("{field} {operator} {value}"),
-            },
-        });
-    }
-
-    /// How many accelerators one machine has at least.
-    fn count(&self) -> i64 {
-        self.accelerator_count.unwrap_or(1)
-    }
-
-    /// What a machine of the table lacks; none if it is all that is asked for.
-    fn lacks(&self, row: &Row) -> Option<String> {
-        let word = row.accelerator.unwrap_or_default();
-        match self.accelerators.as_slice() {
-            [] if row.accelerator.is_some() => return Some("it has accelerators".to_owned()),
-            [] => {}
-            all if !all.iter().any(|one| one == word) => {
-                return Some(format!("it has no {}", all.join(" and no ")));
-            }
-            _ => match self.accelerator_count {
-                Some(count) if count != row.accelerator_count => {
-                    return Some(format!("it has {} × {word}", row.accelerator_count));
-                }
-                _ => {}
-            },
-        }
-        let lacking = self.bounds.iter().find_map(|bound| bound.lacking(row));
-        if lacking.is_some() {
-            return lacking;
-        }
-        if row.processor != PROCESSOR {
-            return Some(format!("the runtime is not built for {}", row.processor));
-        }
+impl Candidate {
+    /// A machine of the table.
+    pub(super) fn machine(row: &Row, listed: Option<Listed>) -> Self {
         let family = row.name.split('.').next().unwrap_or_default();
         let rises = BURSTABLE.contains(&family) || BURSTABLE.contains(&row.name);
-        rises.then(|| "its price rises with its use, or it shares a processor".to_owned())
-    }
-
-    /// The words of what is asked for: `8 × a100_80gb, interconnect >= 50 GB/s`.
-    fn text(&self) -> String {
-        let accelerators = (!self.accelerators.is_empty()).then(|| {
-            let words = self.accelerators.join(" or ");
-            format!("{} × {words}", self.count())
-        });
-        let bounds = self.bounds.iter().map(|bound| bound.text.clone());
-        let all: Vec<String> = accelerators.into_iter().chain(bounds).collect();
-        match all.is_empty() {
-            true => "any machine".to_owned(),
-            false => all.join(", "),
-        }
-    }
-}
-
-impl Bound {
-    /// What the machine has of this, if that is known.
-    fn has(&self, row: &Row) -> Option<Decimal> {
-        match self.of {
-            Of::Cpus => Some(row.cpus),
-            Of::Memory => Some(row.memory_bytes),
-            Of::Interconnect => row.network,
-            Of::ModelMemory => match row.accelerator {
-                None => Some(row.memory_bytes),
-                Some(word) => {
-                    let each =
-                        Decimal::from(mlinfra_check::stdlib::memory_of("accelerator", word)?);
-                    each.checked_mul(Decimal::from(row.accelerator_count))
-                }
-            },
-        }
-    }
-
-    fn lacking(&self, row: &Row) -> Option<String> {
-        match self.has(row) {
-            Some(has) if self.holds(has) => None,
-            Some(has) => {
-                let has = match self.of {
-                    Of::Cpus => has.normalize().to_string(),
-                    Of::Memory | Of::ModelMemory => gibibytes(has),
-                    Of::Interconnect => gigabits(has),
-                };
-                Some(format!("`{}`: it has {has}", self.text))
+        let unfit = match row.processor {
+            PROCESSOR if rises => {
+                Some("its price rises with its use, or it shares a processor".to_owned())
             }
-            None => Some(format!("`{}`: what it has is not known", self.text)),
+            PROCESSOR => None,
+            other => Some(format!("the runtime is not built for {other}")),
+        };
+        Candidate {
+            name: Cow::Borrowed(row.name),
+            accelerator: row.accelerator,
+            count: row.accelerator_count,
+            cpus: Some(row.cpus),
+            memory: Some(row.memory_bytes),
+            network: row.network,
+            model_memory: match row.accelerator {
+                None => Some(row.memory_bytes),
+                Some(word) => memory_of(word, row.accelerator_count),
+            },
+            unfit,
+            listed,
         }
     }
 
-    fn holds(&self, has: Decimal) -> bool {
-        match self.operator.as_str() {
-            ">=" => has >= self.amount,
-            ">" => has > self.amount,
-            "<=" => has <= self.amount,
-            "<" => has < self.amount,
-            "!=" => has != self.amount,
-            _ => has == self.amount,
+    /// So many chips of a slice: the catalog says nothing of the machines that they are in.
+    fn chips(slice: &Slice, count: i64) -> Self {
+        let listed = slice.per_chip.as_ref().and_then(|price| {
+            Some(Listed {
+                on_demand: price.amount.checked_mul(Decimal::from(count))?,
+                source: format!("{} USD/h a chip, {}", price.amount, price.source),
+                is_derived: price.is_derived,
+                spot_seen: None,
+                one_year: None,
+                three_years: None,
+            })
+        });
+        let chips = if count == 1 { "chip" } else { "chips" };
+        Candidate {
+            name: Cow::Owned(format!("{count} {chips} of {}", slice.accelerator)),
+            accelerator: Some(slice.accelerator),
+            count,
+            cpus: None,
+            memory: None,
+            network: None,
+            model_memory: memory_of(slice.accelerator, count),
+            unfit: None,
+            listed,
+        }
+    }
+
+    /// How much of this it has, if that is known.
+    pub(super) fn has(&self, of: Of) -> Option<Decimal> {
+        match of {
+            Of::Accelerator => None,
+            Of::Count => Some(Decimal::from(self.count)),
+            Of::Cpus => self.cpus,
+            Of::Memory => self.memory,
+            Of::Interconnect => self.network,
+            Of::ModelMemory => self.model_memory,
+        }
+    }
+
+    /// The cheapest is first; ties go to the first name; what has no known price is last.
+    pub(super) fn rank(&self) -> (bool, Option<Decimal>, &str) {
+        let price = self.listed.as_ref().map(|listed| listed.on_demand);
+        (price.is_none(), price, &self.name)
+    }
+
+    fn is_derived(&self) -> bool {
+        self.listed.as_ref().is_some_and(|listed| listed.is_derived)
+    }
+
+    /// Why another one was taken that is not worse.
+    fn passed_over(&self) -> String {
+        match &self.listed {
+            Some(listed) if listed.is_derived => format!(
+                "{}: perhaps {} USD/h, a price that is derived and not listed",
+                self.name, listed.on_demand
+            ),
+            Some(listed) => format!("{} costs {} USD/h", self.name, listed.on_demand),
+            None => format!("{}: what it costs is not known", self.name),
         }
     }
 }
 
-fn gigabits(speed: Decimal) -> String {
-    format!("{} Gbps", (speed / Decimal::from(125_000_000)).normalize())
+fn memory_of(word: &str, count: i64) -> Option<Decimal> {
+    let each = mlinfra_check::stdlib::memory_of("accelerator", word)?;
+    Decimal::from(each).checked_mul(Decimal::from(count))
 }
 
-fn gibibytes(bytes: Decimal) -> String {
-    let gib = bytes / Decimal::from(1_u64 << 30);
-    format!("{} GiB", gib.round_dp(1).normalize())
+/// Whether a machine is of the sort that is asked for: one with accelerators only where something
+/// is said of them.
+fn is_of_the_sort(wanted: &Wanted, candidate: &Candidate) -> bool {
+    let with = wanted.with_accelerators();
+    with.is_none_or(|with| with == candidate.accelerator.is_some())
 }
 
-/// The cheapest machine that is all that is asked for; ties go to the first name.
+fn fits(wanted: &Wanted, candidate: &Candidate) -> bool {
+    candidate.unfit.is_none()
+        && is_of_the_sort(wanted, candidate)
+        && wanted.broken_by(candidate).is_none()
+}
+
+/// What a machine that does not fit lacks.
+fn lack(wanted: &Wanted, candidate: &Candidate) -> String {
+    let broken = wanted.broken_by(candidate);
+    let broken = broken.map(|bound| bound.lacking(candidate));
+    broken
+        .or_else(|| candidate.unfit.clone())
+        .unwrap_or_default()
+}
+
+/// The cheapest machine that is all that is asked for; ties go to the first name. One whose price
+/// is derived gives way to one whose price is listed and little more.
 pub fn select(wanted: &Wanted) -> Result<Selection, Missing> {
-    let by_chip = |slice: &&Slice| {
-        wanted
-            .accelerators
-            .iter()
-            .any(|word| word == slice.accelerator)
-    };
-    if wanted.provider == "gcp" && slices().iter().any(|slice| by_chip(&slice)) {
-        return select_slice(wanted);
+    if let Some(why) = &wanted.open {
+        return Err(Missing::Open(why.clone()));
     }
     let Some(known) = provider(&wanted.provider) else {
         let text = format!("the catalog has no prices of `{}`", wanted.provider);
         return Err(Missing::NotListed(text));
     };
-    let column = known
-        .regions
-        .iter()
-        .position(|region| *region == wanted.region);
-    let Some(column) = column else {
-        return Err(no_column(wanted));
+    let offered = match known.offered(&wanted.region) {
+        Some(offered) => offered,
+        None if slices_of(wanted).next().is_some() => &[],
+        None => return Err(no_column(wanted)),
     };
-    let mut fitting: Vec<(&Row, Option<Listed>)> = Vec::new();
-    let mut near: Vec<(&Row, String)> = Vec::new();
-    for row in &known.machines {
-        let listed = match row.offer(column) {
-            Offer::No => continue,
-            Offer::Unpriced => None,
-            Offer::At(listed) => Some(listed),
-        };
-        match wanted.lacks(row) {
-            None => fitting.push((row, listed)),
-            Some(why) if is_near(wanted, row) => near.push((row, why)),
-            Some(_) => {}
-        }
+    let chips = chips_in(wanted, &wanted.region);
+    let all = || offered.iter().chain(&chips);
+    let mut fitting: Vec<&Candidate> = all().filter(|one| fits(wanted, one)).collect();
+    fitting.sort_by(|left, right| left.rank().cmp(&right.rank()));
+    if fitting.is_empty() {
+        return Err(nothing(wanted, known, offered));
     }
-    fitting.sort_by(|(left, left_price), (right, right_price)| {
-        let order = |listed: &Option<Listed>| {
-            let price = listed.as_ref().map(|listed| listed.on_demand);
-            (price.is_none(), price)
-        };
-        order(left_price)
-            .cmp(&order(right_price))
-            .then_with(|| left.name.cmp(right.name))
-    });
-    let mut fitting = fitting.into_iter();
-    let Some((row, listed)) = fitting.next() else {
-        return Err(nothing(wanted, known, column, &near));
-    };
-    let mut passed_over: Vec<String> = fitting
-        .take(TOLD_MAX)
-        .map(|(row, listed)| match listed {
-            Some(listed) => format!("{} costs {} USD/h", row.name, listed.on_demand),
-            None => format!("{}: what it costs is not known", row.name),
-        })
-        .collect();
-    let near = near.into_iter().take(TOLD_MAX);
-    passed_over.extend(near.map(|(row, why)| format!("{}: {why}", row.name)));
-    let machine = Machine {
-        name: row.name.to_owned(),
-        listed,
-    };
+    let chosen = fitting.remove(sure(&fitting));
+    let near = all().filter(|one| is_near(wanted, one) && !fits(wanted, one));
+    let near = near.map(|one| format!("{}: {}", one.name, lack(wanted, one)));
+    let others = fitting.iter().take(TOLD_MAX);
+    let mut passed_over: Vec<String> = others.map(|one| one.passed_over()).collect();
+    passed_over.extend(near.take(TOLD_MAX));
     Ok(Selection {
-        machine,
+        machine: Machine {
+            name: chosen.name.clone().into_owned(),
+            listed: chosen.listed.clone(),
+        },
         passed_over,
     })
 }
 
+/// Which of these is taken: they are sorted by their price.
+fn sure(fitting: &[&Candidate]) -> usize {
+    let price = |one: &Candidate| one.listed.as_ref().map(|listed| listed.on_demand);
+    let Some(first) = fitting.first().filter(|first| first.is_derived()) else {
+        return 0;
+    };
+    let most = price(first).and_then(|price| price.checked_mul(SURE_WORTH));
+    let is_worth = |one: &&Candidate| {
+        let price = price(one).filter(|_| !one.is_derived());
+        price.is_some_and(|price| most.is_some_and(|most| price <= most))
+    };
+    fitting.iter().position(is_worth).unwrap_or(0)
+}
+
 /// Whether a machine that lacks something is worth telling: it has the accelerator asked for.
-fn is_near(wanted: &Wanted, row: &Row) -> bool {
-    let has = |word: &String| row.accelerator == Some(word.as_str());
-    wanted.accelerators.iter().any(has)
+fn is_near(wanted: &Wanted, candidate: &Candidate) -> bool {
+    let mut words = wanted.words();
+    words.any(|word| candidate.accelerator == Some(word))
 }
 
 /// The region has no column: it is another provider's, or not in the table.
@@ -353,105 +283,116 @@ fn no_column(wanted: &Wanted) -> Missing {
     }
 }
 
-fn nothing(
-    wanted: &Wanted,
-    known: &super::Provider,
-    column: usize,
-    near: &[(&Row, String)],
-) -> Missing {
+/// The slices of the accelerators that are asked for.
+fn slices_of(wanted: &Wanted) -> impl Iterator<Item = &'static Slice> {
+    let here = slices().iter().filter(|_| wanted.provider == BY_CHIP);
+    here.filter(|slice| wanted.words().any(|word| word == slice.accelerator))
+}
+
+/// The smallest part of each slice in a region that fits: chips cost the same each.
+fn chips_in(wanted: &Wanted, region: &str) -> Vec<Candidate> {
+    let here = slices_of(wanted).filter(|slice| slice.region == region);
+    let smallest = |slice: &Slice| {
+        let mut sizes = slice
+            .sizes()
+            .into_iter()
+            .map(|count| Candidate::chips(slice, count));
+        sizes.find(|one| fits(wanted, one))
+    };
+    here.filter_map(smallest).collect()
+}
+
+/// There is no such machine: what there is that lacks least, and where there are such.
+fn nothing(wanted: &Wanted, known: &super::Provider, offered: &[Candidate]) -> Missing {
     let what = format!("{} has no machine with {}", wanted.region, wanted.text());
-    let elsewhere: Vec<&str> = (known.regions.iter().enumerate())
-        .filter(|(other, _)| {
-            let here = |row: &&Row| row.offer(*other) != Offer::No;
-            let mut rows = known.machines.iter().filter(here);
-            *other != column && rows.any(|row| wanted.lacks(row).is_none())
-        })
-        .map(|(_, region)| *region)
-        .collect();
-    let near: Vec<String> = (near.iter().take(TOLD_MAX))
-        .map(|(row, why)| format!("{} ({why})", row.name))
-        .collect();
-    let instead = match (elsewhere.as_slice(), near.as_slice()) {
-        ([], []) => {
-            let mut words: Vec<&str> = (known.machines.iter())
-                .filter(|row| row.offer(column) != Offer::No)
-                .filter_map(|row| row.accelerator)
-                .collect();
-            words.sort_unstable();
-            words.dedup();
-            format!("accelerators there: {}", words.join(", "))
-        }
-        (regions, []) => format!("such machines are in {}", regions.join(", ")),
-        ([], near) => format!("there is {}", near.join(", ")),
-        (regions, near) => format!(
-            "there is {}; such machines are in {}",
-            near.join(", "),
-            regions.join(", ")
-        ),
+    let near = offered.iter().filter(|one| is_near(wanted, one));
+    let near = near.map(|one| format!("{} ({})", one.name, lack(wanted, one)));
+    let slices = slices_of(wanted).filter(|slice| slice.region == wanted.region);
+    let slices = slices.map(|slice| near_slice(wanted, slice));
+    let near: Vec<String> = near.take(TOLD_MAX).chain(slices).collect();
+    let there = match near.is_empty() {
+        true => extent(wanted, offered),
+        false => Some(format!("there is {}", near.join(", "))),
+    };
+    let elsewhere = elsewhere(wanted, known);
+    let elsewhere =
+        (!elsewhere.is_empty()).then(|| format!("such machines are in {}", elsewhere.join(", ")));
+    let told: Vec<String> = there.into_iter().chain(elsewhere).collect();
+    let instead = match told.is_empty() {
+        true => accelerators(offered),
+        false => told.join("; "),
     };
     Missing::None { what, instead }
 }
 
-/// Chips are rented in slices of a few sizes.
-fn select_slice(wanted: &Wanted) -> Result<Selection, Missing> {
-    let count = wanted.count();
-    let of_kind: Vec<&Slice> = (slices().iter())
-        .filter(|slice| {
-            wanted
-                .accelerators
-                .iter()
-                .any(|word| word == slice.accelerator)
-        })
-        .collect();
-    let mut here: Vec<&Slice> = (of_kind.iter().copied())
-        .filter(|slice| slice.region == wanted.region && slice.has(count))
-        .collect();
-    here.sort_by_key(|slice| {
-        let price = slice.per_chip.as_ref().map(|(price, _)| *price);
-        (price.is_none(), price, slice.accelerator)
+/// The other regions with a machine that is all that is asked for.
+fn elsewhere(wanted: &Wanted, known: &super::Provider) -> Vec<&'static str> {
+    let mut all: Vec<&'static str> = known.regions.clone();
+    all.extend(slices_of(wanted).map(|slice| slice.region));
+    all.sort_unstable();
+    all.dedup();
+    all.retain(|region| {
+        let mut offered = known.offered(region).into_iter().flatten();
+        let fits = offered.any(|one| fits(wanted, one));
+        *region != wanted.region && (fits || !chips_in(wanted, region).is_empty())
     });
-    let Some(slice) = here.first() else {
-        let regions = |slices: &mut dyn Iterator<Item = &&Slice>| {
-            let mut all: Vec<&str> = slices.map(|slice| slice.region).collect();
-            all.dedup();
-            all.join(", ")
-        };
-        let sizes: Vec<&str> = (of_kind.iter())
-            .filter(|slice| slice.region == wanted.region)
-            .map(|slice| slice.chips)
-            .collect();
-        let instead = match sizes.as_slice() {
-            [] => format!("they are in {}", regions(&mut of_kind.iter())),
-            sizes => format!(
-                "slices there have {} chips",
-                sizes.join("|").replace('|', ", ")
-            ),
-        };
-        let what = format!("{} has no slice with {}", wanted.region, wanted.text());
-        return Err(Missing::None { what, instead });
-    };
-    let listed = slice.per_chip.as_ref().and_then(|(price, source)| {
-        Some(Listed {
-            on_demand: price.checked_mul(Decimal::from(count))?,
-            source: format!("{price} USD/h a chip, {source}"),
-            spot_seen: None,
-            one_year: None,
-            three_years: None,
-        })
+    all
+}
+
+/// A slice of which no part fits, and why.
+fn near_slice(wanted: &Wanted, slice: &Slice) -> String {
+    let mut sizes = slice
+        .sizes()
+        .into_iter()
+        .map(|count| Candidate::chips(slice, count));
+    let broken = sizes.find_map(|one| {
+        let broken = wanted.broken_by(&one)?;
+        (!broken.is_of_accelerators()).then(|| broken.lacking(&one))
     });
-    let passed_over = (here.iter().skip(1).take(TOLD_MAX))
-        .map(|slice| match &slice.per_chip {
-            Some((price, _)) => format!("{} costs {price} USD/h a chip", slice.accelerator),
-            None => format!("{}: what it costs is not known", slice.accelerator),
-        })
-        .collect();
-    let chips = if count == 1 { "chip" } else { "chips" };
-    let machine = Machine {
-        name: format!("{count} {chips} of {}", slice.accelerator),
-        listed,
+    let why = broken.unwrap_or_else(|| format!("in slices of {} chips", slice.sizes_text()));
+    format!("{} ({why})", slice.accelerator)
+}
+
+/// How much there is of each thing that no machine has enough of; none where each can be had.
+fn extent(wanted: &Wanted, offered: &[Candidate]) -> Option<String> {
+    let of_accelerators = |one: &&Candidate| {
+        let mut bounds = wanted
+            .bounds
+            .iter()
+            .filter(|bound| bound.is_of_accelerators());
+        bounds.all(|bound| bound.holds(one))
     };
-    Ok(Selection {
-        machine,
-        passed_over,
-    })
+    let sort = offered.iter().filter(|one| one.unfit.is_none());
+    let sort = sort.filter(|one| is_of_the_sort(wanted, one));
+    let sort: Vec<&Candidate> = sort.filter(of_accelerators).collect();
+    let unmet = wanted
+        .bounds
+        .iter()
+        .filter(|bound| !bound.is_of_accelerators());
+    let unmet = unmet.filter(|bound| !sort.iter().any(|one| bound.holds(one)));
+    let told = unmet.filter_map(|bound| {
+        let has = || sort.iter().filter_map(|one| one.has(bound.of));
+        let (least, most) = (has().min()?, has().max()?);
+        let (least, most) = (bound.of.shown(least), bound.of.shown(most));
+        Some(format!(
+            "`{}`: machines there have {least} to {most}",
+            bound.text
+        ))
+    });
+    let told: Vec<String> = told.collect();
+    match (told.is_empty(), sort.is_empty()) {
+        (false, _) => Some(told.join("; ")),
+        (true, false) => {
+            Some("each of it can be had there, and no machine has all of it".to_owned())
+        }
+        (true, true) => None,
+    }
+}
+
+/// The accelerators that there are.
+fn accelerators(offered: &[Candidate]) -> String {
+    let mut words: Vec<&str> = offered.iter().filter_map(|one| one.accelerator).collect();
+    words.sort_unstable();
+    words.dedup();
+    format!("accelerators there: {}", words.join(", "))
 }

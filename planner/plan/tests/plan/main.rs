@@ -7,5 +7,6 @@ mod gates;
 mod gates_order;
 mod guards;
 mod moves;
+mod selection;
 mod support;
 mod unread;

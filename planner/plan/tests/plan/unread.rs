@@ -250,3 +250,43 @@ fn what_is_read_is_declared() {
         ]
     );
 }
+
+/// The findings of the credit spec with a pipeline that is placed by its steps alone, or a role.
+fn nowhere(pipeline: &str, role: &str) -> Vec<(String, String)> {
+    let text = format!(
+        "target here = local()\npool worker on here\nstorage lake on here\ndataset pages {{\n  \
+         from = file(\"credit.csv\")\n  keep = lake\n  columns {{ age : int }}\n}}\n\
+         pipeline p {{\n  {pipeline}\n}}\n{role}\n"
+    );
+    let findings = said(&found(&program_of(&[("main.mlinfra", &text)])));
+    findings
+        .into_iter()
+        .filter(|(code, _)| code != "E0903")
+        .collect()
+}
+
+#[test]
+fn what_is_placed_nowhere_itself_loses_nothing_that_is_written() {
+    let step = "step all on worker = derive(pages) { next = age + 1 }";
+    let found = nowhere(&format!("schedule = hourly\n  {step}"), "");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].1.contains("`schedule` of a `pipeline`"),
+        "{found:?}"
+    );
+    for (role, code) in [
+        (
+            "role reader { members = [\"a@example.com\"], may_read = [pages] }",
+            "E0911",
+        ),
+        (
+            "role reader { members = [\"a@example.com\"], may_read = [lake] }",
+            "E0911",
+        ),
+        ("role reader { members = [\"a@example.com\"] }", "E0954"),
+    ] {
+        let found = nowhere(step, role);
+        let codes: Vec<&str> = found.iter().map(|(code, _)| code.as_str()).collect();
+        assert_eq!(codes, [code], "{role}: {found:?}");
+    }
+}
