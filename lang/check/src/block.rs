@@ -28,8 +28,8 @@ impl<'t> Checker<'t> {
         };
         let (item, broken) = (node.item, node.broken);
         let head: &[&str] = match kind.value {
-            KindValue::Nothing => &["for", "when"],
-            _ => &["value", "for", "when"],
+            KindValue::Nothing => &["place", "for", "when"],
+            _ => &["place", "value", "for", "when"],
         };
         self.refuse_head(block, head);
         if let Some(instead) = &kind.deprecated {
@@ -126,6 +126,11 @@ impl<'t> Checker<'t> {
                     .help("take it out; what it was meant to say is perhaps a field"),
             );
         }
+        if let Some(place) = &block.place
+            && !allowed.contains(&"place")
+        {
+            self.place_unwanted(block, place.span);
+        }
         let when = block.when.as_ref().map(|condition| condition.span);
         let repeat = block.repeat.as_ref().map(|repeat| repeat.span);
         for (key, span) in [("for", repeat), ("when", when)] {
@@ -145,6 +150,18 @@ impl<'t> Checker<'t> {
                 }),
             );
         }
+    }
+
+    fn place_unwanted(&mut self, block: &BlockItem, span: Span) {
+        let text = format!(
+            "{} is placed on nothing",
+            a(format!("`{}`", block.path.text()))
+        );
+        self.report(
+            Diagnostic::error(code::PLACE_UNWANTED, span, text)
+                .help("it is nowhere, so saying where would change nothing")
+                .help("take `on` and what follows out"),
+        );
     }
 
     /// Reports attributes of an entry that takes none: a field, a `let`, an `output`.
@@ -181,15 +198,7 @@ impl<'t> Checker<'t> {
         let wanted = rule.kind();
         if let Some(written) = &block.place {
             let Some(wanted) = wanted else {
-                self.report(
-                    Diagnostic::error(
-                        code::PLACE_UNWANTED,
-                        written.span,
-                        format!("a `{}` is placed on nothing", block.path.text()),
-                    )
-                    .help("it is nowhere, so saying where would change nothing")
-                    .help("take `on` and what follows out"),
-                );
+                self.place_unwanted(block, written.span);
                 return None;
             };
             return self.written_place(id, written, wanted);
@@ -349,7 +358,7 @@ impl<'t> Checker<'t> {
             match &item.node {
                 Node::Field { path, value } => {
                     let name = path.word();
-                    if name == AFTER && !kind.fields.contains_key(AFTER) {
+                    if name == AFTER && self.takes_order(id, kind) {
                         if !self.field_twice(&name, path.span, &mut seen) {
                             checked.after = self.comes_after(value, env);
                         }
@@ -406,6 +415,13 @@ impl<'t> Checker<'t> {
             }
         }
         self.fill_defaults(id, kind, checked, &seen, stray);
+    }
+
+    /// Whether a block of this kind can say what it comes after: something is made of it, and it
+    /// has no field of that name.
+    fn takes_order(&self, id: NodeId, kind: &Kind) -> bool {
+        let is_made = matches!(self.nodes[id].form, Form::Block(_)) && !kind.once;
+        is_made && !kind.fields.contains_key(AFTER)
     }
 
     /// The declaration of a written field; a finding if there is none.

@@ -183,7 +183,8 @@ impl Checker<'_> {
         }
     }
 
-    /// `and`, `or`: the right side counts only where the left one does not decide.
+    /// `and`, `or`: the right side counts only where the left one does not decide. A chain of them
+    /// is gone through from its first operand, so that each is assumed once for all behind it.
     pub(crate) fn eval_logic(
         &mut self,
         operator: Binary,
@@ -191,24 +192,72 @@ impl Checker<'_> {
         right: &Expr,
         env: Env<'_>,
     ) -> Term {
+        let (first, behind) = chain(operator, left, right);
         let decides = operator == Binary::Or;
-        let first = self.value(left, &Type::Bool, env);
-        let decided = first.value == Value::Bool(decides);
-        let second = self.branch(!decided, |checker| {
-            checker.where_present(left, !decides, env, |checker, inside| {
-                checker.value(right, &Type::Bool, inside)
-            })
-        });
-        if first.term_type.is_error() || second.term_type.is_error() {
-            return Term::error();
-        }
-        match (&first.value, &second.value) {
-            _ if decided => Term::new(Type::Bool, Value::Bool(decides)),
-            (_, Value::Bool(flag)) if *flag == decides => {
-                Term::new(Type::Bool, Value::Bool(decides))
+        let assumed = self.assumed.len();
+        let mut paths = Vec::new();
+        let mut term = self.value(first, &Type::Bool, env);
+        let mut before = first;
+        for operand in behind {
+            present_if(before, !decides, &mut paths);
+            if !decides {
+                self.assume(before, env);
             }
-            (Value::Bool(_), Value::Bool(flag)) => Term::new(Type::Bool, Value::Bool(*flag)),
-            _ => Term::unknown(Type::Bool, &[&first, &second]),
+            let present = Present {
+                paths: &paths,
+                next: env.present,
+            };
+            let inside = match paths.is_empty() {
+                true => env,
+                false => Env {
+                    present: Some(&present),
+                    ..env
+                },
+            };
+            let decided = term.value == Value::Bool(decides);
+            let next = self.branch(!decided, |checker| {
+                checker.value(operand, &Type::Bool, inside)
+            });
+            term = both(&term, &next, decides);
+            before = operand;
         }
+        self.forget_assumed(assumed);
+        term
+    }
+}
+
+/// The operands of a chain of one operator, in their order: the first, and those behind it.
+fn chain<'e>(
+    operator: Binary,
+    left: &'e Expr,
+    right: &'e Expr,
+) -> (&'e Expr, impl Iterator<Item = &'e Expr>) {
+    let mut behind = vec![right];
+    let mut first = left;
+    while let ExprKind::Binary {
+        operator: inner,
+        left,
+        right,
+        ..
+    } = &first.kind
+        && *inner == operator
+    {
+        behind.push(right);
+        first = left;
+    }
+    (first, behind.into_iter().rev())
+}
+
+/// What `and` and `or` come to, of which one operand alone may decide.
+fn both(first: &Term, second: &Term, decides: bool) -> Term {
+    if first.term_type.is_error() || second.term_type.is_error() {
+        return Term::error();
+    }
+    match (&first.value, &second.value) {
+        (Value::Bool(flag), _) | (_, Value::Bool(flag)) if *flag == decides => {
+            Term::new(Type::Bool, Value::Bool(decides))
+        }
+        (Value::Bool(_), Value::Bool(flag)) => Term::new(Type::Bool, Value::Bool(*flag)),
+        _ => Term::unknown(Type::Bool, &[first, second]),
     }
 }

@@ -11,6 +11,7 @@ use crate::budget::Budget;
 use crate::code;
 use crate::component::Component;
 use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::entries::LongBodies;
 use crate::environment::Environments;
 use crate::expand::Family;
 use crate::facts::Facts;
@@ -104,6 +105,10 @@ pub(crate) struct Checker<'t> {
     pub(crate) facts: Option<Facts>,
     /// The declared components.
     pub(crate) components: Vec<Component<'t>>,
+    /// The first section of each kind in long bodies, by what has the body.
+    pub(crate) first_sections: HashMap<(NodeId, String), Span>,
+    /// The fields of long bodies, as far as they were asked for.
+    pub(crate) long_bodies: LongBodies<'t>,
     /// What waits until all names are collected: instances, `for` and `when`.
     pub(crate) put_off: Vec<NodeId>,
     /// How many of these were done.
@@ -195,9 +200,11 @@ impl Env<'_> {
             present: None,
         }
     }
+}
 
+impl<'e> Env<'e> {
     /// What a loop or a condition names so.
-    pub(crate) fn local(&self, name: &str) -> Option<&Term> {
+    pub(crate) fn local(&self, name: &str) -> Option<&'e Term> {
         let mut current = self.locals;
         while let Some(local) = current {
             if local.name == name {
@@ -257,6 +264,8 @@ impl<'t> Checker<'t> {
             limited: false,
             facts: None,
             components: Vec::new(),
+            first_sections: HashMap::new(),
+            long_bodies: LongBodies::default(),
             put_off: Vec::new(),
             done_of_put_off: 0,
             families: BTreeMap::new(),

@@ -378,22 +378,29 @@ impl Checker<'_> {
         let mut chosen: Option<Term> = None;
         let mut common = Type::Any;
         let mut failed = false;
-        let mut covered: Vec<Value> = Vec::new();
-        let mut rest = false;
+        let mut covered: BTreeMap<Value, Span> = BTreeMap::new();
+        let mut rest: Option<Span> = None;
         for arm in arms {
             let mut matches = false;
             for pattern in &arm.patterns {
-                match pattern {
+                let (at, before) = match pattern {
                     Pattern::Rest => {
                         matches |= known;
-                        rest = true;
+                        (arm.value.span, rest.replace(arm.value.span))
                     }
                     Pattern::Value(pattern) => {
                         let wanted = self.value(pattern, term.term_type.present(), env);
-                        failed |= wanted.term_type.is_error();
                         matches |= known && wanted.value == term.value;
-                        covered.push(wanted.value);
+                        let before = match wanted.term_type.is_error() {
+                            true => None,
+                            false => covered.insert(wanted.value, pattern.span),
+                        };
+                        failed |= wanted.term_type.is_error();
+                        (pattern.span, before.or(rest))
                     }
+                };
+                if let Some(before) = before {
+                    self.never_chosen(at, before);
                 }
             }
             let is_chosen = matches && chosen.is_none();
@@ -413,7 +420,7 @@ impl Checker<'_> {
         if failed {
             return Term::error();
         }
-        if !rest && !self.covers(&term.term_type, &covered, subject.span) {
+        if rest.is_none() && !self.covers(&term.term_type, &covered, subject.span) {
             return Term::error();
         }
         match chosen {
@@ -423,17 +430,27 @@ impl Checker<'_> {
         }
     }
 
+    /// Warns of a pattern whose arm is never chosen, or `_` with the arm of it.
+    fn never_chosen(&mut self, at: Span, before: Span) {
+        self.report(
+            Diagnostic::warning(code::ARM_UNREACHED, at, "an arm before stands for this")
+                .also(before, "this one")
+                .help("the first arm that fits is chosen, so this one never is")
+                .help("take it out, or write another pattern"),
+        );
+    }
+
     /// Whether these patterns name every value of the type; a finding if not.
-    fn covers(&mut self, subject: &Type, covered: &[Value], span: Span) -> bool {
+    fn covers(&mut self, subject: &Type, covered: &BTreeMap<Value, Span>, span: Span) -> bool {
         let missing: Vec<String> = match subject.bare() {
             Type::Enum(enumeration) => {
-                let named = |name: &str| covered.iter().any(|value| value.as_case() == Some(name));
+                let named = |name: &str| covered.keys().any(|value| value.as_case() == Some(name));
                 let cases = enumeration.cases().iter().map(|case| case.name.clone());
                 cases.filter(|name| !named(name)).collect()
             }
             Type::Bool => [true, false]
                 .into_iter()
-                .filter(|flag| !covered.contains(&Value::Bool(*flag)))
+                .filter(|flag| !covered.contains_key(&Value::Bool(*flag)))
                 .map(|flag| flag.to_string())
                 .collect(),
             _ => vec!["_".to_owned()],

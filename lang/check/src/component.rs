@@ -15,7 +15,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::schema;
 use crate::scope::{Form, NodeId, Place, ScopeId};
 use crate::suggest::nearest;
-use crate::tree::{BlockItem, Expr, ExprKind, Item, Name, Node, Path};
+use crate::tree::{BlockItem, ExprKind, Item, Name, Node, Path};
 use crate::types::{Term, Type, a};
 
 /// A component, by its place in [`Checker::components`].
@@ -72,7 +72,7 @@ impl<'t> Checker<'t> {
             self.nameless(item, block, place);
             return;
         };
-        self.refuse_head(block, &[]);
+        self.refuse_head(block, &["place"]);
         for attribute in &item.attributes {
             self.attribute_unwanted(&attribute.path.text(), attribute.path.span);
         }
@@ -162,7 +162,7 @@ impl<'t> Checker<'t> {
             [word] => scopes.find_map(|scope| self.scopes[scope].components.get(&word.text)),
             [alias, word] => {
                 let module = scopes.find_map(|scope| self.scopes[scope].modules.get(&alias.text));
-                self.scopes[*module?].components.get(&word.text)
+                self.scopes[module?.scope].components.get(&word.text)
             }
             _ => None,
         }
@@ -314,7 +314,7 @@ impl<'t> Checker<'t> {
             return Term::error();
         };
         let item = node.item;
-        self.refuse_head(block, &["for", "when"]);
+        self.refuse_head(block, &["place", "for", "when"]);
         for attribute in &item.attributes {
             self.attribute_unwanted(&attribute.path.text(), attribute.path.span);
         }
@@ -389,14 +389,15 @@ impl<'t> Checker<'t> {
     }
 
     /// Whether the instance gives this parameter under a misspelled name, which is reported there.
-    pub(crate) fn meant_for(&self, instance: NodeId, name: &str) -> bool {
-        let items = self.nodes[instance]
-            .block
-            .into_iter()
-            .flat_map(|block| block.items());
-        items.into_iter().any(|item| match &item.node {
+    pub(crate) fn meant_for(&mut self, instance: NodeId, name: &str) -> bool {
+        let block = self.nodes[instance].block;
+        let items = block.map_or(&[][..], |block| block.items());
+        if !self.budget.compare(items.len()) {
+            return false;
+        }
+        items.iter().any(|item| match &item.node {
             Node::Field { path, .. } => {
-                let written = path.text();
+                let written = path.word();
                 self.parameter_of(instance, &written).is_none()
                     && nearest(&written, [name]).is_some()
             }
@@ -409,6 +410,14 @@ impl<'t> Checker<'t> {
         if self.scopes[body].open {
             return;
         }
+        let (name, word) = (path.text(), self.nodes[instance].address.kind.clone());
+        let text = format!("{} has no parameter `{name}`", a(format!("`{word}`")));
+        let finding = Diagnostic::error(code::FIELD_UNKNOWN, path.span, text)
+            .help("nothing would read it, so it would have no effect");
+        if !self.budget.compare(self.scopes[body].names.len()) {
+            self.report(finding);
+            return;
+        }
         let names = self.scopes[body].names.iter();
         let is_parameter = |id: &NodeId| matches!(self.nodes[*id].form, Form::Parameter);
         let mut known: Vec<&str> = names
@@ -416,11 +425,7 @@ impl<'t> Checker<'t> {
             .map(|(name, _)| name.as_str())
             .collect();
         known.sort_unstable();
-        let (name, word) = (path.text(), &self.nodes[instance].address.kind);
-        let text = format!("{} has no parameter `{name}`", a(format!("`{word}`")));
         let meant = nearest(&name, known.iter().copied());
-        let finding = Diagnostic::error(code::FIELD_UNKNOWN, path.span, text)
-            .help("nothing would read it, so it would have no effect");
         let finding = match meant {
             Some(_) => finding.suggest(path.span, &name, meant),
             None if known.is_empty() => finding.help("it has no parameters: take this out"),
@@ -430,15 +435,6 @@ impl<'t> Checker<'t> {
             )),
         };
         self.report(finding);
-    }
-
-    /// What an instance gives for a parameter of its component, as written.
-    pub(crate) fn given_by(&self, instance: NodeId, name: &str) -> Option<&'t Expr> {
-        let block = self.nodes[instance].block?;
-        block.items().iter().find_map(|item| match &item.node {
-            Node::Field { path, value } if path.word() == name => Some(value),
-            _ => None,
-        })
     }
 
     /// Whether this is the body of a component that nothing is made of: it is checked all the

@@ -8,8 +8,7 @@ use crate::Checked;
 use crate::check::{Checker, Env, Given};
 use crate::code;
 use crate::diagnostic::{Diagnostic, FileId, Span};
-use crate::program::{Block, Environment, GivenParameter, Program};
-use crate::schema::Place;
+use crate::program::{Block, Environment, GivenParameter, PolicyFinding, Program};
 use crate::scope::NodeId;
 use crate::source::Sources;
 use crate::suggest::nearest;
@@ -20,6 +19,9 @@ use crate::wording::list_some;
 
 /// The word of the form, and of its value in expressions.
 pub(crate) const ENVIRONMENT: &str = "environment";
+/// How many environments a spec may have: without one that is asked for, it is checked as it is in
+/// each of them.
+pub(crate) const ENVIRONMENTS_MAX: usize = 32;
 /// The role of what an environment may forbid.
 const TARGET: &str = "target";
 /// What a target's value and an environment call the account.
@@ -91,6 +93,22 @@ pub(crate) fn names(sources: &Sources) -> Vec<String> {
     names.filter(|name| seen.insert(name.clone())).collect()
 }
 
+/// A finding at the first environment that is one too many.
+pub(crate) fn too_many(sources: &Sources) -> Option<Diagnostic> {
+    let mut seen = BTreeSet::new();
+    let mut names = all(sources).map(|(name, ..)| name);
+    let name = names.find(|name| {
+        seen.insert(name.text.as_str());
+        seen.len() > ENVIRONMENTS_MAX
+    })?;
+    let text = format!("more than {ENVIRONMENTS_MAX} environments");
+    Some(
+        Diagnostic::error(code::LIMIT, name.span, text)
+            .help("the spec is checked as it is in each of them")
+            .help("make specs of their own for those that have little in common"),
+    )
+}
+
 /// What an environment gives for parameters, by name.
 pub(crate) fn given(
     sources: &Sources,
@@ -132,7 +150,9 @@ pub(crate) fn merged(names: &[String], all: Vec<Checked>) -> Checked {
     let count = all.len();
     let mut in_how_many: BTreeMap<(Span, code::Code, String), (usize, usize)> = BTreeMap::new();
     let mut merged = Checked::default();
-    for (place, checked) in all.into_iter().enumerate() {
+    let mut policies = Vec::new();
+    for (place, mut checked) in all.into_iter().enumerate() {
+        policies.push(std::mem::take(&mut checked.program.policies));
         if place == 0 {
             merged.program = checked.program;
         }
@@ -170,6 +190,32 @@ pub(crate) fn merged(names: &[String], all: Vec<Checked>) -> Checked {
         .diagnostics
         .sort_by_key(|finding| (finding.primary.span, finding.code));
     merged.found = merged.found.max(merged.diagnostics.len());
+    merged.program.policies = merged_policies(names, policies);
+    merged
+}
+
+/// What the policies say in each environment, as one: what they say in all of them once.
+fn merged_policies(names: &[String], all: Vec<Vec<PolicyFinding>>) -> Vec<PolicyFinding> {
+    let key = |one: &PolicyFinding| {
+        let about = (one.policy.clone(), one.pack.clone(), one.subject.clone());
+        (about, one.status, one.message.clone())
+    };
+    let mut times = BTreeMap::new();
+    for one in all.iter().flatten() {
+        *times.entry(key(one)).or_insert(0) += 1;
+    }
+    let count = all.len();
+    let mut merged = Vec::new();
+    for (place, findings) in all.into_iter().enumerate() {
+        for mut one in findings {
+            let in_all = times.get(&key(&one)) == Some(&count);
+            if in_all && place > 0 {
+                continue;
+            }
+            one.environment = names.get(place).filter(|_| !in_all).cloned();
+            merged.push(one);
+        }
+    }
     merged
 }
 
@@ -198,11 +244,10 @@ impl Checker<'_> {
     /// their turn: what they name may be different there.
     fn check_environment(&mut self, id: NodeId) {
         let node = &self.nodes[id];
-        let (item, broken) = (node.item, node.broken);
+        let item = node.item;
         let Some(block) = node.block else { return };
         let is_chosen = self.environments.chosen.as_ref() == Some(&node.name.text);
         self.refuse_head(block, &[]);
-        self.place(id, block, &Place::Nothing, broken);
         self.check_word(id);
         let Some(kind) = self.library.forms.get(ENVIRONMENT) else {
             return;

@@ -53,7 +53,7 @@ impl<'t> Checker<'t> {
             if let Some(outer) = outer
                 && !self.said.has_place(code::NAME_SHADOWS, name.span)
             {
-                self.name_hides(name, outer);
+                self.name_hides(name, self.nodes[outer].name.span);
             }
         }
     }
@@ -70,7 +70,7 @@ impl<'t> Checker<'t> {
         let mut rounds = block.repeat.iter().flat_map(|repeat| &repeat.names);
         let hides = rounds.find_map(|round| Some((round, self.find(&round.text, place.scope)?)));
         if let Some((round, outer)) = hides {
-            self.name_hides(round, outer);
+            self.name_hides(round, self.nodes[outer].name.span);
             self.declare(Form::Stray, name, item, None, place);
             return;
         }
@@ -282,10 +282,11 @@ impl<'t> Checker<'t> {
             Form::Instance(_) => elements.len() as u64,
             _ => count,
         };
-        if self.copies.saturating_add(count) > COPIES_MAX || !self.pay_copies(own, id) {
+        if self.copies.saturating_add(count) > COPIES_MAX {
             self.pay_copies(count, id);
             return Term::error();
         }
+        self.copies += own;
         for element in elements {
             self.make_element(id, of, repeat, element);
         }
@@ -335,11 +336,8 @@ impl<'t> Checker<'t> {
                     self.key_of(&first, at)?
                 }
             };
-            if key.len() > KEY_BYTES_MAX || key.chars().any(char::is_control) {
-                self.key_refused(
-                    at,
-                    &format!("a key has at most {KEY_BYTES_MAX} bytes, all of them printable"),
-                );
+            if let Some(fault) = key_fault(&key) {
+                self.key_refused(at, &fault);
                 return None;
             }
             if first_of.insert(key.clone(), place).is_some() {
@@ -459,6 +457,26 @@ impl<'t> Checker<'t> {
         self.prepare();
         self.done(id, term);
     }
+}
+
+/// What is wrong with a text as a key: it stands in addresses, in quotes, and in names of files.
+fn key_fault(key: &str) -> Option<String> {
+    let is_part = |part: &str| !matches!(part, "" | "." | "..");
+    if key.is_empty() {
+        return Some("an empty text names nothing".to_owned());
+    }
+    if key.len() > KEY_BYTES_MAX || key.chars().any(char::is_control) {
+        let text = "bytes, all of them printable";
+        return Some(format!("a key has at most {KEY_BYTES_MAX} {text}"));
+    }
+    if key.trim() != key {
+        return Some("a key has no blank before or behind it".to_owned());
+    }
+    if key.contains(['"', '\\']) {
+        return Some("a key has no `\"` and no `\\` in it".to_owned());
+    }
+    let is_path = key.contains('/') && !key.split('/').all(is_part) || !is_part(key);
+    is_path.then(|| "as a name of a file, this would lead elsewhere".to_owned())
 }
 
 /// The element of a list as written; the whole if the list is not written out.

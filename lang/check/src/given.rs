@@ -137,6 +137,10 @@ fn of_fields(text: &str, file: FileId, name: &str, sources: &mut Sources) -> Out
     sources.findings.extend(lowered.findings);
     let mut all: Outside = BTreeMap::new();
     for item in lowered.items {
+        for attribute in &item.attributes {
+            let text = format!("`@{}` has no meaning here", attribute.path.text());
+            sources.findings.push(unreadable(attribute.path.span, text));
+        }
         let Node::Field { path, value } = item.node else {
             if !item.broken && !matches!(item.node, Node::Bad) {
                 let text = "this gives no parameter a value".to_owned();

@@ -27,6 +27,7 @@ mod declare;
 mod declare_unit;
 mod declared;
 pub mod diagnostic;
+mod entries;
 mod environment;
 mod eval;
 mod expand;
@@ -43,6 +44,7 @@ mod given;
 mod given_json;
 mod habit;
 pub mod hover;
+mod imports;
 mod index;
 mod interpolate;
 mod late;
@@ -107,6 +109,7 @@ use check::Checker;
 pub use code::{Code, CodePage, codes};
 pub use diagnostic::{Diagnostic, Edit, FileId, Fix, Label, Severity, Span};
 pub use hover::{Completion, Hover, Offer, complete, files_of, hover};
+use imports::for_each_use;
 pub use program::{
     Argument, Block, ColumnFlow, Environment, Field, Gate, GivenParameter, ModelType, Moved,
     Output, PolicyFinding, PolicyStatus, Program, Removed, ReplayStep, ResultFlow, Step, TableFlow,
@@ -180,7 +183,8 @@ fn run(world: &dyn World, root: &str, test: Option<&str>, question: Option<&Ques
     let wanted = world.environment();
     let is_plain = test.is_none() && question.is_none();
     if wanted.is_none() && declared.len() > 1 && is_plain {
-        let all = declared.iter().map(|name| {
+        let first = declared.iter().take(environment::ENVIRONMENTS_MAX);
+        let all = first.map(|name| {
             let chosen = Chosen {
                 environment: Some(name),
                 test,
@@ -265,6 +269,7 @@ fn run_in(
     let program = Arc::new(program);
     checker.blocks.are_of(Arc::clone(&program));
     checker.check_limits(&program);
+    checker.check_existing(&program);
     checker.check_late(&program);
     checker.check_cycles(&program);
     let policies = checker.judge_policies(&program);
@@ -297,6 +302,7 @@ fn all_given(
     test: Option<&str>,
 ) -> (given::Outside, Vec<Diagnostic>) {
     let mut findings = sources.findings.clone();
+    findings.extend(environment::too_many(sources));
     let mut given = BTreeMap::new();
     match environment.map(|name| environment::given(sources, name)) {
         Some(Ok(of_environment)) => given.extend(of_environment),
@@ -369,97 +375,15 @@ fn collect<'t>(checker: &mut Checker<'t>, sources: &'t Sources) {
         checker.scopes[count + file].open = parsed.items.iter().any(is_broken);
     }
     for_each_use(sources, |file, used, target| {
-        import_words(checker, count + file, used, target)
+        checker.import_words(file, used, target)
     });
     checker.measure_components();
     for (file, parsed) in sources.parsed.iter().enumerate() {
         checker.collect(&parsed.items, &place(file));
     }
     for_each_use(sources, |file, used, target| {
-        import(checker, file, used, target)
+        checker.import(file, used, target)
     });
-}
-
-/// Calls `visit` for every `use`, with the file it stands in and the one it names.
-fn for_each_use<'t>(
-    sources: &'t Sources,
-    mut visit: impl FnMut(usize, &'t tree::Use, Option<usize>),
-) {
-    for (file, parsed) in sources.parsed.iter().enumerate() {
-        for (place, item) in parsed.items.iter().enumerate() {
-            if let Some(used) = as_use(item) {
-                visit(file, used, parsed.uses.get(&place).copied());
-            }
-        }
-    }
-}
-
-/// Makes known to a file the components and the names of files that it uses.
-fn import_words(checker: &mut Checker<'_>, scope: usize, used: &tree::Use, target: Option<usize>) {
-    // What a file that can't be read declares is known to nobody.
-    let known = target.filter(|target| !checker.scopes[*target].open);
-    checker.scopes[scope].open |= known.is_none();
-    let Some(target) = target else { return };
-    if let Some(alias) = &used.alias {
-        let modules = &mut checker.scopes[scope].modules;
-        modules.insert(alias.text.clone(), target);
-    }
-    for name in &used.names {
-        if let Some(component) = checker.scopes[target].components.get(&name.text).copied() {
-            let components = &mut checker.scopes[scope].components;
-            components.insert(name.text.clone(), component);
-        }
-        let around = checker.scopes[target].parent.unwrap_or(target);
-        checker.use_function(&name.text, around, scope);
-    }
-}
-
-fn import(checker: &mut Checker<'_>, file: usize, used: &tree::Use, target: Option<usize>) {
-    // A file's scope stands in that of what it uses.
-    let uses = checker.scopes[file].parent.unwrap_or(file);
-    let Some(target) = target else {
-        checker.scopes[uses].open = true;
-        if let tree::UseTarget::Library(path) = &used.target {
-            let text = format!("the standard library has no folder `{}`", path.text());
-            checker.report(
-                Diagnostic::error(code::USE_UNKNOWN, path.span, text)
-                    .help("the names that are meant to come from it are not there")
-                    .help("its words need no `use`; a file is named in quotes"),
-            );
-        }
-        return;
-    };
-    for name in &used.names {
-        match checker.scopes[target].names.get(&name.text).copied() {
-            Some(id) => match checker.find(&name.text, file).filter(|first| *first != id) {
-                Some(first) => checker.name_twice(name, first),
-                None => {
-                    let names = &mut checker.scopes[uses].names;
-                    names.insert(name.text.clone(), id);
-                }
-            },
-            None if checker.scopes[target].components.contains_key(&name.text) => {}
-            None if {
-                let around = checker.scopes[target].parent.unwrap_or(target);
-                checker.use_function(&name.text, around, around)
-            } => {}
-            None => {
-                checker.scopes[uses].open = true;
-                if checker.scopes[target].open {
-                    continue;
-                }
-                let mut known = checker.names_like(&name.text, target);
-                known.extend(checker.scopes[target].components.keys().cloned());
-                let meant = suggest::nearest(&name.text, known.iter().map(String::as_str));
-                let text = format!("that file has no `{}`", name.text);
-                checker.report(
-                    Diagnostic::error(code::USE_UNKNOWN, name.span, text)
-                        .help("what refers to it can't be made before it is there")
-                        .suggest(name.span, &name.text, meant),
-                );
-            }
-        }
-    }
 }
 
 /// Reports given parameters that no file declares.

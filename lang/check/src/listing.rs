@@ -29,7 +29,8 @@ impl Checker<'_> {
         }
     }
 
-    fn each_once(&mut self, value: &Value, written: &Expr) {
+    /// Reports what stands in a list a second time.
+    pub(crate) fn each_once(&mut self, value: &Value, written: &Expr) {
         let Value::List(elements) = value else {
             return;
         };

@@ -7,8 +7,9 @@ use mlinfra_api::{Reference, Value};
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::index::entry_in;
 use crate::schema::{Kind, KindValue};
-use crate::scope::{Form, NAMES_OF_KIND_MAX, NodeId, ScopeId};
+use crate::scope::{Form, Module, NAMES_OF_KIND_MAX, NodeId, ScopeId};
 use crate::suggest::nearest;
 use crate::table::Table;
 use crate::tree::{Expr, ExprKind, Name, Node};
@@ -28,8 +29,18 @@ impl Checker<'_> {
         {
             return term;
         }
+        if let Some((of, whole)) = self.in_place(object, env)
+            && let Some((of, part)) = entry_in(of, whole, &name.text)
+        {
+            let mut budget = self.budget.clone();
+            let paid = budget.copy(part);
+            let term = paid.is_ok().then(|| Term::new(of.clone(), part.clone()));
+            self.budget = budget;
+            self.paid(paid, name.span);
+            return term.unwrap_or_else(Term::error);
+        }
         let term = self.eval(object, &Type::Any, env);
-        self.member(&term, name)
+        self.member(&term.term_type, &term.value, name)
     }
 
     /// `purchase.spot`, `storage.lake`, `param.age`, `module.name`: a word and what it holds. A full
@@ -127,7 +138,7 @@ impl Checker<'_> {
     /// Whether a term has such a member, without a finding if not.
     fn has_member(&mut self, term: &Term, name: &Name) -> bool {
         let (findings, errors) = (self.findings.len(), self.errors());
-        let found = self.member(term, name);
+        let found = self.member(&term.term_type, &term.value, name);
         let has = !found.term_type.is_error() && self.errors() == errors;
         self.forget(findings, errors);
         has
@@ -174,7 +185,12 @@ impl Checker<'_> {
     }
 
     /// The file that is used under this name.
-    pub(crate) fn module(&self, word: &str, scope: usize) -> Option<usize> {
+    pub(crate) fn module(&self, word: &str, scope: ScopeId) -> Option<ScopeId> {
+        self.module_named(word, scope).map(|module| module.scope)
+    }
+
+    /// The same, with where it is given that name.
+    pub(crate) fn module_named(&self, word: &str, scope: ScopeId) -> Option<Module> {
         let mut current = Some(scope);
         while let Some(scope) = current {
             if let Some(module) = self.scopes[scope].modules.get(word) {
@@ -203,12 +219,11 @@ impl Checker<'_> {
     }
 
     /// A member of an evaluated term.
-    fn member(&mut self, term: &Term, name: &Name) -> Term {
-        match &term.term_type {
+    fn member(&mut self, of: &Type, value: &Value, name: &Name) -> Term {
+        match of {
             Type::Error => Term::error(),
             Type::Secret(inner) => {
-                let open = Term::new((**inner).clone(), term.value.clone());
-                let found = self.member(&open, name);
+                let found = self.member(inner, value, name);
                 Term::new(found.term_type.kept_secret(true), found.value)
             }
             Type::Optional(_) | Type::Nothing => {
@@ -223,12 +238,10 @@ impl Checker<'_> {
                 );
                 Term::error()
             }
-            Type::Checked(checked) => {
-                self.member(&Term::new(checked.base.clone(), term.value.clone()), name)
-            }
+            Type::Checked(checked) => self.member(&checked.base, value, name),
             Type::Parts(parts) => match parts.parts.iter().find(|(part, _)| *part == name.text) {
                 Some((_, table)) => {
-                    let value = deeper(&term.value, &name.text);
+                    let value = deeper(value, &name.text);
                     Term::new(Type::Table(Arc::clone(table)), value)
                 }
                 None if parts.open => Term::error(),
@@ -238,7 +251,7 @@ impl Checker<'_> {
                     Term::error()
                 }
             },
-            Type::Range(inner) => match (&term.value, name.text.as_str()) {
+            Type::Range(inner) => match (value, name.text.as_str()) {
                 (Value::Range(low, _), "min") => Term::new((**inner).clone(), (**low).clone()),
                 (Value::Range(_, high), "max") => Term::new((**inner).clone(), (**high).clone()),
                 _ => {
@@ -246,20 +259,20 @@ impl Checker<'_> {
                     Term::error()
                 }
             },
-            Type::Map(inner) => self.map_member(inner, &term.value, &name.text, name),
+            Type::Map(inner) => self.map_member(inner, value, &name.text, name),
             Type::Record(fields) => {
                 let Some(of) = fields.get(&name.text) else {
                     self.unknown_member(name, fields.keys().map(String::as_str));
                     return Term::error();
                 };
-                self.map_member(of, &term.value, &name.text, name)
+                self.map_member(of, value, &name.text, name)
             }
             Type::Outputs(other) => {
                 let other = Arc::clone(other);
                 self.output_of_other(&other, name)
             }
-            Type::Block(view) if matches!(term.value, Value::Record(_)) => {
-                let found = self.view_member(view, &term.value, name);
+            Type::Block(view) if matches!(value, Value::Record(_)) => {
+                let found = self.view_member(view, value, name);
                 found.unwrap_or_else(|| {
                     let declared = self.library.views.get(&**view);
                     let known = declared.into_iter().flat_map(|members| members.keys());
@@ -267,7 +280,7 @@ impl Checker<'_> {
                     Term::error()
                 })
             }
-            _ => self.block_member(term, name),
+            _ => self.block_member(of, value, name),
         }
     }
 
@@ -304,21 +317,21 @@ impl Checker<'_> {
     }
 
     /// A member of a block: a nested block, a field, a computed attribute; of a table: a column.
-    fn block_member(&mut self, term: &Term, name: &Name) -> Term {
-        let id = match &term.value {
+    fn block_member(&mut self, of: &Type, value: &Value, name: &Name) -> Term {
+        let id = match value {
             Value::Reference(reference) if reference.path.is_empty() => {
                 self.addresses.get(&reference.address).copied()
             }
             _ => None,
         };
         let Some(id) = id else {
-            if let Type::Table(table) = &term.term_type
+            if let Type::Table(table) = of
                 && let Some(column) = self.column_of_table(table, name)
             {
                 return column;
             }
             // A block that is not found by its address was refused: its name was taken.
-            if !matches!(term.term_type, Type::Block(_)) {
+            if !matches!(of, Type::Block(_)) {
                 self.unknown_member(name, std::iter::empty());
             }
             return Term::error();
@@ -347,7 +360,7 @@ impl Checker<'_> {
             let own = self.nodes[id].name.text.clone();
             return Term::new(Type::String, Value::String(own));
         }
-        if let Type::Table(table) = &term.term_type
+        if let Type::Table(table) = of
             && let Some(column) = self.column_of_table(table, name)
         {
             return column;
@@ -431,6 +444,8 @@ impl Checker<'_> {
             return Some(Term::new(field_type, Value::Reference(reference)));
         }
         self.evaluate(id, name.span);
+        // What stands there and is in error is in no field.
+        let is_entry = self.entry_of(id, &name.text).is_some();
         let block = self.blocks.get(id)?;
         let (value, written) = match &block.step {
             Some(step) => {
@@ -439,8 +454,7 @@ impl Checker<'_> {
             }
             None => {
                 let field = block.fields.get(&name.text);
-                let written = self.is_written(id, &name.text);
-                (field.map(|field| &field.value), written)
+                (field.map(|field| &field.value), is_entry)
             }
         };
         // Written and in error, or perhaps lost to one: what it would be is not known.
@@ -477,15 +491,6 @@ impl Checker<'_> {
                 }
                 _ => false,
             })
-    }
-
-    /// Whether the block's body has an entry of this name.
-    fn is_written(&self, id: NodeId, name: &str) -> bool {
-        let items = self.nodes[id].block.map_or(&[][..], |block| block.items());
-        items.iter().any(|item| match &item.node {
-            Node::Field { path, .. } => path.word() == name,
-            _ => false,
-        })
     }
 
     /// A setting or a computed figure of the operation that a step calls.

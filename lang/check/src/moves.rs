@@ -9,7 +9,6 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::environment::WorldForm;
 use crate::program::{Moved, Program, Removed};
-use crate::schema::Place;
 use crate::scope::{Declared, Form, NodeId};
 use crate::suggest::nearest;
 use crate::tree::{BlockItem, Node};
@@ -113,10 +112,9 @@ impl<'t> Checker<'t> {
     /// The block with its name read as that of another block.
     fn named(&mut self, id: NodeId, head: &[&str]) -> Option<(&'t BlockItem, Option<Naming>)> {
         let node = &self.nodes[id];
-        let (name, broken) = (node.name.clone(), node.broken);
+        let name = node.name.clone();
         let block = node.block?;
         self.refuse_head(block, head);
-        self.place(id, block, &Place::Nothing, broken);
         let naming = self.naming(&name.text, name.span);
         Some((block, naming))
     }

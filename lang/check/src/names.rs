@@ -6,7 +6,7 @@ use mlinfra_api::Address;
 
 use crate::check::Checker;
 use crate::code;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::schema::{Kind, Library};
 use crate::scope::{Form, NodeId, Place, ScopeId};
 use crate::suggest::is_near_length;
@@ -176,14 +176,16 @@ impl Checker<'_> {
             );
         }
         let outer = self.scopes[place.scope].parent;
-        if let Some(outer) = outer.and_then(|outer| self.find(&name.text, outer)) {
-            self.name_hides(name, outer);
+        let Some(outer) = outer else { return };
+        if let Some(outer) = self.find(&name.text, outer) {
+            self.name_hides(name, self.nodes[outer].name.span);
+        } else if let Some(module) = self.module_named(&name.text, outer) {
+            self.name_hides(name, module.span);
         }
     }
 
     /// Reports a name that hides another one of the user's.
-    pub(crate) fn name_hides(&mut self, name: &Name, outer: NodeId) {
-        let outer = self.nodes[outer].name.span;
+    pub(crate) fn name_hides(&mut self, name: &Name, outer: Span) {
         let text = format!("`{}` hides another one of this name", name.text);
         self.report(
             Diagnostic::error(code::NAME_SHADOWS, name.span, text)

@@ -46,17 +46,13 @@ impl Checker<'_> {
     fn named_by(&mut self, id: NodeId) -> Vec<NodeId> {
         self.unfold(id);
         let mut found = Vec::new();
+        if let Form::Parameter = self.nodes[id].form {
+            self.named_by_given(id, &mut found);
+        }
         let node = &self.nodes[id];
         match node.form {
             Form::Instance(_) => found.extend(self.scopes[node.body].outputs.values()),
             Form::Family(_) => found.extend(self.elements_by_key(id)),
-            Form::Parameter => {
-                let around = node.parent;
-                let given = around.and_then(|around| self.given_by(around, &node.name.text));
-                if let (Some(around), Some(value)) = (around, given) {
-                    self.names_in(value, self.nodes[around].scope, &mut found);
-                }
-            }
             _ => {}
         }
         if let Some(block) = node.block {
@@ -66,6 +62,25 @@ impl Checker<'_> {
         }
         found.reverse();
         found
+    }
+
+    /// The declarations that what is given for a parameter names: by the instance that it is of, or
+    /// by the environment.
+    fn named_by_given(&mut self, id: NodeId, found: &mut Vec<NodeId>) {
+        let node = &self.nodes[id];
+        let Some(around) = node.parent else {
+            let given = self.given.get(&node.name.text);
+            if let Some((value, scope)) =
+                given.and_then(|one| one.expression.as_ref().zip(one.scope))
+            {
+                self.names_in(value, scope, found);
+            }
+            return;
+        };
+        let name = node.name.text.clone();
+        if let Some(value) = self.entry_of(around, &name) {
+            self.names_in(value, self.nodes[around].scope, found);
+        }
     }
 
     /// The declarations that decide whether, and how often, this one is there.
@@ -98,7 +113,12 @@ impl Checker<'_> {
                             found.extend(self.find(&name.text, scope));
                         }
                     }
-                    None => found.extend(self.find(&name.text, scope)),
+                    None => match object.as_name().and_then(|alias| self.module(alias, scope)) {
+                        Some(module) => {
+                            found.extend(self.scopes[module].names.get(&name.text));
+                        }
+                        None => found.extend(self.find(&name.text, scope)),
+                    },
                 }
             }
             _ => expr.for_each_part(&mut |part| self.names_in(part, scope, found)),

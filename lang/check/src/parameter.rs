@@ -154,16 +154,16 @@ impl Checker<'_> {
         name: &str,
         expected: &Type,
     ) -> Option<(Term, Span)> {
-        let written = self.given_by(instance, name)?;
+        let written = self.entry_of(instance, name)?;
         let env = Env::of(self.nodes[instance].scope);
         Some((self.value(written, expected, env), written.span))
     }
 
     fn not_given_by(&mut self, instance: NodeId, name: &str, expected: &Type) {
-        let node = &self.nodes[instance];
-        if node.broken || self.meant_for(instance, name) {
+        if self.nodes[instance].broken || self.meant_for(instance, name) {
             return;
         }
+        let node = &self.nodes[instance];
         let text = format!("`{name}` is missing");
         let finding = Diagnostic::error(code::FIELD_MISSING, node.name.span, text)
             .help("the component gives it no default, so each instance says what it is")
@@ -201,19 +201,21 @@ impl Checker<'_> {
         Some((term, given.span))
     }
 
-    /// Reports what was given for parameters that do not exist.
+    /// Reports what was given for parameters that do not exist; those that do are sorted.
     pub(crate) fn check_given(&mut self, known: &[String]) {
         // What the spec itself gives has its finding where it is checked.
         let given = self.given.iter().filter(|(_, given)| given.scope.is_none());
         let given: Vec<(String, Span)> = given
             .map(|(name, given)| (name.clone(), given.name_span))
             .collect();
+        let names: Vec<&str> = known.iter().map(String::as_str).collect();
         for (name, span) in given {
-            if known.contains(&name) {
+            if known.binary_search(&name).is_ok() {
                 continue;
             }
-            let meant = nearest(&name, known.iter().map(String::as_str));
-            let names: Vec<&str> = known.iter().map(String::as_str).collect();
+            let is_affordable = self.budget.compare(names.len());
+            let compared = names.iter().copied().filter(|_| is_affordable);
+            let meant = nearest(&name, compared);
             let finding = Diagnostic::error(
                 code::PARAMETER_UNKNOWN,
                 span,

@@ -192,6 +192,7 @@ impl<'t> Checker<'t> {
             subject: subject.clone(),
             message: text,
             fix: None,
+            environment: None,
         });
         judged.diagnostics.push((subject, diagnostic));
     }
@@ -301,6 +302,7 @@ impl<'t> Checker<'t> {
             subject: subject.address.clone(),
             message: String::new(),
             fix: None,
+            environment: None,
         };
         if concerns == PolicyStatus::Pass {
             if rule.fields.contains_key("manual") {

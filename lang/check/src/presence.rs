@@ -99,20 +99,21 @@ impl<'t> Checker<'t> {
         let Some(when) = node.block.and_then(|block| block.when.as_ref()) else {
             return true;
         };
-        let mut known: Vec<Assumed> = self.assumed.clone();
+        let mut around_it = Vec::new();
         let mut around = self.running.last().copied();
         while let Some(id) = around {
             let node = &self.nodes[id];
             if let Some(when) = node.block.and_then(|block| block.when.as_ref()) {
-                self.conjuncts(when, node.scope, &mut known);
+                self.conjuncts(when, node.scope, &mut around_it);
             }
             around = node.parent;
         }
         let mut wanted = Vec::new();
         self.conjuncts(when, node.scope, &mut wanted);
+        let known = || self.assumed.iter().chain(&around_it);
         wanted
             .iter()
-            .all(|wanted| known.iter().any(|known| self.is_same(wanted, known)))
+            .all(|wanted| known().any(|known| self.is_same(wanted, known)))
     }
 
     fn is_same(&self, one: &Assumed, other: &Assumed) -> bool {

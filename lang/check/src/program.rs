@@ -176,6 +176,8 @@ pub struct PolicyFinding {
     pub message: String,
     /// What mends it, for `Fail`.
     pub fix: Option<Fix>,
+    /// The environment in which it is so, where the spec has several and others differ.
+    pub environment: Option<String>,
 }
 
 /// How a policy stands for one thing. Only `Pass` is ever counted as a pass.

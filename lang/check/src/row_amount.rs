@@ -3,7 +3,8 @@
 use mlinfra_api::{ColumnBase, Dimension, Quantity, RowExpression, Scalar};
 
 use crate::check::Checker;
-use crate::diagnostic::Span;
+use crate::code;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::quantity::NumberFault;
 use crate::row::RowTerm;
 use crate::schema::Function;
@@ -19,19 +20,32 @@ fn dimension(cells: &Cells) -> Dimension {
     }
 }
 
-/// What comes out of an operator over such cells; the two dimensions if it can't be had.
-fn combined(operator: Binary, left: &Cells, right: &Cells) -> Result<Cells, NumberFault> {
+/// Why an operator over cells has no cells for its result.
+enum CellFault {
+    /// They are amounts of different things.
+    Differ(NumberFault),
+    /// The result is an amount of this, which is no column's.
+    NoColumn(String),
+}
+
+/// What comes out of an operator over such cells; why there is nothing, if it can't be had.
+fn combined(operator: Binary, left: &Cells, right: &Cells) -> Result<Cells, CellFault> {
     let (a, b) = (dimension(left), dimension(right));
-    let differ = || NumberFault::Dimensions(a.clone(), b.clone());
+    let differ = || CellFault::Differ(NumberFault::Dimensions(a.clone(), b.clone()));
+    let unit = |cells: &Cells| match cells {
+        Cells::Amount(_, unit) => unit.clone(),
+        Cells::Plain | Cells::Vector => "1".to_owned(),
+    };
+    let made = |sign: char| CellFault::NoColumn(format!("{}{sign}{}", unit(left), unit(right)));
     match operator {
         Binary::Or | Binary::And => Ok(Cells::Plain),
         Binary::Multiply => match (left, right) {
-            (Cells::Amount(..), Cells::Amount(..)) => Err(differ()),
+            (Cells::Amount(..), Cells::Amount(..)) => Err(made('·')),
             (amount @ Cells::Amount(..), _) | (_, amount) => Ok(amount.clone()),
         },
         Binary::Divide if a == b => Ok(Cells::Plain),
         Binary::Divide => match right {
-            Cells::Amount(..) => Err(differ()),
+            Cells::Amount(..) => Err(made('/')),
             _ => Ok(left.clone()),
         },
         _ if a != b => Err(differ()),
@@ -50,8 +64,21 @@ impl Checker<'_> {
     ) -> Option<Cells> {
         match combined(operator.0, &left.cells, &right.cells) {
             Ok(cells) => Some(cells),
-            Err(fault) => {
+            Err(CellFault::Differ(fault)) => {
                 self.number_fault(&fault, operator.1);
+                None
+            }
+            Err(CellFault::NoColumn(of)) => {
+                let unit = match &right.cells {
+                    Cells::Amount(_, unit) => unit.as_str(),
+                    Cells::Plain | Cells::Vector => "1",
+                };
+                let text = format!("no column can hold amounts of {of}");
+                self.report(
+                    Diagnostic::error(code::UNIT_WRONG, operator.1, text)
+                        .help("a column has amounts of one unit, or plain numbers")
+                        .help(format!("divide by a unit first: `x / 1 {unit}`")),
+                );
                 None
             }
         }
@@ -77,8 +104,8 @@ impl Checker<'_> {
         if matches!(function.result, Type::LikeOf(_)) {
             return true;
         }
-        let finding = crate::diagnostic::Diagnostic::error(
-            crate::code::UNIT_WRONG,
+        let finding = Diagnostic::error(
+            code::UNIT_WRONG,
             at,
             format!(
                 "`{}` works on plain numbers, and this is {}",

@@ -35,11 +35,19 @@ pub(crate) struct Scope {
     /// Components: words, so they hide no value.
     pub(crate) components: BTreeMap<String, ComponentId>,
     /// Files used under a name of their own.
-    pub(crate) modules: BTreeMap<String, ScopeId>,
+    pub(crate) modules: BTreeMap<String, Module>,
     /// Outputs, which nothing in the file refers to.
     pub(crate) outputs: BTreeMap<String, NodeId>,
     /// Whether a name may be missing here because of a finding: looking one up then never fails.
     pub(crate) open: bool,
+}
+
+/// A file that is used under a name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Module {
+    pub(crate) scope: ScopeId,
+    /// Where it is given that name.
+    pub(crate) span: Span,
 }
 
 /// What a name stands for.
@@ -112,7 +120,7 @@ impl<'t> Checker<'t> {
     pub(crate) fn collect(&mut self, items: &'t [Item], place: &Place) {
         for item in items {
             match &item.node {
-                Node::Use(_) if place.is_file() => {}
+                Node::Use(_) if place.is_file() => self.refuse_attributes(item),
                 Node::Bad => self.scopes[place.scope].open = true,
                 Node::Block(block) => self.collect_block(item, block, place),
                 Node::Field { path, .. } | Node::Requirement { path, .. } => {
@@ -373,40 +381,6 @@ impl<'t> Checker<'t> {
                 ),
         );
         true
-    }
-
-    fn collect_section(&mut self, block: &BlockItem, place: &Place, kind: &Kind) {
-        if let Some(name) = &block.name {
-            let text = format!("`{}` takes no name", kind.name);
-            self.report(
-                Diagnostic::error(code::SECTION_NAMED, name.span, text)
-                    .help("there is one in each block, so nothing has to tell them apart")
-                    .help("take the name out"),
-            );
-        }
-        let parent = place.parent.as_ref().map(|(id, _)| *id);
-        let Some(parent) = parent.and_then(|id| self.nodes[id].block) else {
-            return;
-        };
-        let same = |item: &&Item| match &item.node {
-            Node::Block(other) => other.path.word() == kind.name,
-            _ => false,
-        };
-        let first = parent.items().iter().find(same).map(|item| item.span);
-        if let Some(first) = first
-            && !first.holds(block.path.span)
-        {
-            self.report(
-                Diagnostic::error(
-                    code::FIELD_TWICE,
-                    block.path.span,
-                    format!("`{}` stands here a second time", kind.name),
-                )
-                .also(first, "and here first")
-                .help("which of the two counts is not said anywhere")
-                .help("put both into one"),
-            );
-        }
     }
 
     fn collect_kind(

@@ -9,8 +9,10 @@ use crate::block::unknown_field;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::entries::SHORT;
 use crate::program::Step;
 use crate::schema::{FieldDeclaration, Kind, Operation};
+use crate::scope;
 use crate::step::Inputs;
 use crate::tree::{BlockItem, Item, Node};
 use crate::types::{Term, Type};
@@ -57,6 +59,52 @@ impl Checker<'_> {
         step.spans.insert(name.clone(), block.path.span);
         if !stray && self.errors() == before {
             step.settings.insert(name, Value::Record(values));
+        }
+    }
+
+    /// Notes a section of a block; a second one of its kind is a finding.
+    pub(crate) fn collect_section(&mut self, block: &BlockItem, place: &scope::Place, kind: &Kind) {
+        if let Some(name) = &block.name {
+            let text = format!("`{}` takes no name", kind.name);
+            self.report(
+                Diagnostic::error(code::SECTION_NAMED, name.span, text)
+                    .help("there is one in each block, so nothing has to tell them apart")
+                    .help("take the name out"),
+            );
+        }
+        let Some(around) = place.parent.as_ref().map(|(id, _)| *id) else {
+            return;
+        };
+        let Some(parent) = self.nodes[around].block else {
+            return;
+        };
+        let first = match parent.items().len() {
+            0..=SHORT => {
+                let same = |item: &&Item| match &item.node {
+                    Node::Block(other) => other.path.word() == kind.name,
+                    _ => false,
+                };
+                parent.items().iter().find(same).map(|item| item.span)
+            }
+            // Sections of a long body are noted as they come.
+            _ => {
+                let key = (around, kind.name.clone());
+                Some(*self.first_sections.entry(key).or_insert(block.path.span))
+            }
+        };
+        if let Some(first) = first
+            && !first.holds(block.path.span)
+        {
+            self.report(
+                Diagnostic::error(
+                    code::FIELD_TWICE,
+                    block.path.span,
+                    format!("`{}` stands here a second time", kind.name),
+                )
+                .also(first, "and here first")
+                .help("which of the two counts is not said anywhere")
+                .help("put both into one"),
+            );
         }
     }
 
@@ -112,12 +160,16 @@ impl Checker<'_> {
     pub(crate) fn lists_some(&mut self, declared: &FieldDeclaration, term: &Term, span: Span) {
         let is_empty = matches!(&term.value, Value::List(elements) if elements.is_empty());
         if declared.some && is_empty && !term.term_type.is_error() {
-            self.report(
-                Diagnostic::error(code::LIST_EMPTY, span, "this lists nothing")
-                    .help("what stands around it would have nothing to work on")
-                    .help("name at least one, or take the block out"),
-            );
+            self.lists_nothing(span);
         }
+    }
+
+    pub(crate) fn lists_nothing(&mut self, span: Span) {
+        self.report(
+            Diagnostic::error(code::LIST_EMPTY, span, "this lists nothing")
+                .help("what stands around it would have nothing to work on")
+                .help("name at least one, or take the block out"),
+        );
     }
 }
 

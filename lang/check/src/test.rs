@@ -239,12 +239,16 @@ impl Checker<'_> {
         if slipped || self.scopes.iter().any(|scope| scope.open) {
             return;
         }
-        let mut known: Vec<&str> = self.parameters.keys().map(String::as_str).collect();
-        known.sort_unstable();
-        let meant = nearest(name, known.iter().copied());
         let text = format!("the spec has no parameter `{name}`");
         let finding = Diagnostic::error(code::PARAMETER_UNKNOWN, span, text)
             .help("what was given would have no effect");
+        if !self.budget.compare(self.parameters.len()) {
+            self.report(finding);
+            return;
+        }
+        let mut known: Vec<&str> = self.parameters.keys().map(String::as_str).collect();
+        known.sort_unstable();
+        let meant = nearest(name, known.iter().copied());
         let finding = match meant {
             Some(_) => finding.suggest(span, name, meant),
             None if known.is_empty() => finding.help("it has no parameters at all"),

@@ -142,16 +142,21 @@ impl<'t> Checker<'t> {
     }
 
     /// Makes a function of one file known to another that uses it; whether there is one.
-    pub(crate) fn use_function(&mut self, name: &str, from: ScopeId, to: ScopeId) -> bool {
+    pub(crate) fn use_function(&mut self, name: &Name, from: ScopeId, to: ScopeId) -> bool {
         let found = self.functions.seen.get(&from);
-        let Some(id) = found.and_then(|seen| seen.get(name).copied()) else {
+        let Some(id) = found.and_then(|seen| seen.get(&name.text).copied()) else {
             return false;
         };
         let function = self.functions.all.get(id);
         let own = function.is_none_or(|function| function.around == from);
         if own && from != to {
             let seen = self.functions.seen.entry(to).or_default();
-            seen.insert(name.to_owned(), id);
+            let first = *seen.entry(name.text.clone()).or_insert(id);
+            // One that was refused has its finding.
+            let first = self.functions.all.get(first).filter(|_| first != id);
+            if let Some(first) = first.map(|first| first.name.span) {
+                self.word_twice(name, first, FUNCTION);
+            }
         }
         own
     }

@@ -80,6 +80,7 @@ pub(crate) fn policy(finding: &PolicyFinding) -> Value {
         "status": super::policy::word(finding.status),
         "subject": finding.subject.to_string(),
         "message": finding.message,
+        "environment": finding.environment,
     })
 }
 

@@ -397,6 +397,7 @@ mod tests {
             },
             message: String::new(),
             fix: None,
+            environment: None,
         }
     }
 

@@ -60,6 +60,10 @@ fn one(finding: &PolicyFinding, screen: &Screen) -> String {
         PolicyStatus::Manual => finding.message.clone(),
         _ => format!("{}: {}", finding.subject, finding.message),
     };
+    let about = match &finding.environment {
+        Some(environment) => format!("in {environment}: {about}"),
+        None => about,
+    };
     wrapped(&head, screen.width, &format!("  {status}  "), &rest)
         + &wrapped(&about, screen.width, &rest, &rest)
 }

@@ -203,7 +203,11 @@ const LINES: &[(&str, Option<&str>)] = &[
     ),
     (
         "STEP derive(claims) { a = amount * amount }",
-        Some("E0303 at \"*\": an amount in EUR on one side, an amount in EUR on the other"),
+        Some("E0304 at \"*\": no column can hold amounts of EUR·EUR"),
+    ),
+    (
+        "STEP derive(claims) { a = 1 / amount }",
+        Some("E0304 at \"/\": no column can hold amounts of 1/EUR"),
     ),
     // Maskings take what they are for.
     (
