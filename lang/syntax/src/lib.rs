@@ -21,6 +21,7 @@ pub mod lines;
 pub mod literal;
 pub mod node;
 mod parser;
+mod reparse;
 mod set;
 mod signs;
 mod tokens;
@@ -32,6 +33,7 @@ pub use format::format;
 pub use kind::Kind;
 pub use lines::{LineColumn, LineIndex};
 pub use node::Node;
+pub use reparse::reparse;
 
 /// A text of more bytes is not read: offsets have 32 bits, and no spec is this long.
 pub const TEXT_BYTES_MAX: usize = 64 << 20;

@@ -26,6 +26,8 @@ pub(crate) struct Tree {
     pub(crate) faults: Vec<u32>,
     /// Which documentation belongs to which entry or parameter: pairs of places, sorted.
     pub(crate) documentation: Vec<(u32, u32)>,
+    /// Whether the braces balance: if not, indentation decided what they enclose.
+    pub(crate) balanced: bool,
 }
 
 /// A node or a token: a handle that is cheap to clone and keeps its tree alive.
@@ -38,6 +40,10 @@ pub struct Node {
 impl Node {
     pub(crate) fn root(tree: Arc<Tree>) -> Node {
         Node { tree, place: 0 }
+    }
+
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     fn element(&self) -> &Element {

@@ -324,7 +324,8 @@ impl<'a> Parser<'a> {
 
     /// Builds the tree. Blanks and comments belong to the node around the lexemes they are between.
     pub(crate) fn finish(self) -> (Tree, Vec<SyntaxError>) {
-        let tree = build(self.text, self.lexed, self.events, self.faults);
+        let mut tree = build(self.text, self.lexed, self.events, self.faults);
+        tree.balanced = self.balanced;
         (tree, self.findings)
     }
 }
@@ -333,7 +334,7 @@ impl<'a> Parser<'a> {
 const FINDINGS_KEPT_MAX: usize = 2 * crate::error::ERRORS_KEPT_MAX;
 
 /// Whether every brace outside strings has its partner.
-fn braces_balance(lexemes: &[Lexeme]) -> bool {
+pub(crate) fn braces_balance(lexemes: &[Lexeme]) -> bool {
     let mut open = 0i64;
     for lexeme in lexemes {
         match lexeme.kind {
@@ -398,6 +399,7 @@ fn build(text: &str, lexed: &Lexed, mut events: Vec<Event>, mut faults: Vec<u32>
         elements: builder.elements,
         faults,
         documentation: Vec::new(),
+        balanced: true,
     }
 }
 
