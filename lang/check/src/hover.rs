@@ -6,21 +6,23 @@
 
 mod complete;
 mod declared;
+mod define;
 mod names;
 mod offers;
 mod render;
 
 use std::ops::Range;
 
-use mlinfra_syntax::ast::{Argument, Attribute, Block, Expr, Field, Item, Member, Name};
+use mlinfra_syntax::ast::{Argument, Attribute, Block, Expr, Field, Item, Member, Name, Param};
 use mlinfra_syntax::{Kind, Node};
 
 use crate::diagnostic::FileId;
 use crate::world::World;
-use crate::{Checked, source};
+use crate::{Checked, Trees, source};
 pub use complete::{Completion, Offer, complete};
 use declared::{Declaration, Words};
-use names::{Names, Target, block_around, entry_of, inside};
+pub use define::{Definition, definition};
+use names::{Names, Target, block_around, entry_of, inside, is_function};
 use render::{card, collapsed};
 
 /// What is said of a word.
@@ -33,13 +35,14 @@ pub struct Hover {
 }
 
 /// What is said of the word at a byte of a file; nothing if there is no word or nothing is known.
-pub fn hover(checked: &Checked, file: FileId, offset: u32) -> Option<Hover> {
-    let source = checked.files.get(file.0 as usize)?;
-    let tree = mlinfra_syntax::parse(&source.text).tree;
+/// The trees may be newer than what was checked.
+pub fn hover(checked: &Checked, trees: &Trees, file: FileId, offset: u32) -> Option<Hover> {
+    let name = &checked.files.get(file.0 as usize)?.name;
+    let tree = trees.get(name)?.tree.clone();
     let token = word_at(&tree, offset)?;
     let reader = Reader {
         words: Words::standard(),
-        names: Names::new(checked, file, tree),
+        names: Names::new(checked, trees, tree),
     };
     let markdown = reader.says(&token)?;
     Some(Hover {
@@ -57,20 +60,11 @@ pub fn files_of(world: &dyn World, root: &str) -> Vec<String> {
 /// The word that holds this byte, or ends before it.
 fn word_at(tree: &Node, offset: u32) -> Option<Node> {
     let is_word = |node: &Node| is_keyword(node) || Name::cast(node.clone()).is_some();
-    let mut ended = None;
-    for node in tree.descendants().filter(Node::is_token) {
-        let range = node.range();
-        if range.start > offset {
-            break;
-        }
-        if range.contains(&offset) && is_word(&node) {
-            return Some(node);
-        }
-        if range.end == offset && is_word(&node) {
-            ended = Some(node);
-        }
-    }
-    ended
+    let near = tree.tokens_back_from(offset);
+    let near = near.take_while(|node| node.range().end >= offset);
+    let words: Vec<Node> = near.filter(is_word).collect();
+    let inside = words.iter().find(|word| word.range().contains(&offset));
+    inside.or(words.first()).cloned()
 }
 
 /// Whether this is a word of the language that something is said of.
@@ -100,10 +94,31 @@ impl Reader<'_> {
             Kind::Pattern => self.case(name.text(), ""),
             Kind::UseNames => match self.names.elsewhere(name.text()) {
                 Some(block) => self.block(&block),
-                None => self.component(&self.names.component_elsewhere(name.text())?),
+                None => match self.names.component_elsewhere(name.text()) {
+                    Some(component) => self.component(&component),
+                    None => self.function(&self.names.function(name.text())?),
+                },
             },
+            Kind::Param => self.parameter(&Param::cast(parent)?),
             _ => None,
         }
+    }
+
+    /// A function that a file declares, with its documentation.
+    fn function(&self, function: &Block) -> Option<String> {
+        let own = entry_of(function.syntax()).and_then(|entry| entry.documentation());
+        Some(card(&declared::head(function), own))
+    }
+
+    /// A parameter of a function that a file declares.
+    fn parameter(&self, parameter: &Param) -> Option<String> {
+        let said = parameter.documentation();
+        let function = Block::cast(parameter.syntax().parent()?).map(|one| declared::head(&one));
+        let about = function.map(|head| format!("A parameter of `{head}`."));
+        Some(card(
+            &collapsed(parameter.syntax().text()),
+            said.into_iter().chain(about),
+        ))
     }
 
     fn path_word(&self, name: &Name, path: &Node) -> Option<String> {
@@ -155,6 +170,9 @@ impl Reader<'_> {
 
     /// A block with its documentation, its kind's, and what its table holds.
     fn block(&self, block: &Block) -> Option<String> {
+        if is_function(block) {
+            return self.function(block);
+        }
         let head = declared::head(block);
         let own = entry_of(block.syntax()).and_then(|entry| entry.documentation());
         let of_kind = self.words.of_body(block);
@@ -241,7 +259,11 @@ impl Reader<'_> {
         };
         let called = self.callable(&callee, argument);
         let mut found = called.iter().filter_map(|one| one.parameters.get(name));
-        found.next().map(declared::Member::card)
+        let declared = found.next().map(declared::Member::card);
+        declared.or_else(|| {
+            let function = self.names.function(&callee)?;
+            self.parameter(&parameter_of(&function, name)?)
+        })
     }
 
     /// A name in an expression: a figure of the step, a column, a block, a call, a case.
@@ -253,7 +275,11 @@ impl Reader<'_> {
         });
         if called.is_some() {
             let here = self.said_here(word, expression);
-            return here.or_else(|| self.called(word, &expected));
+            let known = here.or_else(|| self.called(word, &expected));
+            return known.or_else(|| self.function(&self.names.function(word)?));
+        }
+        if let Some(parameter) = parameter_seen(word, expression) {
+            return self.parameter(&parameter);
         }
         if let Some(said) = self.said_here(word, expression) {
             return Some(said);
@@ -435,6 +461,11 @@ fn form(word: &str) -> Option<String> {
             "What must hold. In a step: its result is judged, and nothing that depends on it is \
              made unless this holds.",
         ),
+        "function" => (
+            "function name(parameter: type): type = value",
+            "A value that is computed from others wherever it is called: `name(value)`. It sees \
+             its parameters and other functions alone.",
+        ),
         "params" => (
             "params { name = value }",
             "The values of parameters in this test.",
@@ -475,6 +506,18 @@ fn operation_of(block: &Block) -> Option<String> {
         Expr::Call(call) => Some(call.callee()?.as_name()?.text().to_owned()),
         _ => None,
     }
+}
+
+/// The parameter of this name that a function declares.
+fn parameter_of(function: &Block, name: &str) -> Option<Param> {
+    let mut all = function.params();
+    all.find(|one| one.name().is_some_and(|found| found.text() == name))
+}
+
+/// The parameter of this name of the function in whose head or value a node stands.
+fn parameter_seen(name: &str, node: &Node) -> Option<Param> {
+    let function = block_around(node).filter(is_function)?;
+    parameter_of(&function, name)
 }
 
 /// The block that an entry holds.

@@ -90,6 +90,7 @@ mod test;
 mod text_form;
 mod train;
 mod tree;
+mod trees;
 mod types;
 mod unify;
 mod unseen;
@@ -108,7 +109,7 @@ pub use ask::{Answer, Question, evaluate, names};
 use check::Checker;
 pub use code::{Code, CodePage, codes};
 pub use diagnostic::{Diagnostic, Edit, FileId, Fix, Label, Severity, Span};
-pub use hover::{Completion, Hover, Offer, complete, files_of, hover};
+pub use hover::{Completion, Definition, Hover, Offer, complete, definition, files_of, hover};
 use imports::for_each_use;
 pub use program::{
     Argument, Block, ColumnFlow, Environment, Field, Gate, GivenParameter, ModelType, Moved,
@@ -118,6 +119,7 @@ pub use project::{OtherProject, ProjectOutputs, Unread, Withheld};
 use scope::{Form, Place, Scope};
 pub use source::SourceFile;
 use source::{Sources, as_use};
+pub use trees::Trees;
 pub use vocabulary::{Member, Word, nearest_word, vocabulary};
 pub use world::{Head, ParameterFile, ParameterSource, World};
 
@@ -159,6 +161,13 @@ pub fn check(world: &dyn World, root: &str) -> Checked {
     run(world, root, None, None).tested.checked
 }
 
+/// The same, for who checks again and again: what is parsed already is parsed around its changes
+/// alone. The trees are those of this spec afterwards.
+pub fn check_again(world: &dyn World, root: &str, trees: &mut Trees) -> Checked {
+    let sources = source::load_again(world, root, trees);
+    run_loaded(world, sources, None, None).tested.checked
+}
+
 /// Checks the spec with the parameters of this test; what the world gives for others holds too. A
 /// test that the spec has not is a finding.
 pub fn check_test(world: &dyn World, root: &str, name: &str) -> CheckedTest {
@@ -177,7 +186,16 @@ pub fn environments(world: &dyn World, root: &str) -> Vec<String> {
 }
 
 fn run(world: &dyn World, root: &str, test: Option<&str>, question: Option<&Question<'_>>) -> Run {
-    let mut sources = source::load(world, root);
+    let sources = source::load(world, root);
+    run_loaded(world, sources, test, question)
+}
+
+fn run_loaded(
+    world: &dyn World,
+    mut sources: Sources,
+    test: Option<&str>,
+    question: Option<&Question<'_>>,
+) -> Run {
     let given = given::read(world, &mut sources);
     let declared = environment::names(&sources);
     let wanted = world.environment();

@@ -24,6 +24,11 @@ pub(crate) struct Lowered {
     pub(crate) findings: Vec<Diagnostic>,
 }
 
+/// Lowers the tree of a file.
+pub(crate) fn lower_parsed(parse: &mlinfra_syntax::Parse, file: FileId) -> Lowered {
+    lower_tree(parse, file, 0)
+}
+
 /// Parses a text and lowers its tree.
 pub(crate) fn lower(text: &str, file: FileId) -> Lowered {
     lower_at(text, file, 0)
@@ -31,9 +36,12 @@ pub(crate) fn lower(text: &str, file: FileId) -> Lowered {
 
 /// The same for a text that lies so many bytes behind the start of its file.
 pub(crate) fn lower_at(text: &str, file: FileId, offset: u32) -> Lowered {
-    let parse = mlinfra_syntax::parse(text);
+    lower_tree(&mlinfra_syntax::parse(text), file, offset)
+}
+
+fn lower_tree(parse: &mlinfra_syntax::Parse, file: FileId, offset: u32) -> Lowered {
     let mut lowering = Lowering {
-        text,
+        text: parse.tree.file_text(),
         file,
         offset,
         depth: 0,

@@ -1,15 +1,18 @@
 //! The files of a program: the root, and every file that is used from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use ahash::HashMap;
+use mlinfra_syntax::Parse;
 
 use crate::code;
 use crate::diagnostic::{Diagnostic, FileId, Severity, Span};
 use crate::foreign;
-use crate::lower::lower;
+use crate::lower::lower_parsed;
 use crate::parallel;
 use crate::tree::{Item, Node, Use, UseTarget};
+use crate::trees::Trees;
 use crate::world::World;
-use ahash::HashMap;
 
 /// How many files one program may have.
 const FILES_MAX: usize = 10_000;
@@ -53,6 +56,20 @@ struct Wanted {
 /// Reads the root and all that is used from it, each file once. Files that are found together are
 /// parsed together, each on any core.
 pub(crate) fn load(world: &dyn World, root: &str) -> Sources {
+    load_with(world, root, None)
+}
+
+/// The same with what the files were parsed to before. The trees are those of these files then.
+pub(crate) fn load_again(world: &dyn World, root: &str, trees: &mut Trees) -> Sources {
+    let sources = load_with(world, root, Some(trees));
+    let names: BTreeSet<&str> = (sources.files.iter())
+        .map(|file| file.name.as_str())
+        .collect();
+    trees.keep(|name| names.contains(name));
+    sources
+}
+
+fn load_with(world: &dyn World, root: &str, mut trees: Option<&mut Trees>) -> Sources {
     let mut sources = Sources {
         files: Vec::new(),
         parsed: Vec::new(),
@@ -71,10 +88,26 @@ pub(crate) fn load(world: &dyn World, root: &str) -> Sources {
     while !wanted.is_empty() {
         let first = sources.parsed.len();
         let texts = (wanted.drain(..).enumerate())
-            .map(|(place, wanted)| read(world, wanted, first + place))
+            .map(|(place, wanted)| {
+                let text = read(world, wanted, first + place);
+                let known = trees
+                    .as_ref()
+                    .and_then(|trees| trees.get(&text.name).cloned());
+                (text, known)
+            })
             .collect();
-        let cost = |text: &Text| text.text.len();
-        for (file, parsed, findings) in parallel::map(texts, cost, PARALLEL_BYTES_MIN, parse) {
+        let keeps = trees.is_some();
+        // What was parsed before costs little now.
+        let cost = |(text, known): &(Text, Option<Parse>)| match known {
+            Some(_) => text.text.len() / 4,
+            None => text.text.len(),
+        };
+        let work = |(text, known): (Text, Option<Parse>)| parse(text, known.as_ref(), keeps);
+        for (made, tree) in parallel::map(texts, cost, PARALLEL_BYTES_MIN, work) {
+            let (file, parsed, findings) = made;
+            if let (Some(trees), Some(tree)) = (&mut trees, tree) {
+                trees.put(&file.name, tree);
+            }
             sources.files.push(file);
             sources.parsed.push(parsed);
             sources.findings.extend(findings);
@@ -172,7 +205,11 @@ fn read(world: &dyn World, wanted: Wanted, place: usize) -> Text {
     }
 }
 
-fn parse(read: Text) -> (SourceFile, Parsed, Vec<Diagnostic>) {
+/// A file with what was found in it.
+type Made = (SourceFile, Parsed, Vec<Diagnostic>);
+
+/// Parses a file, around what changed if it is known. Gives what it was parsed to if that is kept.
+fn parse(read: Text, known: Option<&Parse>, keeps: bool) -> (Made, Option<Parse>) {
     let Text {
         id: file,
         name,
@@ -186,11 +223,16 @@ fn parse(read: Text) -> (SourceFile, Parsed, Vec<Diagnostic>) {
         uses: BTreeMap::new(),
         missing,
     };
+    let tree = match known {
+        Some(known) if known.tree.file_text() == text => known.clone(),
+        Some(known) => mlinfra_syntax::reparse(known, &text),
+        None => mlinfra_syntax::parse(&text),
+    };
     let foreign = foreign::finding(&text, file).filter(|_| !parsed.missing);
     parsed.missing |= foreign.is_some();
     findings.extend(foreign);
     if !parsed.missing {
-        let lowered = lower(&text, file);
+        let lowered = lower_parsed(&tree, file);
         let is_error = |finding: &Diagnostic| finding.severity == Severity::Error;
         parsed.broken = lowered.findings.iter().any(is_error);
         if lowered.items.is_empty() && !parsed.broken {
@@ -208,7 +250,8 @@ fn parse(read: Text) -> (SourceFile, Parsed, Vec<Diagnostic>) {
         findings.extend(lowered.findings);
         parsed.items = lowered.items;
     }
-    (SourceFile { name, text }, parsed, findings)
+    let made = (SourceFile { name, text }, parsed, findings);
+    (made, keeps.then_some(tree))
 }
 
 fn not_utf8(bytes: &[u8], valid: usize, file: FileId) -> Diagnostic {
@@ -229,7 +272,7 @@ fn not_utf8(bytes: &[u8], valid: usize, file: FileId) -> Diagnostic {
 }
 
 /// A path as written in a file, from the root's folder.
-fn join(from: &str, path: &str) -> String {
+pub(crate) fn join(from: &str, path: &str) -> String {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
     for part in path.split('/') {

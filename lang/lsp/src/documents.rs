@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lsp_types::{Range, TextDocumentContentChangeEvent};
-use mlinfra_check::{Head, ProjectOutputs, Unread, World};
+use mlinfra_check::{Head, ParameterFile, ParameterSource, ProjectOutputs, Unread, World};
 use mlinfra_syntax::TEXT_BYTES_MAX;
 
 use crate::lines::{Encoding, Lines, Starts};
@@ -66,6 +66,12 @@ impl Document {
     /// The text; none while it is too long.
     pub(crate) fn text(&self) -> Option<&str> {
         self.text.as_ref().map(|kept| kept.text.as_str())
+    }
+
+    /// The text with its lines.
+    pub(crate) fn lines(&self, encoding: Encoding) -> Option<Lines<'_>> {
+        let kept = self.text.as_ref()?;
+        Some(Lines::known(&kept.text, &kept.starts, encoding))
     }
 }
 
@@ -214,6 +220,22 @@ impl World for Overlay<'_> {
                 help: "save it beside the project that it reads".to_owned(),
             }),
         }
+    }
+
+    fn parameter_source(&self, name: &str) -> ParameterSource {
+        let disk = self.disk.as_ref();
+        disk.map_or(ParameterSource::CommandLine, |disk| {
+            disk.parameter_source(name)
+        })
+    }
+
+    fn parameter_files(&self) -> Vec<ParameterFile> {
+        let disk = self.disk.as_ref();
+        disk.map_or_else(Vec::new, |disk| disk.parameter_files())
+    }
+
+    fn environment(&self) -> Option<String> {
+        self.disk.as_ref()?.environment()
     }
 }
 

@@ -4,9 +4,13 @@
 //! the same crates as on the command line. The server does no input or output of its own: its
 //! caller gives it two streams and an [`Outside`] that reads the disk; open buffers come first.
 //!
+//! Who types need not wait: one thread reads, one checks, and one answers. Questions about a word are
+//! answered from the text as it is now and the program as it was checked last.
+//!
 //! Reading order: `transport` cuts the stream into messages, `queue` holds those that wait,
-//! `server` answers them, `documents` keeps the open texts, `roots` finds the spec that a file
-//! belongs to, `findings` and `layout` make the answers, `lines` counts as editors count.
+//! `server` answers them, `worker` checks, `documents` keeps the open texts, `roots` finds the spec
+//! that a file belongs to, `findings` and `layout` make the answers, `lines` counts as editors
+//! count.
 
 mod completions;
 mod documents;
@@ -18,9 +22,11 @@ mod roots;
 mod server;
 mod transport;
 mod uri;
+mod worker;
 
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::mpsc;
 
 use mlinfra_check::World;
 
@@ -28,8 +34,8 @@ use queue::{Receiver, Taken, queue};
 use server::Server;
 use transport::Incoming;
 
-/// What the server asks of the outside.
-pub trait Outside {
+/// What the server asks of the outside, from the thread that checks.
+pub trait Outside: Sync {
     /// The compiler's door to the spec in this folder.
     fn world(&self, folder: &Path) -> Box<dyn World>;
 
@@ -55,8 +61,16 @@ pub fn serve(
 ) -> Ended {
     let (sender, receiver) = queue();
     std::thread::spawn(move || transport::read_all(input, &sender));
-    let mut server = Server::new(outside);
-    while let Some(incoming) = next(&mut server, &receiver, output) {
+    let back = receiver.back();
+    let (jobs, to_do) = mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || worker::run(outside, &to_do, &back));
+        answer_all(Server::new(jobs), &receiver, output)
+    })
+}
+
+fn answer_all(mut server: Server, receiver: &Receiver<Incoming>, output: &mut dyn Write) -> Ended {
+    while let Some(incoming) = next(&mut server, receiver, output) {
         server.take(incoming);
         if server.send(output).is_err() {
             return Ended::Abandoned;
@@ -70,7 +84,7 @@ pub fn serve(
 
 /// The next message. While none waits, what changed is looked at: a burst of changes is one look.
 fn next(
-    server: &mut Server<'_>,
+    server: &mut Server,
     receiver: &Receiver<Incoming>,
     output: &mut dyn Write,
 ) -> Option<Incoming> {

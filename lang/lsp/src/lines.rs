@@ -86,6 +86,11 @@ impl<'t> Lines<'t> {
         }
     }
 
+    /// The text.
+    pub(crate) fn text(&self) -> &'t str {
+        self.text
+    }
+
     /// The lines without their breaks.
     pub(crate) fn contents(&self) -> Vec<&'t str> {
         (0..self.starts.len())

@@ -27,6 +27,9 @@ pub(crate) struct Sender<T>(Arc<Shared<T>>);
 /// The end that takes out. Once it is dropped, nobody waits for anything any more.
 pub(crate) struct Receiver<T>(Arc<Shared<T>>);
 
+/// A way to put in what is made here: it takes no room, and whether it is dropped says nothing.
+pub(crate) struct Back<T>(Arc<Shared<T>>);
+
 struct Shared<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
@@ -83,7 +86,20 @@ impl<T> Sender<T> {
     }
 }
 
+impl<T> Back<T> {
+    /// Puts a message in.
+    pub(crate) fn send(&self, message: T) {
+        self.0.lock().waiting.push_back((message, 0));
+        self.0.changed.notify_all();
+    }
+}
+
 impl<T> Receiver<T> {
+    /// A way to put in what is made here.
+    pub(crate) fn back(&self) -> Back<T> {
+        Back(Arc::clone(&self.0))
+    }
+
     /// What waits now.
     pub(crate) fn now(&self) -> Taken<T> {
         let mut state = self.0.lock();

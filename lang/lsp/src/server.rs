@@ -1,27 +1,29 @@
 //! One editor's session: what is open, what was found, and the answer to each message.
 
-use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::mpsc;
 
 use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response};
 use lsp_types::{
     CodeActionParams, CompletionParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
-    DidOpenTextDocumentParams, DocumentFormattingParams, HoverParams,
+    DidOpenTextDocumentParams, DocumentFormattingParams, GotoDefinitionParams, HoverParams,
+    Position, TextDocumentPositionParams,
 };
-use mlinfra_check::{Checked, FileId};
+use mlinfra_check::FileId;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::documents::{Change, Documents, place_of};
 use crate::findings::{Client, View};
 use crate::lines::{Encoding, Lines};
-use crate::roots::{Known, Root, root_of};
+use crate::roots::Root;
 use crate::transport::Incoming;
 use crate::uri::path_of;
-use crate::{Ended, Outside, completions, layout};
+use crate::worker::{Job, Look, Spec, Specs, bug, specs_with};
+use crate::{Ended, completions, layout};
 
 /// How far the session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +42,9 @@ const LOG_ERROR: u8 = 1;
 const LOG_WARNING: u8 = 2;
 
 /// One session.
-pub(crate) struct Server<'a> {
-    outside: &'a dyn Outside,
+pub(crate) struct Server {
+    /// To the thread that checks.
+    jobs: mpsc::Sender<Job>,
     phase: Phase,
     client: Client,
     /// Whether the editor tells of files that change on the disk if it is asked to.
@@ -49,14 +52,22 @@ pub(crate) struct Server<'a> {
     /// The folders that are open in the editor.
     folders: Vec<PathBuf>,
     documents: Documents,
-    /// Whether something changed since the specs were checked.
+    /// Whether something changed since the texts were last given to be checked.
     stale: bool,
+    /// Whether a check is under way.
+    checking: bool,
+    /// Whether files may use others than when the check under way began.
+    uses_changed: bool,
     /// The root of the spec that each open text belongs to, as far as it is known.
     roots: BTreeMap<PathBuf, Root>,
     /// The specs that open texts belong to, as they were checked last.
-    checked: BTreeMap<Root, Checked>,
+    specs: Specs,
+    /// Those before, until there is time to let them go.
+    old: Option<Specs>,
     /// The findings that the editor shows, by file.
     shown: BTreeMap<PathBuf, Vec<Value>>,
+    /// What can be answered only once the texts are checked as they are now.
+    waiting: Vec<Request>,
     /// What is to be sent.
     outgoing: Vec<Value>,
 }
@@ -64,10 +75,10 @@ pub(crate) struct Server<'a> {
 /// Why a request has no result.
 struct Refusal(ErrorCode, String);
 
-impl<'a> Server<'a> {
-    pub(crate) fn new(outside: &'a dyn Outside) -> Self {
+impl Server {
+    pub(crate) fn new(jobs: mpsc::Sender<Job>) -> Self {
         Server {
-            outside,
+            jobs,
             phase: Phase::New,
             client: Client {
                 encoding: Encoding::Utf16,
@@ -78,9 +89,13 @@ impl<'a> Server<'a> {
             folders: Vec::new(),
             documents: Documents::default(),
             stale: false,
+            checking: false,
+            uses_changed: false,
             roots: BTreeMap::new(),
-            checked: BTreeMap::new(),
+            specs: BTreeMap::new(),
+            old: None,
             shown: BTreeMap::new(),
+            waiting: Vec::new(),
             outgoing: Vec::new(),
         }
     }
@@ -114,6 +129,11 @@ impl<'a> Server<'a> {
                     self.log(LOG_ERROR, &format!("{method}: {bug}"));
                 }
             }
+            Incoming::Looked(look) => {
+                if let Err(bug) = self.guarded(|server| server.looked(*look)) {
+                    self.log(LOG_ERROR, &bug);
+                }
+            }
             Incoming::Malformed(why) => {
                 let code = ErrorCode::ParseError as i32;
                 let error = json!({ "code": code, "message": why });
@@ -122,15 +142,48 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// Checks again if something changed, and shows what was found.
+    /// Has the texts checked if something changed and no check is under way.
     pub(crate) fn look(&mut self) {
-        if !self.stale || self.phase != Phase::Running {
+        if !self.stale || self.checking || self.phase != Phase::Running {
             return;
         }
         self.stale = false;
-        if let Err(bug) = self.guarded(Server::check) {
+        self.uses_changed = false;
+        let job = Job {
+            documents: self.documents.clone(),
+            roots: self.roots.clone(),
+            folders: self.folders.clone(),
+            client: self.client,
+            old: self.old.take(),
+        };
+        // If nobody takes it, the session is over.
+        self.checking = self.jobs.send(job).is_ok();
+    }
+
+    /// Takes what a check gave, shows it, and answers what waited for it.
+    fn looked(&mut self, look: Look) {
+        self.checking = false;
+        self.old = Some(std::mem::replace(&mut self.specs, look.specs));
+        if !self.uses_changed {
+            self.roots = look.roots;
+        }
+        for bug in look.bugs {
             self.log(LOG_ERROR, &bug);
         }
+        // After a bug nobody knows what is right: what is shown stays until the next check.
+        if let Some(found) = look.found {
+            self.show(found, &look.versions);
+        }
+        if !self.stale || self.phase != Phase::Running {
+            for request in std::mem::take(&mut self.waiting) {
+                self.respond(request);
+            }
+        }
+    }
+
+    /// Whether the texts are not checked yet as they are now, and will be.
+    fn is_behind(&self) -> bool {
+        self.phase == Phase::Running && (self.stale || self.checking)
     }
 
     /// The one boundary for bugs of ours: a panic becomes a text, and the session goes on.
@@ -155,6 +208,27 @@ impl<'a> Server<'a> {
     }
 
     fn request(&mut self, request: Request) {
+        let waits = self.is_behind()
+            && match request.method.as_str() {
+                "textDocument/codeAction" => true,
+                "textDocument/hover" | "textDocument/completion" | "textDocument/definition" => {
+                    !self.is_known(&request.params)
+                }
+                _ => false,
+            };
+        match waits {
+            true => self.waiting.push(request),
+            false => self.respond(request),
+        }
+    }
+
+    /// Whether the text that a question is about was checked before, as it is or as it was.
+    fn is_known(&self, params: &Value) -> bool {
+        let uri = params.pointer("/textDocument/uri").and_then(Value::as_str);
+        uri.is_none_or(|uri| specs_with(&self.specs, &place_of(uri)).next().is_some())
+    }
+
+    fn respond(&mut self, request: Request) {
         let Request { id, method, params } = request;
         let answer = match self.guarded(|server| server.answer(&method, params)) {
             Ok(answer) => answer,
@@ -177,8 +251,9 @@ impl<'a> Server<'a> {
                 self.phase = Phase::ShutDown;
                 Ok(Value::Null)
             }
-            (Phase::Running, "textDocument/hover") => self.hover(read(params)?),
+            (Phase::Running, "textDocument/hover") => Ok(self.hover(&read(params)?)),
             (Phase::Running, "textDocument/completion") => Ok(self.completion(&read(params)?)),
+            (Phase::Running, "textDocument/definition") => Ok(self.definition(&read(params)?)),
             (Phase::Running, "textDocument/formatting") => Ok(self.formatting(&read(params)?)),
             (Phase::Running, "textDocument/codeAction") => Ok(self.actions(&read(params)?)),
             (Phase::Running, "initialize") => Err(Refusal(
@@ -224,6 +299,7 @@ impl<'a> Server<'a> {
                 },
                 "textDocumentSync": { "openClose": true, "change": 2, "save": true },
                 "hoverProvider": true,
+                "definitionProvider": true,
                 "completionProvider": { "triggerCharacters": [".", "@"] },
                 "documentFormattingProvider": true,
                 "codeActionProvider": { "codeActionKinds": ["quickfix"] },
@@ -298,6 +374,7 @@ impl<'a> Server<'a> {
     fn forget_roots(&mut self) {
         self.roots.clear();
         self.stale = true;
+        self.uses_changed = true;
     }
 
     fn change(&mut self, params: DidChangeTextDocumentParams) -> Result<(), Refusal> {
@@ -321,52 +398,12 @@ impl<'a> Server<'a> {
         self.forget_roots();
     }
 
-    /// Checks every spec that an open text belongs to, and shows what changed.
-    fn check(&mut self) {
-        let mut known = Known::new(self.outside, &self.documents);
-        for (path, _) in self.documents.iter() {
-            if !self.roots.contains_key(path) {
-                let root = root_of(path, &mut known, &self.folders);
-                self.roots.insert(path.clone(), root);
-            }
-        }
-        let roots: BTreeSet<Root> = self.roots.values().cloned().collect();
-        self.checked.clear();
-        let mut is_whole = true;
-        for root in roots {
-            let checked = self.guarded(|server| {
-                let world = root.world(server.outside, &server.documents);
-                mlinfra_check::check(&world, &root.name)
-            });
-            match checked {
-                Ok(checked) => drop(self.checked.insert(root, checked)),
-                Err(bug) => {
-                    is_whole = false;
-                    self.log(LOG_ERROR, &format!("checking `{}`: {bug}", root.name));
-                }
-            }
-        }
-        // After a bug nobody knows what is right: what is shown stays until the next check.
-        if is_whole {
-            self.show();
-        }
-    }
-
     /// Tells the editor the findings of each file whose findings changed.
-    fn show(&mut self) {
-        let mut found: BTreeMap<PathBuf, Vec<Value>> = BTreeMap::new();
-        for (path, _) in self.documents.iter() {
-            found.insert(path.clone(), Vec::new());
-        }
-        let mut seen: HashSet<(PathBuf, Value)> = HashSet::new();
-        for (root, checked) in &self.checked {
-            for (path, finding) in self.view(root, checked).by_file() {
-                // A file that two specs use has the same fault in both.
-                if seen.insert((path.clone(), finding.clone())) {
-                    found.entry(path).or_default().push(finding);
-                }
-            }
-        }
+    fn show(
+        &mut self,
+        mut found: BTreeMap<PathBuf, Vec<Value>>,
+        versions: &BTreeMap<PathBuf, i32>,
+    ) {
         for path in self.shown.keys() {
             // What is shown of a file goes when the file has nothing more to say.
             if self.shown.get(path).is_some_and(|shown| !shown.is_empty()) {
@@ -375,14 +412,14 @@ impl<'a> Server<'a> {
         }
         for (path, findings) in &found {
             let is_new = self.shown.get(path) != Some(findings);
-            let open = self.documents.get(path);
-            if is_new || open.is_some() {
+            let version = versions.get(path);
+            if is_new || version.is_some() {
                 let mut params = json!({
                     "uri": self.documents.uri(path),
                     "diagnostics": findings,
                 });
-                if let Some(open) = open {
-                    params["version"] = json!(open.version);
+                if let Some(version) = version {
+                    params["version"] = json!(version);
                 }
                 self.notify("textDocument/publishDiagnostics", params);
             }
@@ -390,51 +427,78 @@ impl<'a> Server<'a> {
         self.shown = found;
     }
 
-    fn view<'v>(&'v self, root: &'v Root, checked: &'v Checked) -> View<'v> {
-        View::new(root, checked, &self.documents, self.client)
-    }
-
-    /// The checked specs that hold a file, with the file's place in each.
-    fn specs_with(&self, path: &PathBuf) -> impl Iterator<Item = (&Root, &Checked, FileId)> {
-        self.checked.iter().filter_map(move |(root, checked)| {
-            let mut files = checked.files.iter();
-            let place = files.position(|file| root.path(&file.name) == *path)?;
-            Some((root, checked, FileId(u32::try_from(place).ok()?)))
-        })
-    }
-
-    fn hover(&mut self, params: HoverParams) -> Result<Value, Refusal> {
-        self.look();
-        let place = params.text_document_position_params;
-        let path = place_of(place.text_document.uri.as_str());
-        for (_, checked, file) in self.specs_with(&path) {
-            let text = &checked.files[file.0 as usize].text;
-            let lines = Lines::new(text, self.client.encoding);
-            let offset = u32::try_from(lines.offset(place.position)).unwrap_or(u32::MAX);
-            if let Some(hover) = mlinfra_check::hover(checked, file, offset) {
-                let contents = json!({ "kind": "markdown", "value": hover.markdown });
-                let range = lines.range(hover.span.start, hover.span.end);
-                return Ok(json!({ "contents": contents, "range": range }));
-            }
-        }
-        Ok(Value::Null)
+    fn hover(&mut self, params: &HoverParams) -> Value {
+        let place = &params.text_document_position_params;
+        let said = self.at(place, |_, spec, file, offset, lines| {
+            let hover = mlinfra_check::hover(&spec.checked, &spec.trees, file, offset)?;
+            let contents = json!({ "kind": "markdown", "value": hover.markdown });
+            let range = lines.range(hover.span.start, hover.span.end);
+            Some(json!({ "contents": contents, "range": range }))
+        });
+        said.unwrap_or_default()
     }
 
     fn completion(&mut self, params: &CompletionParams) -> Value {
-        self.look();
         let place = &params.text_document_position;
+        let offered = self.at(place, |_, spec, file, offset, lines| {
+            let offers = mlinfra_check::complete(&spec.checked, &spec.trees, file, offset);
+            let items = offers.iter().enumerate();
+            let items = items.map(|(place, offer)| completions::item(place, offer, lines));
+            // In every spec that has the file it says the same of its own words.
+            Some(json!(items.collect::<Vec<Value>>()))
+        });
+        offered.unwrap_or_default()
+    }
+
+    fn definition(&mut self, params: &GotoDefinitionParams) -> Value {
+        let place = &params.text_document_position_params;
+        let encoding = self.client.encoding;
+        let found = self.at(place, |root, spec, file, offset, _| {
+            let found = mlinfra_check::definition(&spec.checked, &spec.trees, file, offset)?;
+            let name = &spec.checked.files.get(found.file.0 as usize)?.name;
+            let lines = Lines::new(spec.trees.text(name)?, encoding);
+            let range = lines.range(found.span.start, found.span.end);
+            Some((root.path(name), range))
+        });
+        match found {
+            Some((path, range)) => json!({ "uri": self.documents.uri(&path), "range": range }),
+            None => Value::Null,
+        }
+    }
+
+    /// The first answer about a place from the specs that hold its text: from the text as it is now
+    /// and the program as it was checked last.
+    fn at<T>(
+        &mut self,
+        place: &TextDocumentPositionParams,
+        ask: impl Fn(&Root, &Spec, FileId, u32, &Lines<'_>) -> Option<T>,
+    ) -> Option<T> {
         let path = place_of(place.text_document.uri.as_str());
-        // In every spec that has the file it says the same of its own words.
-        let Some((_, checked, file)) = self.specs_with(&path).next() else {
-            return Value::Null;
-        };
-        let text = &checked.files[file.0 as usize].text;
-        let lines = Lines::new(text, self.client.encoding);
-        let offset = u32::try_from(lines.offset(place.position)).unwrap_or(u32::MAX);
-        let offers = mlinfra_check::complete(checked, file, offset);
-        let items = offers.iter().enumerate();
-        let items = items.map(|(place, offer)| completions::item(place, offer, &lines));
-        json!(items.collect::<Vec<Value>>())
+        let open = self.documents.get(&path);
+        let encoding = self.client.encoding;
+        for (root, spec) in &mut self.specs {
+            let mut files = spec.checked.files.iter();
+            let found = files.position(|file| root.path(&file.name) == path);
+            let Some(found) = found else { continue };
+            let file = FileId(u32::try_from(found).unwrap_or(u32::MAX));
+            let (name, text) = {
+                let file = &spec.checked.files[found];
+                (file.name.clone(), &file.text)
+            };
+            let lines = match open.and_then(|open| open.lines(encoding)) {
+                Some(lines) => {
+                    spec.trees.update(&name, lines.text());
+                    lines
+                }
+                None => Lines::new(text, encoding),
+            };
+            let offset = offset_of(&lines, place.position);
+            let answer = ask(root, spec, file, offset, &lines);
+            if answer.is_some() {
+                return answer;
+            }
+        }
+        None
     }
 
     fn formatting(&self, params: &DocumentFormattingParams) -> Value {
@@ -451,12 +515,12 @@ impl<'a> Server<'a> {
         if wanted.is_some_and(|kinds| !kinds.iter().any(fits)) {
             return json!([]);
         }
-        self.look();
         let path = place_of(params.text_document.uri.as_str());
         let mut actions: Vec<Value> = Vec::new();
         let mut seen: HashSet<Value> = HashSet::new();
-        for (root, checked, _) in self.specs_with(&path) {
-            for action in self.view(root, checked).actions(&path, params.range) {
+        for (root, spec, _) in specs_with(&self.specs, &path) {
+            let view = View::new(root, &spec.checked, &self.documents, self.client);
+            for action in view.actions(&path, params.range) {
                 if seen.insert(action.clone()) {
                     actions.push(action);
                 }
@@ -479,9 +543,6 @@ fn response(id: RequestId, answer: Result<Value, Refusal>) -> Response {
     }
 }
 
-fn bug(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    let text = text.unwrap_or_else(|| "no reason was given".to_owned());
-    format!("this is a bug in mlinfra, not in your spec; please report it: {text}")
+fn offset_of(lines: &Lines<'_>, position: Position) -> u32 {
+    u32::try_from(lines.offset(position)).unwrap_or(u32::MAX)
 }

@@ -9,6 +9,7 @@ use lsp_server::{Message, Notification, Request};
 use serde_json::Value;
 
 use crate::queue::Sender;
+use crate::worker::Look;
 
 /// A longer message is skipped: a text holds at most 64 MiB, and its escapes take room.
 const MESSAGE_BYTES_MAX: u64 = 256 << 20;
@@ -16,7 +17,6 @@ const MESSAGE_BYTES_MAX: u64 = 256 << 20;
 const HEADER_BYTES_MAX: u64 = 8 << 10;
 
 /// What came over the stream.
-#[derive(Debug)]
 pub(crate) enum Incoming {
     Request(Request),
     Notification(Notification),
@@ -24,6 +24,8 @@ pub(crate) enum Incoming {
     Response,
     /// What is no message, and why.
     Malformed(&'static str),
+    /// What a check gave; it comes from here.
+    Looked(Box<Look>),
 }
 
 /// Reads until the stream ends, and hands each message on.
@@ -120,6 +122,7 @@ mod tests {
                 Incoming::Notification(notification) => notification.method,
                 Incoming::Response => "response".to_owned(),
                 Incoming::Malformed(_) => "malformed".to_owned(),
+                Incoming::Looked(_) => "no stream says this".to_owned(),
             });
         }
         all

@@ -167,6 +167,25 @@ impl Session {
         }
     }
 
+    /// The findings for a version of a file; what comes before is passed over.
+    fn findings(&mut self, uri: &str, version: i32) -> Value {
+        loop {
+            let message = self.read();
+            let parameters = &message["params"];
+            if parameters["uri"] == uri && parameters["version"] == version {
+                return parameters["diagnostics"].clone();
+            }
+        }
+    }
+
+    /// What is answered about a place in a file.
+    fn answer(&mut self, question: &str, uri: &str, line: u32, character: u32) -> Value {
+        let place = json!({ "line": line, "character": character });
+        let parameters = json!({ "textDocument": { "uri": uri }, "position": place });
+        let method = format!("textDocument/{question}");
+        self.ask(&method, parameters)["result"].clone()
+    }
+
     fn end(mut self) -> Ended {
         let answer = self.ask("shutdown", Value::Null);
         assert_eq!(answer["result"], Value::Null);
@@ -480,5 +499,164 @@ fn a_spec_full_of_faults_has_its_first_findings() {
     // Typing goes on as before.
     session.change(A, 2, json!([{ "text": "let x = 1\n" }]));
     assert!(session.codes(A).is_empty());
+    assert_eq!(session.end(), Ended::Properly);
+}
+
+#[test]
+fn a_word_leads_to_where_it_is_declared() {
+    let keys_text = "let days = 90\n\nkey vault\n";
+    let main_text = "use \"parts/keys.mlinfra\".{ vault }\ntarget here = local()\n\
+                     storage lake on here { encryption = customer(vault) }\n";
+    let files = [
+        ("/p/main.mlinfra", main_text),
+        ("/p/parts/keys.mlinfra", keys_text),
+    ];
+    let (mut session, answer) = Session::start(&files, json!({}));
+    assert_eq!(answer["capabilities"]["definitionProvider"], true);
+    let main = "file:///p/main.mlinfra";
+    session.open(main, main_text);
+    let found = session.answer("definition", main, 2, 17);
+    assert_eq!(found["uri"], main, "{found}");
+    assert_eq!(
+        found["range"]["start"],
+        json!({ "line": 1, "character": 7 })
+    );
+    for (line, character) in [(2, 46), (0, 28)] {
+        let found = session.answer("definition", main, line, character);
+        assert_eq!(found["uri"], "file:///p/parts/keys.mlinfra", "{found}");
+        assert_eq!(
+            found["range"]["start"],
+            json!({ "line": 2, "character": 4 })
+        );
+    }
+    assert_eq!(session.answer("definition", main, 2, 3), Value::Null);
+    assert_eq!(session.end(), Ended::Properly);
+}
+
+#[test]
+fn who_types_is_answered_from_what_was_typed() {
+    let (mut session, _) = Session::start(&[], json!({}));
+    let text = "target here = local()\nstorage lake on here {\n  class = ssd\n}\n";
+    session.open(A, text);
+    assert!(session.codes(A).is_empty());
+    // The question stands right behind the change, before anything is found of it.
+    for version in 2..40 {
+        let line = json!({ "line": 2, "character": 2 });
+        let range = json!({ "start": line, "end": line });
+        let text = "capa\n  ";
+        session.change(A, version, json!([{ "range": range, "text": text }]));
+        let offered = session.answer("completion", A, 2, 6);
+        assert_eq!(offered[0]["label"], "capacity", "{version}: {offered}");
+        let said = session.answer("hover", A, 2 + (version as u32 - 1), 3);
+        assert!(said.to_string().contains("class"), "{version}: {said}");
+        let end = json!({ "line": 3, "character": 2 });
+        let range = json!({ "start": line, "end": end });
+        session.change(A, version, json!([{ "range": range, "text": "" }]));
+        session.change(
+            A,
+            version,
+            json!([{ "range": { "start": line, "end": line }, "text": "// more\n  " }]),
+        );
+    }
+    assert_eq!(session.end(), Ended::Properly);
+}
+
+#[test]
+fn fixes_wait_for_the_text_as_it_is() {
+    let (mut session, _) = Session::start(&[], json!({}));
+    session.open(A, "target here = local()\n");
+    for version in 2..10 {
+        let text = format!("{}{WRONG}", "// more\n".repeat(version as usize));
+        session.change(A, version, json!([{ "text": text }]));
+        let at = json!({ "line": version + 2, "character": 4 });
+        let parameters = json!({
+            "textDocument": { "uri": A }, "range": { "start": at, "end": at },
+            "context": { "diagnostics": [] },
+        });
+        let answer = session.ask("textDocument/codeAction", parameters);
+        let edit = &answer["result"][0]["edit"]["changes"][A][0];
+        assert_eq!(edit["newText"], "capacity", "{answer}");
+        assert_eq!(edit["range"]["start"]["line"], version + 2, "{answer}");
+    }
+    assert_eq!(session.end(), Ended::Properly);
+}
+
+/// Numbers that look random and are the same each time.
+fn random(state: &mut u64, end: usize) -> usize {
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) as usize % end.max(1)
+}
+
+#[test]
+fn after_every_edit_the_findings_are_those_of_the_text() {
+    let keys = "key vault\nlet days = 90\nfunction twice(x: int): int = x * 2\n";
+    let main = "use \"keys.mlinfra\".{ vault, days, twice }\ntarget here = local()\n\n\
+        storage lake on here {\n  encryption = customer(vault)\n  retention  = 30 days\n}\n\n\
+        dataset people {\n  from = file(\"p.csv\")\n  keep = lake\n  columns {\n    \
+        age : int @personal\n    pay : int?\n  }\n}\n\npool worker on here { cpus >= 2 }\n\n\
+        pipeline p on worker {\n  step clean = drop_nulls(people)\n  step more = derive(clean) {\n    \
+        old = age > twice(30)\n  }\n}\n\nlet some = days + 3\noutput sum = twice(some)\n";
+    let pieces = [
+        "",
+        "",
+        "x",
+        "\n",
+        "}",
+        "{",
+        "\"",
+        " = 3\n",
+        "let z = 1\n",
+        "age",
+        "(",
+    ];
+    let uris = ["file:///p/main.mlinfra", "file:///p/keys.mlinfra"];
+    let mut texts = [main.to_owned(), keys.to_owned()];
+    let utf8 = json!({ "general": { "positionEncodings": ["utf-8"] } });
+    let disk = [("/p/main.mlinfra", main), ("/p/keys.mlinfra", keys)];
+    let (mut session, _) = Session::start(&disk, utf8.clone());
+    uris.iter()
+        .zip(&texts)
+        .for_each(|(uri, text)| session.open(uri, text));
+    let mut state = 11;
+    let mut found = 0;
+    for version in 2..302 {
+        let file = random(&mut state, 5) / 4;
+        let text = &mut texts[file];
+        let start = random(&mut state, text.len());
+        let end = (start + [0, 0, 1, 3, 30][random(&mut state, 5)]).min(text.len());
+        let piece = pieces[random(&mut state, pieces.len())];
+        let at = |offset: usize| {
+            let before = &text[..offset];
+            let line = before.matches('\n').count();
+            let start = before.rfind('\n').map_or(0, |at| at + 1);
+            json!({ "line": line, "character": offset - start })
+        };
+        let range = json!({ "start": at(start), "end": at(end) });
+        text.replace_range(start..end, piece);
+        session.change(
+            uris[file],
+            version,
+            json!([{ "range": range, "text": piece }]),
+        );
+        // Most edits are taken back, so that something is left to be right or wrong.
+        if random(&mut state, 4) > 0 {
+            let (now, back) = (texts[file].clone(), [main, keys][file].to_owned());
+            let (mut fresh, _) = Session::start(&disk, utf8.clone());
+            uris.iter()
+                .zip(&texts)
+                .for_each(|(uri, text)| fresh.open(uri, text));
+            let wanted = fresh.findings(uris[file], 1);
+            fresh.end();
+            let shown = session.findings(uris[file], version);
+            assert_eq!(shown, wanted, "{version}: {now}");
+            found += shown.as_array().map_or(0, Vec::len);
+            texts[file] = back;
+            let whole = json!([{ "text": texts[file] }]);
+            session.change(uris[file], 1_000 + version, whole);
+        }
+    }
+    assert!(found > 100, "{found}");
     assert_eq!(session.end(), Ended::Properly);
 }

@@ -126,6 +126,24 @@ impl Node {
         })
     }
 
+    /// The tokens that begin at this byte or before it, the last one first.
+    pub fn tokens_back_from(&self, offset: u32) -> impl Iterator<Item = Node> + use<> {
+        let inside = &self.tree.elements[self.place as usize..self.element().next as usize];
+        let count = inside.partition_point(|element| element.start <= offset);
+        let tree = Arc::clone(&self.tree);
+        let places = (self.place..self.place + count as u32).rev();
+        let nodes = places.map(move |place| Node {
+            tree: Arc::clone(&tree),
+            place,
+        });
+        nodes.filter(Node::is_token)
+    }
+
+    /// Whether both are of the same tree.
+    pub fn is_beside(&self, other: &Node) -> bool {
+        Arc::ptr_eq(&self.tree, &other.tree)
+    }
+
     /// The smallest node around these bytes.
     pub fn covering(&self, at: Range<u32>) -> Node {
         let mut found = self.clone();

@@ -8,26 +8,27 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use mlinfra_api::TableType;
-use mlinfra_syntax::ast::{Block, Expr, Member};
+use mlinfra_syntax::ast::{Block, Expr, Item, Member, Param};
 use mlinfra_syntax::{Kind, Node};
 
 use super::declared::{Words, head};
-use super::names::{Names, Target, block_around};
+use super::names::{Names, Target, block_around, entry_of, inside_all, is_function};
 use super::offers::{
     Offers, STAND_IN, add_columns, blocks_of, cases, entries_of, has_cases, type_of,
 };
+use super::render::collapsed;
 use super::{Reader, built_in, form};
-use crate::declare::FORMS;
 use crate::diagnostic::FileId;
 use crate::resolve::TYPE_WORDS;
 use crate::schema::COLUMN_WORDS;
-use crate::{Checked, program};
+use crate::user_function::FUNCTION;
+use crate::{Checked, Trees};
 
 /// The most that is offered at a place.
 const OFFERS_MAX: usize = 400;
 
 /// The words that begin an entry at the top of a file and are the language's own.
-const TOP: [&str; 7] = [
+const TOP: [&str; 8] = [
     "param",
     "let",
     "output",
@@ -35,6 +36,7 @@ const TOP: [&str; 7] = [
     "policy",
     "test",
     "component",
+    FUNCTION,
 ];
 
 /// What is offered.
@@ -80,31 +82,34 @@ pub enum Offer {
 }
 
 /// What may stand at a byte of a file, sorted: what fits best first.
-pub fn complete(checked: &Checked, file: FileId, offset: u32) -> Vec<Completion> {
-    let Some(source) = checked.files.get(file.0 as usize) else {
+/// The trees may be newer than what was checked.
+pub fn complete(checked: &Checked, trees: &Trees, file: FileId, offset: u32) -> Vec<Completion> {
+    let name = checked.files.get(file.0 as usize).map(|file| &file.name);
+    let Some(known) = name.and_then(|name| trees.get(name)) else {
         return Vec::new();
     };
-    let Some(span) = word_around(&source.text, offset as usize) else {
+    let written = known.tree.file_text();
+    let Some(span) = word_around(written, offset as usize) else {
         return Vec::new();
     };
-    let prefix = source.text[span.start..offset as usize].to_owned();
+    let prefix = written[span.start..offset as usize].to_owned();
     let text = format!(
         "{}{STAND_IN}{}",
-        &source.text[..span.start],
-        &source.text[span.end..]
+        &written[..span.start],
+        &written[span.end..]
     );
-    let tree = mlinfra_syntax::parse(&text).tree;
+    let tree = mlinfra_syntax::reparse(known, &text).tree;
     let at = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-    let stands = |node: &Node| {
-        node.is_token() && node.range().start == at(span.start) && node.text() == STAND_IN
-    };
-    let Some(token) = tree.descendants().find(stands) else {
+    let start = at(span.start);
+    let mut here = tree.tokens_back_from(start);
+    let stands = |node: &Node| node.range().start == start && node.text() == STAND_IN;
+    let Some(token) = here.find(stands) else {
         return Vec::new();
     };
     let place = Place {
         reader: Reader {
             words: Words::standard(),
-            names: Names::new(checked, file, tree.clone()),
+            names: Names::new(checked, trees, tree.clone()),
         },
         checked,
     };
@@ -195,7 +200,7 @@ impl Place<'_> {
                     offers.declared(Offer::Kind, one);
                 }
             }
-            for word in TOP.into_iter().filter(|word| !FORMS.contains(word)) {
+            for word in TOP {
                 offers.add(Offer::Kind, word, "", &form(word).unwrap_or_default());
             }
             return;
@@ -272,10 +277,22 @@ impl Place<'_> {
             }
             return;
         }
-        self.figures(expression, offers);
-        self.names(expression, &wanted, offers);
+        if let Some(function) = around.filter(is_function) {
+            // It sees what it is given, and nothing else.
+            function.params().for_each(|one| parameter(&one, offers));
+        } else {
+            self.figures(expression, offers);
+            self.names(expression, &wanted, offers);
+        }
         if place.is_some() {
             return;
+        }
+        for function in self.reader.names.functions() {
+            let name = function.name();
+            let said = entry_of(function.syntax()).and_then(|entry| entry.documentation());
+            let said = said.unwrap_or_default();
+            name.into_iter()
+                .for_each(|name| offers.add(Offer::Function, name.text(), &head(&function), &said));
         }
         for one in self.words().of_form("function") {
             let fits = !is_row || one.head.contains("@row");
@@ -315,6 +332,9 @@ impl Place<'_> {
                 offers.add(Offer::Parameter, name, &member.head, &member.documentation);
             }
         }
+        let function = self.reader.names.function(callee.text());
+        let parameters = function.iter().flat_map(Block::params);
+        parameters.for_each(|one| parameter(&one, offers));
     }
 
     /// What conditions in the bodies around may be about.
@@ -352,7 +372,9 @@ impl Place<'_> {
                     };
                     let word = path.joined();
                     let is_meant = match word.as_str() {
-                        "output" | "test" | "policy" | "component" | "environment" => false,
+                        "output" | "test" | "policy" | "component" | "environment" | FUNCTION => {
+                            false
+                        }
                         "param" | "let" => true,
                         "pipeline" => kinds.is_empty() || wants_result,
                         "step" | "dataset" => wants_result || kinds.contains(word.as_str()),
@@ -400,7 +422,7 @@ impl Place<'_> {
                 self.of_project(&block, offers);
             }
             Target::Part(block, part) => {
-                let table = self.checked_block(&block).and_then(|known| {
+                let table = self.reader.names.checked_block(&block).and_then(|known| {
                     let step = known.step.as_ref()?;
                     step.parts.get(&part)
                 });
@@ -419,23 +441,48 @@ impl Place<'_> {
                 offers.declared(Offer::Case, case);
             }
         }
-        let of_kind = self
-            .checked
-            .program
-            .blocks
-            .iter()
-            .filter(|one| one.kind == word);
-        for block in of_kind {
-            offers.add(
-                Offer::Name,
-                block.address.name(),
-                word,
-                &block.documentation,
-            );
+        let of_kind = self.checked.program.blocks.iter();
+        for block in of_kind.filter(|one| one.kind == word) {
+            let name = block.address.name();
+            offers.add(Offer::Name, name, word, &block.documentation);
+        }
+        // What is in the file now, and parameters, which are no blocks of the program.
+        for block in blocks_of(self.reader.names.tree()) {
+            let is_form = block.path().is_some_and(|path| path.joined() == word);
+            if let Some(name) = block.name().filter(|_| is_form && !is_function(&block)) {
+                let said = entry_of(block.syntax()).and_then(|entry| entry.documentation());
+                offers.add(
+                    Offer::Name,
+                    name.text(),
+                    &head(&block),
+                    &said.unwrap_or_default(),
+                );
+            }
         }
     }
 
     fn members(&self, block: &Block, offers: &mut Offers) {
+        if let Some(component) = self.reader.names.component_of(block) {
+            // From outside it has its outputs alone.
+            for output in inside_all(&component, "output") {
+                let said = entry_of(output.syntax()).and_then(|entry| entry.documentation());
+                let name = output.name();
+                let said = said.unwrap_or_default();
+                name.into_iter()
+                    .for_each(|name| offers.add(Offer::Name, name.text(), &head(&output), &said));
+            }
+            return;
+        }
+        if let Some(Expr::Record(record)) = block.value() {
+            for entry in record.entries() {
+                if let Some(Item::Field(field)) = entry.item()
+                    && let Some(key) = field.key().and_then(|key| key.text())
+                {
+                    let said = entry.documentation().unwrap_or_default();
+                    offers.add(Offer::Field, &key, &collapsed(field.syntax().text()), &said);
+                }
+            }
+        }
         let body = block.body().map(|body| body.syntax().clone());
         for inner in body.iter().flat_map(blocks_of) {
             if let Some(name) = inner.name() {
@@ -452,7 +499,7 @@ impl Place<'_> {
                 .filter(|one| one.form == "function");
             asked.for_each(|one| offers.declared(Offer::Function, one));
         }
-        if let Some(known) = self.checked_block(block) {
+        if let Some(known) = self.reader.names.checked_block(block) {
             let step = known.step.as_ref();
             for part in step.iter().flat_map(|step| step.parts.keys()) {
                 offers.add(Offer::Name, part, "a part of the table", "");
@@ -480,7 +527,11 @@ impl Place<'_> {
 
     /// The columns of what flows into a step; if that is not known, those of every dataset.
     fn columns(&self, block: &Block, written: &BTreeSet<String>, offers: &mut Offers) {
-        let step = self.checked_block(block).and_then(|one| one.step.as_ref());
+        let step = self
+            .reader
+            .names
+            .checked_block(block)
+            .and_then(|one| one.step.as_ref());
         let inputs: Vec<&TableType> = match step {
             Some(step) => {
                 let arguments = step.arguments.values();
@@ -503,21 +554,13 @@ impl Place<'_> {
             .all
             .extend(left.filter(|((_, name), _)| !written.contains(name)));
     }
+}
 
-    /// The checked block that one of the tree became when it was checked last, by its names.
-    fn checked_block(&self, block: &Block) -> Option<&program::Block> {
-        let mut names = Vec::new();
-        let mut at = Some(block.clone());
-        while let Some(one) = at {
-            names.push(one.name()?.text().to_owned());
-            at = block_around(one.syntax());
-        }
-        names.reverse();
-        self.checked.program.blocks.iter().find(|known| {
-            let parents = known.address.parents.iter();
-            let path = parents.map(|segment| segment.name.as_str());
-            path.chain([known.address.name()])
-                .eq(names.iter().map(String::as_str))
-        })
+/// Offers a parameter of a function that a file declares.
+fn parameter(parameter: &Param, offers: &mut Offers) {
+    if let Some(name) = parameter.name() {
+        let said = parameter.documentation().unwrap_or_default();
+        let head = collapsed(parameter.syntax().text());
+        offers.add(Offer::Parameter, name.text(), &head, &said);
     }
 }

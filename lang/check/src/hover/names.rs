@@ -6,14 +6,15 @@ use mlinfra_syntax::{Kind, Node};
 
 use super::as_block;
 use super::declared::{Words, is_component};
+use super::offers::blocks_of;
 use super::render::{card, implied, table_line};
-use crate::diagnostic::FileId;
-use crate::{Checked, program};
+use crate::user_function::FUNCTION;
+use crate::{Checked, Trees, program};
 
 /// A file among those of its program.
 pub(crate) struct Names<'a> {
     checked: &'a Checked,
-    file: FileId,
+    trees: &'a Trees,
     tree: Node,
 }
 
@@ -48,10 +49,10 @@ pub(crate) fn block_around(node: &Node) -> Option<Block> {
 }
 
 impl<'a> Names<'a> {
-    pub(crate) fn new(checked: &'a Checked, file: FileId, tree: Node) -> Self {
+    pub(crate) fn new(checked: &'a Checked, trees: &'a Trees, tree: Node) -> Self {
         Names {
             checked,
-            file,
+            trees,
             tree,
         }
     }
@@ -73,9 +74,33 @@ impl<'a> Names<'a> {
     /// The block of this name at the top of another file of the program, if this one uses any.
     pub(crate) fn elsewhere(&self, name: &str) -> Option<Block> {
         self.uses().next()?;
-        let others = self.checked.files.iter().enumerate();
-        let mut others = others.filter(|(id, _)| *id != self.file.0 as usize);
-        others.find_map(|(_, file)| named(&mlinfra_syntax::parse(&file.text).tree, name))
+        self.others().find_map(|tree| named(tree, name))
+    }
+
+    /// The trees of the other files.
+    fn others(&self) -> impl Iterator<Item = &'a Node> {
+        let all = self.trees.in_order(self.checked).map(|(_, tree)| tree);
+        all.filter(move |tree| !tree.is_beside(&self.tree))
+    }
+
+    /// The function of this name that this file declares, or another one of the program if this
+    /// one uses any.
+    pub(crate) fn function(&self, name: &str) -> Option<Block> {
+        let own = function(&self.tree, name);
+        own.or_else(|| {
+            self.uses().next()?;
+            self.others().find_map(|tree| function(tree, name))
+        })
+    }
+
+    /// The functions that this file sees.
+    pub(crate) fn functions(&self) -> Vec<Block> {
+        let used = self
+            .uses()
+            .flat_map(|used| used.names().collect::<Vec<_>>());
+        let used = used.filter_map(|name| self.function(name.text()));
+        let own = blocks_of(&self.tree).into_iter().filter(is_function);
+        own.chain(used).collect()
     }
 
     /// The component that a block is made of.
@@ -88,8 +113,12 @@ impl<'a> Names<'a> {
     /// The component of this name in another file of the program, if this one uses any.
     pub(crate) fn component_elsewhere(&self, word: &str) -> Option<Block> {
         self.uses().next()?;
-        let mut others = self.checked.files.iter();
-        others.find_map(|file| component(&mlinfra_syntax::parse(&file.text).tree, word))
+        self.others().find_map(|tree| component(tree, word))
+    }
+
+    /// This file's tree.
+    pub(crate) fn tree(&self) -> &Node {
+        &self.tree
     }
 
     fn uses(&self) -> impl Iterator<Item = Use> + use<> {
@@ -150,8 +179,27 @@ impl<'a> Names<'a> {
         is_part.then_some(Target::Part(outer, name))
     }
 
-    /// The checked block that this one became, if it was understood.
-    fn checked_block(&self, block: &Block) -> Option<&'a program::Block> {
+    /// The checked block that this one became when it was checked last, if it was understood: by
+    /// the names that lead to it, in a component by its place.
+    pub(crate) fn checked_block(&self, block: &Block) -> Option<&'a program::Block> {
+        let mut names = Vec::new();
+        let mut at = Some(block.clone());
+        while let Some(one) = at {
+            names.push(one.name()?.text().to_owned());
+            at = block_around(one.syntax());
+        }
+        let names = || names.iter().rev().map(String::as_str);
+        let mut blocks = self.checked.program.blocks.iter();
+        let named = blocks.find(|known| {
+            let parents = known.address.parents.iter();
+            let path = parents.map(|segment| segment.name.as_str());
+            path.chain([known.address.name()]).eq(names())
+        });
+        named.or_else(|| self.block_at(block))
+    }
+
+    /// The first checked block whose name stands where this one's does.
+    fn block_at(&self, block: &Block) -> Option<&'a program::Block> {
         let start = block.name_range()?.start;
         let text = block.syntax().file_text();
         let files = &self.checked.files;
@@ -209,8 +257,8 @@ impl<'a> Names<'a> {
 
     /// What is written about a column where it is declared.
     fn written_about(&self, name: &str) -> Option<String> {
-        let texts = self.checked.files.iter();
-        let mut trees = texts.map(|file| mlinfra_syntax::parse(&file.text).tree);
+        let trees = self.trees.in_order(self.checked).map(|(_, tree)| tree);
+        let mut trees = std::iter::once(&self.tree).chain(trees);
         trees.find_map(|tree| {
             let columns = tree
                 .descendants()
@@ -248,14 +296,29 @@ fn component(file: &Node, name: &str) -> Option<Block> {
         .find(|block| is_component(block) && block.name().is_some_and(|found| found.text() == name))
 }
 
+/// Whether a block declares a function.
+pub(crate) fn is_function(block: &Block) -> bool {
+    block.path().is_some_and(|path| path.joined() == FUNCTION)
+}
+
+/// The function of this name that a file declares.
+fn function(file: &Node, name: &str) -> Option<Block> {
+    let mut all = blocks_of(file).into_iter().filter(is_function);
+    all.find(|block| block.name().is_some_and(|found| found.text() == name))
+}
+
 /// What a component declares by this form and name.
 pub(crate) fn inside(component: &Block, form: &str, name: &str) -> Option<Block> {
-    let entries = component.body()?.entries();
-    let mut blocks = entries.filter_map(|entry| as_block(entry.item()));
-    blocks.find(|block| {
-        let is_form = block.path().is_some_and(|path| path.joined() == form);
-        is_form && block.name().is_some_and(|found| found.text() == name)
-    })
+    let mut all = inside_all(component, form).into_iter();
+    all.find(|block| block.name().is_some_and(|found| found.text() == name))
+}
+
+/// Everything that a component declares by this form.
+pub(crate) fn inside_all(component: &Block, form: &str) -> Vec<Block> {
+    let entries = component.body().into_iter().flat_map(|body| body.entries());
+    let blocks = entries.filter_map(|entry| as_block(entry.item()));
+    let is_form = |block: &Block| block.path().is_some_and(|path| path.joined() == form);
+    blocks.filter(is_form).collect()
 }
 
 /// The block of this name among the entries of a body or a file. What nothing can refer to has no
@@ -266,6 +329,10 @@ fn named(node: &Node, name: &str) -> Option<Block> {
     blocks.find(|block| {
         let is_named = block.name().is_some_and(|found| found.text() == name);
         let form = block.path().map(|path| path.joined());
-        is_named && !matches!(form.as_deref(), Some("output" | "test" | "component"))
+        is_named
+            && !matches!(
+                form.as_deref(),
+                Some("output" | "test" | "policy" | "component" | FUNCTION)
+            )
     })
 }

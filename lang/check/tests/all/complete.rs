@@ -1,6 +1,6 @@
 //! What an editor is offered: kinds, fields, cases, columns and names, by place and expected type.
 
-use mlinfra_check::{Completion, FileId, Offer, complete};
+use mlinfra_check::{Completion, FileId, Offer, Trees, complete};
 
 use crate::world::{CREDIT, check_text};
 
@@ -11,7 +11,7 @@ fn offered(marked: &str) -> Vec<Completion> {
     let text = marked.replacen('|', "", 1);
     let checked = check_text(&text);
     let at = u32::try_from(offset).expect("the text is short");
-    complete(&checked, FileId(0), at)
+    complete(&checked, &Trees::of(&checked), FileId(0), at)
 }
 
 fn labels(offers: &[Completion]) -> Vec<&str> {
@@ -207,4 +207,78 @@ fn files_that_are_broken_are_no_matter() {
     // No word stands in a text or a comment.
     assert!(offered("let a = \"sto|\"").is_empty());
     assert!(offered("// sto|").is_empty());
+}
+
+#[test]
+fn functions_of_the_spec_are_offered_with_their_parameters() {
+    let spec = "/// Two of it.\nfunction twice(amount: int): int = amount * 2\nlet few = 3\n";
+    let offers = offered(&format!("{spec}let y = tw|\n"));
+    let twice = offers.iter().find(|offer| offer.label == "twice");
+    let twice = twice.expect("it is offered");
+    assert_eq!(twice.of, Offer::Function);
+    assert_eq!(twice.documentation, "Two of it.");
+    let offers = offered(&format!("{spec}let y = twice(|)\n"));
+    assert!(labels(&offers).contains(&"amount"), "{offers:?}");
+    // Inside it sees what it is given, and other functions.
+    let offers = offered(&format!("{spec}function four(small: int): int = |\n"));
+    let labels = labels(&offers);
+    assert!(
+        labels.contains(&"small") && labels.contains(&"twice"),
+        "{labels:?}"
+    );
+    assert!(!labels.contains(&"few"), "{labels:?}");
+}
+
+#[test]
+fn what_stands_behind_a_point_is_offered() {
+    let component = "component api {\n  param size: int\n  let inner = 2\n  \
+                     /// What it comes to.\n  output sum = size * 2\n}\napi main { size = 2 }\n";
+    for (text, wanted, unwanted) in [
+        (
+            "param few: int = 3\nlet more = 4\nlet y = param.|\n",
+            "few",
+            "more",
+        ),
+        (
+            "param few: int = 3\nlet more = 4\nlet y = let.|\n",
+            "",
+            "few",
+        ),
+        (
+            "target here = local()\nkey vault on here\nlet few = 3\nlet y = key.|\n",
+            "vault",
+            "few",
+        ),
+        (
+            "let r = { size = 2, name = \"a\" }\nlet few = 3\nlet y = r.|\n",
+            "size",
+            "few",
+        ),
+        (&format!("{component}let y = main.|\n"), "sum", "inner"),
+    ] {
+        let offers = offered(text);
+        let labels = labels(&offers);
+        assert!(
+            wanted.is_empty() || labels.contains(&wanted),
+            "{text}: {labels:?}"
+        );
+        assert!(!labels.contains(&unwanted), "{text}: {labels:?}");
+    }
+}
+
+#[test]
+fn columns_are_known_in_what_was_typed_since_the_check() {
+    let checked = check_text(CREDIT);
+    let mut trees = Trees::of(&checked);
+    let text = CREDIT.replacen("exclude      = [sex,", "exclude      = [|sex,", 1);
+    let text = text.replacen("param replicas", "let more = 1\nparam replicas", 1);
+    let at = text.find('|').expect("there is a mark");
+    trees.update("main.mlinfra", &text.replacen('|', "", 1));
+    let at = u32::try_from(at).expect("the text is short");
+    let offers = complete(&checked, &trees, FileId(0), at);
+    let labels = labels(&offers);
+    assert!(
+        labels.contains(&"sex") && !labels.contains(&"telephone"),
+        "{labels:?}"
+    );
 }

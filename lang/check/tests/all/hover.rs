@@ -1,6 +1,6 @@
 //! What an editor shows of a word: its declaration and documentation, in files with errors too.
 
-use mlinfra_check::{FileId, check, codes, files_of, hover};
+use mlinfra_check::{FileId, Trees, check, codes, files_of, hover};
 
 use crate::world::{CREDIT, Memory, check_text};
 
@@ -11,7 +11,7 @@ fn said(marked: &str) -> Option<String> {
     let text = marked.replacen('|', "", 1);
     let checked = check_text(&text);
     let at = u32::try_from(offset).expect("the text is short");
-    hover(&checked, FileId(0), at).map(|hover| hover.markdown)
+    hover(&checked, &Trees::of(&checked), FileId(0), at).map(|hover| hover.markdown)
 }
 
 /// The same in a small spec, for a line of a place in it.
@@ -182,7 +182,7 @@ fn what_is_known_in_one_place_alone_is_explained_there() {
         let at = at + from.find(word).expect("the text holds it");
         let checked = check_text(CREDIT);
         let at = u32::try_from(at).expect("the text is short");
-        hover(&checked, FileId(0), at).map(|hover| hover.markdown)
+        hover(&checked, &Trees::of(&checked), FileId(0), at).map(|hover| hover.markdown)
     };
     for (from, word, wanted) in [
         ("require auc >=", "auc", "How well it ranks"),
@@ -277,9 +277,10 @@ fn no_place_of_any_page_or_example_is_too_much() {
     let pages = codes().iter().flat_map(|page| page.page.split("```"));
     for text in pages.chain([CREDIT]) {
         let checked = check_text(text);
+        let trees = Trees::of(&checked);
         for offset in (0..=text.len()).step_by(5) {
             let at = u32::try_from(offset).expect("the text is short");
-            if let Some(hover) = hover(&checked, FileId(0), at) {
+            if let Some(hover) = hover(&checked, &trees, FileId(0), at) {
                 assert!(hover.span.start <= at && at <= hover.span.end);
                 assert!(
                     hover.markdown.starts_with("```mlinfra\n"),
@@ -309,9 +310,34 @@ fn names_of_other_files_are_found() {
     for word in ["{ vault", "customer(vault"] {
         let at = main.find(word).expect("it is there") + word.len() - 1;
         let at = u32::try_from(at).expect("the text is short");
-        let found = hover(&checked, FileId(0), at)
+        let found = hover(&checked, &Trees::of(&checked), FileId(0), at)
             .expect("it is explained")
             .markdown;
         assert!(found.contains("Seals everything."), "{found}");
+    }
+}
+
+#[test]
+fn functions_of_the_spec_are_explained() {
+    let spec = "/// Two of it.\nfunction twice(amount: int): int = amount * 2\n";
+    for (marked, wanted) in [
+        (format!("{spec}let y = tw|ice(2)\n"), "Two of it."),
+        (
+            spec.replacen("twice", "tw|ice", 1),
+            "function twice(amount: int): int",
+        ),
+        (
+            spec.replacen("= amount", "= am|ount", 1),
+            "A parameter of `function twice(",
+        ),
+        (spec.replacen("(amount", "(am|ount", 1), "amount: int"),
+        (format!("{spec}let y = twice(am|ount = 2)\n"), "amount: int"),
+        (
+            spec.replacen("function", "func|tion", 1),
+            "wherever it is called",
+        ),
+    ] {
+        let found = said(&marked).unwrap_or_else(|| panic!("nothing: {marked}"));
+        assert!(found.contains(wanted), "{marked}: {found}");
     }
 }

@@ -5,6 +5,7 @@ mod catalog;
 mod complete;
 mod credit;
 mod decided;
+mod define;
 mod effect;
 mod environments;
 mod faults;
