@@ -87,10 +87,11 @@ impl Checker<'_> {
             let columns = kind.facts.values().filter(|fact| fact.name == "columns");
             classes.extend(columns.filter_map(|fact| fact.argument.clone()));
         }
+        let known = by_address(program);
         for class in &classes {
-            let reached = self.reached(program, class);
-            for (address, columns) in reached {
-                facts.put("columns", class, &address, texts(columns));
+            for (address, columns) in self.reached(program, &known, class) {
+                let columns = columns.into_iter().map(Value::text).collect();
+                facts.put("columns", class, address, Value::List(columns));
             }
         }
         self.find_data(program, &mut facts);
@@ -102,9 +103,13 @@ impl Checker<'_> {
 
     /// The columns of a class that reach each block: those of a dataset, those that a step reads,
     /// those that a request brings, and all of these that lie in a block or are worked on in it.
-    fn reached(&self, program: &Program, class: &str) -> BTreeMap<Address, BTreeSet<String>> {
-        let mut reached: BTreeMap<Address, BTreeSet<String>> = BTreeMap::new();
-        let blocks = by_address(program);
+    fn reached<'p>(
+        &self,
+        program: &'p Program,
+        blocks: &HashMap<&'p Address, &'p Block>,
+        class: &str,
+    ) -> BTreeMap<&'p Address, BTreeSet<&'p str>> {
+        let mut reached: BTreeMap<&Address, BTreeSet<&str>> = BTreeMap::new();
         let mut all = BTreeSet::new();
         for block in &program.blocks {
             let mut columns = BTreeSet::new();
@@ -117,37 +122,37 @@ impl Checker<'_> {
                     .iter()
                     .for_each(|t| of_class(t, class, &mut columns));
             }
-            for model in served(block, &blocks) {
+            for model in served(block, blocks) {
                 of_class(&model.request, class, &mut columns);
             }
             if columns.is_empty() {
                 continue;
             }
-            all.extend(columns.iter().cloned());
-            let mut open: Vec<Address> = vec![block.address.clone()];
+            all.extend(columns.iter().copied());
+            let mut open: Vec<&Address> = vec![&block.address];
             open.extend(self.kept_in(block));
             let mut seen = BTreeSet::new();
             while let Some(address) = open.pop() {
-                if !seen.insert(address.clone()) {
+                if !seen.insert(address) {
                     continue;
                 }
-                if let Some(block) = blocks.get(&address) {
-                    open.extend(block.place.iter().chain(&block.parent).cloned());
+                if let Some(block) = blocks.get(address) {
+                    open.extend(block.place.iter().chain(&block.parent));
                 }
                 reached
                     .entry(address)
                     .or_default()
-                    .extend(columns.iter().cloned());
+                    .extend(columns.iter().copied());
             }
         }
         for project in program.with_role("project") {
-            reached.insert(project.address.clone(), all.clone());
+            reached.insert(&project.address, all.clone());
         }
         reached
     }
 
     /// The block in which a dataset's bytes and those of its steps lie.
-    fn kept_in(&self, block: &Block) -> Option<Address> {
+    fn kept_in<'p>(&self, block: &'p Block) -> Option<&'p Address> {
         let kind = self.library.kinds.get(&block.kind)?;
         let (name, _) = kind.fields.iter().find(|(_, field)| field.keeps)?;
         let kept = block
@@ -155,7 +160,7 @@ impl Checker<'_> {
             .get(name)
             .and_then(|field| field.value.as_reference());
         if let Some(kept) = kept {
-            return Some(kept.address.clone());
+            return Some(&kept.address);
         }
         // Data that is read from a storage lies there, whoever works on it.
         let mut fields = block.fields.values();
@@ -164,7 +169,7 @@ impl Checker<'_> {
                 let joined = self.library.joins.values().any(|(_, case)| case == name);
                 let mut within = arguments.values().filter_map(Value::as_reference);
                 let within = within.next().filter(|_| joined)?;
-                Some(within.address.clone())
+                Some(&within.address)
             }
             _ => None,
         })
@@ -172,8 +177,8 @@ impl Checker<'_> {
 
     /// Which datasets are read where, and kept where.
     fn find_data(&self, program: &Program, facts: &mut Facts) {
-        let mut reads: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
-        let mut keeps: BTreeMap<Address, BTreeSet<Address>> = BTreeMap::new();
+        let mut reads: BTreeMap<&Address, BTreeSet<&Address>> = BTreeMap::new();
+        let mut keeps: BTreeMap<&Address, BTreeSet<&Address>> = BTreeMap::new();
         // The dataset of each table: a step's is that of what it reads, and comes behind it.
         let mut raw: BTreeMap<&Reference, &Address> = BTreeMap::new();
         for flow in &program.flow {
@@ -187,12 +192,9 @@ impl Checker<'_> {
             if block.table.is_some()
                 && let Some(storage) = self.kept_in(block)
             {
-                let lies = Value::Reference(own(&storage));
+                let lies = Value::Reference(own(storage));
                 facts.put("kept_in", "", &block.address, lies);
-                keeps
-                    .entry(storage)
-                    .or_default()
-                    .insert(block.address.clone());
+                keeps.entry(storage).or_default().insert(&block.address);
             }
             for argument in block.step.iter().flat_map(|step| step.arguments.values()) {
                 let table = argument.value.as_reference();
@@ -201,23 +203,20 @@ impl Checker<'_> {
                 };
                 let whole = [Some(&block.address), block.parent.as_ref()];
                 for address in whole.into_iter().flatten() {
-                    reads
-                        .entry(address.clone())
-                        .or_default()
-                        .insert(first.clone());
+                    reads.entry(address).or_default().insert(first);
                 }
             }
         }
         for (name, all) in [("reads", reads), ("keeps", keeps)] {
             for (address, datasets) in all {
-                facts.put(name, "", &address, blocks(datasets));
+                facts.put(name, "", address, blocks(datasets));
             }
         }
     }
 
     /// Which steps judge a model, and by which columns they compare groups of people.
     fn find_evaluations(&self, program: &Program, facts: &mut Facts) {
-        let mut evaluations: BTreeMap<&Address, BTreeSet<Address>> = BTreeMap::new();
+        let mut evaluations: BTreeMap<&Address, BTreeSet<&Address>> = BTreeMap::new();
         let mut judged: BTreeMap<&Address, BTreeSet<String>> = BTreeMap::new();
         let known = by_address(program);
         for block in &program.blocks {
@@ -232,7 +231,7 @@ impl Checker<'_> {
                 continue;
             };
             let fitted = evaluations.entry(model).or_default();
-            fitted.insert(block.address.clone());
+            fitted.insert(&block.address);
             judged
                 .entry(model)
                 .or_default()
@@ -243,7 +242,7 @@ impl Checker<'_> {
             let steps = models
                 .iter()
                 .filter_map(|model| evaluations.get(&model.trained_by));
-            let steps: BTreeSet<Address> = steps.flatten().cloned().collect();
+            let steps: BTreeSet<&Address> = steps.flatten().copied().collect();
             if !steps.is_empty() {
                 facts.put("evaluations", "", &block.address, blocks(steps));
             }
@@ -263,7 +262,7 @@ impl Checker<'_> {
     fn model_judged<'p>(
         &self,
         step: &Step,
-        known: &BTreeMap<&Address, &'p Block>,
+        known: &HashMap<&Address, &'p Block>,
     ) -> Option<&'p Address> {
         let operation = self.library.operations.get(&step.operation)?;
         if !matches!(operation.result, ResultRule::Opaque(_)) {
@@ -509,7 +508,7 @@ fn empty(of: &Type) -> Value {
     }
 }
 
-fn by_address(program: &Program) -> BTreeMap<&Address, &Block> {
+fn by_address(program: &Program) -> HashMap<&Address, &Block> {
     let blocks = program.blocks.iter();
     blocks.map(|block| (&block.address, block)).collect()
 }
@@ -517,7 +516,7 @@ fn by_address(program: &Program) -> BTreeMap<&Address, &Block> {
 /// The models that a block which is no step names in its fields: what an endpoint serves.
 fn served<'p>(
     block: &'p Block,
-    blocks: &BTreeMap<&Address, &'p Block>,
+    blocks: &HashMap<&Address, &'p Block>,
 ) -> Vec<&'p crate::program::ModelType> {
     if block.step.is_some() {
         return Vec::new();
@@ -528,9 +527,9 @@ fn served<'p>(
     steps.filter_map(|step| step.model.as_ref()).collect()
 }
 
-fn of_class(table: &TableType, class: &str, columns: &mut BTreeSet<String>) {
+fn of_class<'p>(table: &'p TableType, class: &str, columns: &mut BTreeSet<&'p str>) {
     let found = table.columns.iter().filter(|c| c.classes.contains(class));
-    columns.extend(found.map(|column| column.name.clone()));
+    columns.extend(found.map(|column| column.name.as_str()));
 }
 
 /// The texts in a value, however deep.
@@ -551,8 +550,8 @@ fn own(address: &Address) -> Reference {
     }
 }
 
-fn blocks(addresses: BTreeSet<Address>) -> Value {
-    let all = addresses.iter();
+fn blocks(addresses: BTreeSet<&Address>) -> Value {
+    let all = addresses.into_iter();
     Value::List(all.map(|address| Value::Reference(own(address))).collect())
 }
 

@@ -113,7 +113,8 @@ impl Reader<'_> {
     /// A parameter of a function that a file declares.
     fn parameter(&self, parameter: &Param) -> Option<String> {
         let said = parameter.documentation();
-        let function = Block::cast(parameter.syntax().parent()?).map(|one| declared::head(&one));
+        let mut above = std::iter::successors(parameter.syntax().parent(), Node::parent);
+        let function = above.find_map(Block::cast).map(|one| declared::head(&one));
         let about = function.map(|head| format!("A parameter of `{head}`."));
         Some(card(
             &collapsed(parameter.syntax().text()),

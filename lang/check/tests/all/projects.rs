@@ -1,7 +1,7 @@
 //! What another project gives: its types, what does not come across, and what is said then.
 
 use mlinfra_api::{Address, Quantity, Reference, Secret, Value};
-use mlinfra_check::{Checked, FileId, ProjectOutputs, check, complete};
+use mlinfra_check::{Checked, FileId, ProjectOutputs, Trees, check, complete};
 
 use crate::world::{Memory, findings};
 
@@ -139,7 +139,7 @@ fn an_editor_offers_what_can_be_read() {
     let checked = checked("let network = outputs(\"../network\")\noutput it = network.po\n");
     let end = checked.files[0].text.len() - 1;
     let end = u32::try_from(end).expect("the text is short");
-    let offered = complete(&checked, FileId(0), end);
+    let offered = complete(&checked, &Trees::of(&checked), FileId(0), end);
     let offered: Vec<&str> = offered.iter().map(|one| one.detail.as_str()).collect();
     assert_eq!(offered, ["port: int"]);
 }

@@ -54,7 +54,9 @@ vim.api.nvim_create_autocmd("FileType", {
     vim.bo[buffer].commentstring = "// %s"
     vim.bo[buffer].shiftwidth = 2
     vim.bo[buffer].expandtab = true
+    vim.bo[buffer].omnifunc = "v:lua.vim.lsp.omnifunc"
     vim.keymap.set("n", "K", vim.lsp.buf.hover, { buffer = buffer })
+    vim.keymap.set("n", "gd", vim.lsp.buf.definition, { buffer = buffer })
     vim.keymap.set("n", "<leader>a", vim.lsp.buf.code_action, { buffer = buffer })
     vim.keymap.set("n", "<leader>f", lay_out, { buffer = buffer })
     start(buffer)

@@ -126,10 +126,16 @@ impl Session {
         start.elapsed()
     }
 
-    /// Makes an edit and asks at once what may stand there.
-    pub(crate) fn type_and_ask(&mut self, file: usize, edit: &Edit, offset: usize) -> Duration {
+    /// Makes an edit and asks at once about a place.
+    pub(crate) fn type_and_ask(
+        &mut self,
+        question: &str,
+        file: usize,
+        edit: &Edit,
+        offset: usize,
+    ) -> Duration {
         let change = self.change(file, edit);
-        let question = self.question("completion", file, offset);
+        let question = self.question(question, file, offset);
         let start = Instant::now();
         self.write(&change);
         self.write(&question);
