@@ -144,7 +144,22 @@ fn the_lock_names_the_project_and_holds_a_change_up() {
         .says("E0977")
         .says("`../network` gives something else");
     project.run(&["lock", "app"]).exits(0);
-    project.run(&["plan", "app", "--locked"]).exits(0);
+    let plan = ["plan", "app", "--locked", "--out", "app.plan"];
+    project.run(&plan).exits(0);
+    let apply = ["apply", "-y", "app.plan", "--spec", "app", "--locked"];
+    // A plan that was kept says itself what it was made with.
+    let locked = project.read("app/mlinfra.lock");
+    project.write(
+        "app/mlinfra.lock",
+        locked.replace("\"library\": \"sha256:", "\"library\": \"sha256:0"),
+    );
+    project
+        .run(&apply)
+        .exits(1)
+        .says("E0977")
+        .says("the standard library is another one");
+    project.write("app/mlinfra.lock", locked);
+    project.run(&apply).exits(0);
 }
 
 #[test]
