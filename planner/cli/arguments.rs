@@ -268,8 +268,9 @@ pub(crate) enum Command {
     Log(command::log::Arguments),
     /// Write down what the spec is made with
     ///
-    /// Digests of the standard library, of the catalog and of every file that the spec names, as
-    /// `mlinfra.lock` beside it. `plan` and `apply` tell what differs; with `--locked` they fail.
+    /// Digests of the standard library, of the catalog, of every file that the spec names and of
+    /// what other projects give it, as `mlinfra.lock` beside it. `plan` and `apply` tell what
+    /// differs; with `--locked` they fail.
     Lock(command::lock::Arguments),
     /// Remove everything that apply made
     ///

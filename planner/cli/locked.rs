@@ -145,8 +145,9 @@ impl Locked {
             self.files.entry(path).or_insert(digest);
         }
         for (project, digest) in earlier.outputs {
-            let path = project.split(':').next().unwrap_or_default();
-            if folder.join(path).is_dir() {
+            let of_environment = project.rsplit_once(':').map(|(path, _)| path);
+            let mut paths = of_environment.into_iter().chain([project.as_str()]);
+            if paths.any(|path| folder.join(path).is_dir()) {
                 self.outputs.entry(project).or_insert(digest);
             }
         }

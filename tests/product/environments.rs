@@ -238,7 +238,5 @@ fn parameters_go_with_an_operation_that_is_detached() {
     assert!(log.contains("3 GiB"), "{log}");
     let found = project.shell("grep -rl hush-hush . | grep -v some.json");
     assert_eq!(found.stdout, "");
-    project
-        .run(&["destroy", "-y", "--data", "--params", "some.json"])
-        .exits(0);
+    project.run(&["destroy", "-y", "--data"]).exits(0);
 }

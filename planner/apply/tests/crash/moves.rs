@@ -36,7 +36,16 @@ fn after() -> Desired {
     nodes.map(|one| (one.address.clone(), one)).into()
 }
 
-/// What `moved` asks for of this state: nothing once it is done.
+/// What the spec declares as outputs afterwards.
+fn declared() -> BTreeMap<String, Value> {
+    let end = Reference {
+        address: address(7),
+        path: vec!["id".to_owned()],
+    };
+    BTreeMap::from([("end".to_owned(), Value::Reference(end))])
+}
+
+/// What `moved` and the outputs ask for of this state: nothing once it is done.
 fn changes(snapshot: &Snapshot) -> Vec<StateChange> {
     let from = address(1);
     let is_there = snapshot.resources.contains_key(&from);
@@ -44,7 +53,12 @@ fn changes(snapshot: &Snapshot) -> Vec<StateChange> {
         from,
         to: address(7),
     };
-    Vec::from_iter(is_there.then_some(moved))
+    let outputs = StateChange::Outputs {
+        outputs: declared(),
+    };
+    let is_other = snapshot.outputs != declared();
+    let moved = is_there.then_some(moved).into_iter();
+    moved.chain(is_other.then_some(outputs)).collect()
 }
 
 fn apply_once(world: &World, store: &mut Store, options: &Options) -> Result<Summary, String> {
@@ -125,6 +139,9 @@ fn live_through(crash: Option<WriteFault>) -> Result<u64, String> {
     let state = &store.snapshot().resources[&address(7)];
     if state.handle != middle || state.resource.made_as != Some(address(1)) {
         return Err("what moved was made anew".to_owned());
+    }
+    if store.snapshot().outputs != declared() {
+        return Err("the outputs are not recorded".to_owned());
     }
     let wanted: Vec<Address> = after().into_keys().collect();
     let made: Vec<Address> = store.snapshot().resources.keys().cloned().collect();

@@ -236,3 +236,31 @@ fn a_file_with_another_separator_has_one_fault() {
     assert_eq!(plan.findings.len(), 1, "{:#?}", plan.findings);
     assert!(plan.findings[0].help[0].contains("commas"));
 }
+
+#[test]
+fn outputs_are_recorded_as_the_spec_says_them_and_never_a_secret() {
+    let (mut world, mut snapshot) = applied();
+    let text = credit()
+        + "param token: secret(string) = \"hush-hush\"\n\
+           output again = \"${score.url}/again\"\noutput hidden = [token]\n";
+    let plan = world.plan(&program(&text), &snapshot, Goal::Apply);
+    assert!(plan.actions.is_empty() && !plan.is_empty(), "{plan:#?}");
+    assert_eq!(
+        plan.notices,
+        ["outputs: `again` is new, `hidden` is new".to_owned()]
+    );
+    assert!(!format!("{plan:?}").contains("hush-hush"));
+    let saved = serde_json::to_string(&plan).expect("a plan is plain data");
+    let read: mlinfra_plan::Plan = serde_json::from_str(&saved).expect("it was written");
+    assert_eq!(read, plan);
+    world.apply(&plan, &mut snapshot);
+    assert_eq!(
+        snapshot.outputs["again"].to_string(),
+        "\"${endpoint.score.url}/again\""
+    );
+    let again = world.plan(&program(&text), &snapshot, Goal::Apply);
+    assert!(again.is_empty(), "{:#?}", again.state);
+    let gone = world.plan(&program(&text), &snapshot, Goal::Destroy);
+    world.apply(&gone, &mut snapshot);
+    assert!(snapshot.outputs.is_empty());
+}
