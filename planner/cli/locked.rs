@@ -146,8 +146,8 @@ impl Locked {
         }
         for (project, digest) in earlier.outputs {
             let of_environment = project.rsplit_once(':').map(|(path, _)| path);
-            let mut paths = of_environment.into_iter().chain([project.as_str()]);
-            if paths.any(|path| folder.join(path).is_dir()) {
+            let is_there = |path: &str| folder.join(path).is_dir();
+            if is_there(&project) || of_environment.is_some_and(is_there) {
                 self.outputs.entry(project).or_insert(digest);
             }
         }

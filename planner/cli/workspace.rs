@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use mlinfra_api::Value;
 use mlinfra_check::{Answer, Checked, CheckedTest, FileId, ParameterSource, Program, Question};
 use mlinfra_runtime_spec::files::STATE;
 
@@ -355,8 +354,8 @@ impl Workspace {
         argument + &options.collect::<String>() + &self.environment_option()
     }
 
-    /// The words that give another process of ours the same parameters. A secret is not among them:
-    /// they are kept on the disk, and everybody sees a process's words.
+    /// The words that give another process of ours the same parameters: what was given by name, and
+    /// the files, which are read again.
     pub(crate) fn parameter_words(&self, program: &Program) -> Vec<String> {
         let files = self.parameter_files.iter().flat_map(|file| {
             let file = file.canonicalize().unwrap_or_else(|_| file.clone());
@@ -370,7 +369,7 @@ impl Workspace {
                 ParameterSource::CommandLine => given.from == "--param",
                 ParameterSource::Variable => given.from.starts_with("MLINFRA_PARAM_"),
             };
-            (counts && !has_secret(&given.value)).then(|| format!("{name}={text}"))
+            counts.then(|| format!("{name}={text}"))
         });
         let texts = texts.flat_map(|text| ["--param".to_owned(), text]);
         files.chain(texts).collect()
@@ -461,19 +460,6 @@ impl Workspace {
         if !checked.has_errors() {
             screen.warn("\n");
         }
-    }
-}
-
-/// Whether something in a value is never shown.
-fn has_secret(value: &Value) -> bool {
-    match value {
-        Value::Secret(_) => true,
-        Value::List(parts) | Value::Template(parts) => parts.iter().any(has_secret),
-        Value::Record(entries)
-        | Value::Case {
-            arguments: entries, ..
-        } => entries.values().any(has_secret),
-        _ => false,
     }
 }
 

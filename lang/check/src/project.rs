@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mlinfra_api::snapshot::SECRET;
 use mlinfra_api::{Digest, Value};
 
 use crate::check::Checker;
@@ -91,7 +90,6 @@ fn plain(value: &Value) -> Result<Value, Withheld> {
     let all = |values: &[Value]| values.iter().map(plain).collect::<Result<Vec<Value>, _>>();
     Ok(match value {
         Value::Secret(_) => return Err(Withheld::Secret),
-        Value::Unknown(origin) if origin == SECRET => return Err(Withheld::Secret),
         Value::Unknown(origin) => return Err(Withheld::Open(origin.clone())),
         Value::Template(parts) => {
             all(parts)?;
@@ -257,7 +255,7 @@ fn withheld_finding(other: &Other, withheld: &Withheld, name: &Name) -> Diagnost
         Withheld::Secret => finding(format!("`{output}` is secret there"))
             .help("a secret does not leave the project that keeps it")
             .help(format!(
-                "give it to both as a parameter: `param {output}: secret(string)`"
+                "a person who may have it sees it there: `mlinfra output --reveal {output}`"
             )),
         Withheld::Open(origin) => finding(format!("`{output}` is not known there yet"))
             .help(format!("it waits for {origin}"))

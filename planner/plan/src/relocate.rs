@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_api::snapshot::SECRET;
 use mlinfra_api::{Address, Resource, ResourceState, Snapshot, StateChange, Value};
 use mlinfra_check::{Block, Moved, Output, Program};
 
@@ -125,7 +124,7 @@ impl Relocated {
     pub(crate) fn note_outputs(&mut self, declared: &BTreeMap<String, Output>) {
         let declared = declared.iter();
         let outputs: BTreeMap<String, Value> = declared
-            .map(|(name, output)| (name.clone(), without_secrets(&output.value)))
+            .map(|(name, output)| (name.clone(), output.value.clone()))
             .collect();
         if outputs != self.snapshot.outputs {
             self.notices
@@ -380,31 +379,6 @@ fn outputs_notice(snapshot: &Snapshot, outputs: &BTreeMap<String, Value>) -> Opt
     let texts: Vec<String> = names.into_iter().filter_map(text).collect();
     let is_first = snapshot.serial == 0;
     (!is_first).then(|| format!("outputs: {}", texts.join(", ")))
-}
-
-/// A value as it may be recorded where nothing is sealed.
-fn without_secrets(value: &Value) -> Value {
-    let all = |values: &[Value]| values.iter().map(without_secrets).collect();
-    let entries = |entries: &BTreeMap<String, Value>| {
-        let entries = entries.iter();
-        let entries = entries.map(|(name, value)| (name.clone(), without_secrets(value)));
-        entries.collect()
-    };
-    match value {
-        Value::Secret(_) => Value::Unknown(SECRET.to_owned()),
-        Value::List(elements) => Value::List(all(elements)),
-        Value::Template(parts) => Value::Template(all(parts)),
-        Value::Record(record) => Value::Record(entries(record)),
-        Value::Case { name, arguments } => Value::Case {
-            name: name.clone(),
-            arguments: entries(arguments),
-        },
-        Value::Range(low, high) => Value::Range(
-            Box::new(without_secrets(low)),
-            Box::new(without_secrets(high)),
-        ),
-        other => other.clone(),
-    }
 }
 
 /// A warning for each block that goes while one just like it comes: it was perhaps renamed.

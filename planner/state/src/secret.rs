@@ -68,6 +68,10 @@ fn for_each_value(record: &mut Record, visit: &mut dyn FnMut(&mut Value)) {
             of_resource(&mut state.resource, visit);
             of_map(&mut state.outputs, visit);
         }
+        Record::Changed {
+            change: StateChange::Outputs { outputs },
+            ..
+        } => of_map(outputs, visit),
         Record::Created { .. }
         | Record::OperationStarted { .. }
         | Record::Operation { .. }
@@ -89,6 +93,7 @@ fn of_replayed(state: &mut Replayed, visit: &mut dyn FnMut(&mut Value)) {
         of_resource(resource, visit);
         of_map(outputs, visit);
     }
+    of_map(&mut snapshot.outputs, visit);
     for open in snapshot.open.values_mut() {
         of_resource(&mut open.resource, visit);
     }
@@ -130,4 +135,34 @@ pub(crate) fn plain_body(record: &Record) -> String {
         }
     });
     serde_json::to_string(&record).expect("a record is plain data")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_among_the_outputs_is_sealed_in_every_record() {
+        let secret = Value::List(vec![Value::Secret(Secret::new("hush-hush"))]);
+        let outputs = BTreeMap::from([("key".to_owned(), secret)]);
+        let mut state = Box::new(Replayed::default());
+        state.snapshot.outputs.clone_from(&outputs);
+        let change = StateChange::Outputs { outputs };
+        let changed = Record::Changed {
+            operation: 1,
+            change,
+        };
+        let key = SealKey::generate();
+        for record in [changed, Record::Checkpoint { state }] {
+            let mut sealed = record.clone();
+            seal_record(&mut sealed, &key, "lineage");
+            let text = serde_json::to_string(&sealed).expect("a record is plain data");
+            assert!(
+                !text.contains("hush-hush") && text.contains(SEALED),
+                "{text}"
+            );
+            assert!(open_record(&mut sealed, Some(&key), "lineage"));
+            assert_eq!(sealed, record);
+        }
+    }
 }

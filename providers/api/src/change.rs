@@ -44,7 +44,7 @@ pub enum StateChange {
     },
     /// What the spec declares as outputs, all of it.
     Outputs {
-        /// By name, as the spec says them. No secret is in it.
+        /// By name, as the spec says them.
         outputs: BTreeMap<String, Value>,
     },
 }

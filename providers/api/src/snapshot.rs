@@ -6,9 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Address, Resource, ResourceState, Token, Value, Verb};
 
-/// What stands for a secret that is not kept: `Value::Unknown` of this.
-pub const SECRET: &str = "secret";
-
 /// The state of one project and environment. Planning reads it, only `apply` moves it on, and only
 /// through the journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +29,7 @@ pub struct Snapshot {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub protected: BTreeSet<Address>,
     /// The outputs that the spec declares, by name, as it says them: what they are made of is in
-    /// `resources`. No secret is in it.
+    /// `resources`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Value>,
 }

@@ -24,7 +24,6 @@ fn outputs() -> Vec<(String, Value)> {
         ("host", reference(&["host"])),
         ("key", secret()),
         ("keys", Value::List(vec![secret()])),
-        ("password", Value::Unknown("secret".to_owned())),
     ];
     values.map(|(name, value)| (name.to_owned(), value)).into()
 }
@@ -82,10 +81,6 @@ fn what_does_not_come_across_is_said_where_it_is_named() {
         (
             "outputs(\"../network\").keys",
             "E0139 at \"keys\": `keys` is secret there",
-        ),
-        (
-            "outputs(\"../network\").password",
-            "E0139 at \"password\": `password` is secret there",
         ),
         (
             "outputs(\"../network\").api",
