@@ -84,8 +84,7 @@ fn place_of(folder: &Path, project: &str) -> Result<PathBuf, Unread> {
     }
     let mut parts = Path::new(project).components();
     if parts.any(|part| matches!(part, Component::RootDir | Component::Prefix(_))) {
-        let why = "the path is an absolute one, which holds on this machine alone";
-        return Err(unread(why, beside));
+        return Err(unread("it is an absolute path", beside));
     }
     let place = folder.join(project);
     match fs::metadata(&place) {

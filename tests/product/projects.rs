@@ -152,7 +152,7 @@ fn an_environment_of_another_project_is_named() {
         .says("`prod`");
     let named = "outputs(\"../network\", environment = \"prod\")";
     project.edit("app/main.mlinfra", "outputs(\"../network\")", named);
-    project.run(&["plan", "app"]).exits(0).says("capacity");
+    project.run(&["plan", "app"]).exits(0).says("at most 5 GiB");
     let own = "outputs(\"../app\")";
     project.edit("app/main.mlinfra", named, own);
     project
