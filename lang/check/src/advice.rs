@@ -42,6 +42,11 @@ impl Checker<'_> {
             let help = "a block is no text itself: name a field of it that is one";
             return finding.help(help);
         }
+        let is_int = |of: &Type| *of.present().bare() == Type::Int;
+        if is_int(expected) && *term.term_type.bare() == Type::Decimal {
+            return finding
+                .help("`whole(x)` makes a whole number of one that has no part behind it");
+        }
         finding.help(self.wanted(expected))
     }
 

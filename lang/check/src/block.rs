@@ -352,6 +352,7 @@ impl<'t> Checker<'t> {
     ) {
         let env = Env::of(self.nodes[id].body);
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        let mut wished: BTreeMap<String, Span> = BTreeMap::new();
         let mut stray = false;
         for item in block.items() {
             self.refuse_attributes(item);
@@ -398,7 +399,7 @@ impl<'t> Checker<'t> {
                         stray = true;
                         continue;
                     };
-                    seen.entry(path.text()).or_insert(path.span);
+                    wished.insert(path.text(), path.span);
                     let wish = self.wish(declared, path, *operator, value, env);
                     checked.wishes.extend(wish.map(|wish| (wish, item.span)));
                 }
@@ -414,6 +415,8 @@ impl<'t> Checker<'t> {
                 Node::Bad | Node::Require(_) | Node::Use(_) => stray = true,
             }
         }
+        self.wishes_meet(checked);
+        seen.extend(wished);
         self.fill_defaults(id, kind, checked, &seen, stray);
     }
 

@@ -485,6 +485,13 @@ impl<'t> Checker<'t> {
 
     /// A declaration that is needed for its own value.
     fn report_running(&mut self, id: NodeId, span: Span) {
+        // What hides another name most likely means that one.
+        if self
+            .said
+            .has_place(code::NAME_SHADOWS, self.nodes[id].name.span)
+        {
+            return;
+        }
         let from = self
             .running
             .iter()
@@ -516,7 +523,7 @@ impl<'t> Checker<'t> {
                 self.value(value, &expected, env);
                 Term::error()
             }
-            Some(value) => self.value(value, &expected, env),
+            Some(value) => self.declared_value(value, &expected, env),
             None => {
                 if !broken {
                     self.report(

@@ -455,11 +455,8 @@ fn field(library: &mut Library, item: &Item, kinds: &[&str]) -> Option<(String, 
 
 /// What stands behind the `=` of a kind's blocks.
 fn kind_value(library: &mut Library, block: &BlockItem, name: &str, kinds: &[&str]) -> KindValue {
-    match block
-        .value
-        .as_ref()
-        .map(|value| value.as_name().unwrap_or(""))
-    {
+    let value = block.value.as_ref();
+    match value.map(|value| value.as_name().unwrap_or("")) {
         None => KindValue::Nothing,
         Some("op") => KindValue::Operation,
         Some("condition") => KindValue::Condition,

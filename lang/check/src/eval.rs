@@ -10,6 +10,7 @@ use crate::check::{Checker, Env};
 use crate::code;
 use crate::declare_unit::unit_of;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::fit::Misfit;
 use crate::habit;
 use crate::quantity::{self, NumberFault};
 use crate::scope::NodeId;
@@ -26,6 +27,28 @@ impl Checker<'_> {
     /// The expression as a value of the expected type; a finding if it is none.
     pub(crate) fn value(&mut self, expr: &Expr, expected: &Type, env: Env<'_>) -> Term {
         let term = self.eval(expr, expected, env);
+        self.fitted(term, expected, expr.span)
+    }
+
+    /// The same where a type is declared beside the value: fields and arguments alone make a list
+    /// of one.
+    pub(crate) fn declared_value(&mut self, expr: &Expr, expected: &Type, env: Env<'_>) -> Term {
+        let term = self.eval(expr, expected, env);
+        let is_list = |of: &Type| matches!(of.bare().present().bare(), Type::List(_));
+        let is_one = matches!(
+            term.term_type.bare().present(),
+            Type::Bool
+                | Type::Int
+                | Type::Decimal
+                | Type::String
+                | Type::Quantity(_)
+                | Type::Enum(_)
+        );
+        if is_list(expected) && is_one && !term.term_type.is_secret() {
+            let finding = self.misfit(&Misfit::Type, &term, expected, expr.span);
+            self.report(finding);
+            return Term::error();
+        }
         self.fitted(term, expected, expr.span)
     }
 

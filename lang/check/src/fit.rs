@@ -537,14 +537,19 @@ impl Checker<'_> {
         };
         let finding = Diagnostic::error(code::VALUE_REFUSED, span, text)
             .help("it would fail later, in the middle of an apply");
-        let others = self.cases_instead(checked, &term.value);
-        let is_literal = others.len() == 1 && self.text_of(span).starts_with('"');
-        let finding = match self.as_percent(checked, &term.value) {
+        let (near, others) = self.cases_instead(checked, &term.value);
+        let is_literal = near == "in" && others.len() == 1 && self.text_of(span).starts_with('"');
+        // Who wrote the sign did not forget it.
+        let forgot_sign = !self.text_of(span).ends_with('%');
+        let percent = self
+            .as_percent(checked, &term.value)
+            .filter(|_| forgot_sign);
+        let finding = match percent {
             Some(percent) => finding.suggest(span, &term.value.to_string(), Some(&percent)),
             None if is_literal => finding.suggest(span, &self.text_of(span), Some(&others[0])),
             None if !others.is_empty() => finding.help(format!(
-                "in that country it has `{}`",
-                others.join("` or `")
+                "{near} that country there is `{}`",
+                others.join("`, `")
             )),
             None => finding.help("write a value for which that holds"),
         };

@@ -97,6 +97,7 @@ mod unseen;
 mod user_function;
 mod variant;
 pub mod vocabulary;
+mod wish;
 mod wording;
 pub mod world;
 mod written;

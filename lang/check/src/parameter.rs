@@ -23,7 +23,7 @@ impl Checker<'_> {
         let default = block
             .value
             .as_ref()
-            .map(|value| (self.value(value, &expected, env), value.span));
+            .map(|value| (self.declared_value(value, &expected, env), value.span));
         let instance = self.nodes[id].parent;
         if instance.is_some_and(|instance| self.is_sample(instance)) {
             let word = expected.to_string();

@@ -12,7 +12,7 @@ use crate::program::Program;
 use crate::schema::{KindValue, Library};
 use crate::scope::NodeId;
 use crate::tree::{Argument, ExprKind};
-use crate::types::{Case, CheckedType, Type};
+use crate::types::{Case, CheckedType, EnumType, Type};
 use crate::wording::list;
 
 impl Checker<'_> {
@@ -74,16 +74,37 @@ impl Checker<'_> {
         Value::None
     }
 
-    /// The cases in the country of this one that a type with conditions takes instead of it, as
-    /// they are written.
-    pub(crate) fn cases_instead(&mut self, checked: &CheckedType, value: &Value) -> Vec<String> {
+    /// What a type with conditions takes instead of a case: those in its country as they are
+    /// written, or else in countries that a type lists together with it. With how near they are.
+    pub(crate) fn cases_instead(
+        &mut self,
+        checked: &CheckedType,
+        value: &Value,
+    ) -> (&'static str, Vec<String>) {
         let (Type::Enum(of), Some(refused)) = (checked.base.bare(), value.as_text()) else {
-            return Vec::new();
+            return ("", Vec::new());
         };
-        let countries = of.case(refused).map_or(&[][..], |case| &case.countries);
-        let near = |case: &&Case| case.countries.iter().any(|one| countries.contains(one));
-        let near = of.cases().iter().filter(near);
-        let taken = near.filter(|case| {
+        let own = of.case(refused).map_or(&[][..], |case| &case.countries);
+        let inside = self.cases_in(checked, of, own);
+        if !inside.is_empty() {
+            return ("in", inside);
+        }
+        let declared = self.library.types.values().filter_map(|one| match one {
+            Type::Enum(listed) if !listed.of_texts => Some(listed),
+            _ => None,
+        });
+        let lists = declared.flat_map(|listed| listed.cases());
+        let with_it = |case: &&Case| case.countries.iter().any(|one| own.contains(one));
+        let near: Vec<String> = (lists.filter(with_it))
+            .flat_map(|case| case.countries.iter().cloned())
+            .collect();
+        ("near", self.cases_in(checked, of, &near))
+    }
+
+    /// The cases in these countries that the type takes, as they are written.
+    fn cases_in(&mut self, checked: &CheckedType, of: &EnumType, all: &[String]) -> Vec<String> {
+        let inside = |case: &&Case| case.countries.iter().any(|one| all.contains(one));
+        let taken = of.cases().iter().filter(inside).filter(|case| {
             let text = Value::text(&case.name);
             self.refused(checked, &text).is_none()
         });

@@ -230,10 +230,17 @@ impl<'t> Checker<'t> {
                 );
                 failed = true;
             }
+            // A default knows the library alone, and is one value for all calls.
+            let default = written.default.clone().map(Default::new);
+            if let Some(default) = default.as_ref().filter(|_| !parameter_type.is_error()) {
+                let term = self.value(&default.expression, &parameter_type, Env::library());
+                failed |= term.term_type.is_error();
+                default.value.get_or_init(|| term.value);
+            }
             parameters.push(Parameter {
                 name: written.name.text.clone(),
                 parameter_type,
-                default: written.default.clone().map(Default::new),
+                default,
             });
         }
         let result = block

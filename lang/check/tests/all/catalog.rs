@@ -75,11 +75,17 @@ fn a_region_of_another_cloud_is_told_with_those_in_its_country() {
     assert_eq!(fixed, None);
     let help = several.diagnostics[0].help.join("\n");
     assert!(
-        help.contains("`\"us-central1\"` or `\"us-central2\"`"),
+        help.contains("in that country there is `\"us-central1\"`, `\"us-central2\"`"),
         "{help}"
     );
     // Where the Netherlands are, AWS has none.
-    assert_eq!(found_at(&aws("\"europe-west4\"")).2, None);
+    let near = aws("\"europe-west4\"");
+    assert_eq!(found_at(&near).2, None);
+    let help = near.diagnostics[0].help.join("\n");
+    assert!(
+        help.contains("near that country there is `\"eu-central-1\"`, `\"eu-west-1\"`"),
+        "{help}"
+    );
     let param = |region: &str| {
         found(&format!(
             "param home: region = {region}\ntarget t = aws(account = \"1\", region = home)\n"

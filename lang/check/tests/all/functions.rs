@@ -2,7 +2,7 @@
 
 use mlinfra_check::stdlib::value_functions;
 
-use crate::world::{Memory, check_text, findings};
+use crate::world::{Memory, check_text, codes_at, findings};
 
 /// The values of these outputs, in their order; the spec must be without a finding.
 fn values(text: &str) -> Vec<String> {
@@ -482,4 +482,11 @@ fn a_text_that_is_no_date_is_no_date_whatever_its_letters() {
             )]
         );
     }
+}
+
+#[test]
+fn a_default_that_names_another_parameter_has_one_finding() {
+    let text = "function f(x: int, y: int = x): int = x + y\noutput o = f(3)";
+    let found = codes_at(&check_text(text));
+    assert_eq!(found, [("E0302".to_owned(), "x".to_owned())]);
 }

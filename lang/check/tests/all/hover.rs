@@ -35,7 +35,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ),
     (
         "storage s on here { capa|city = 2 GiB }",
-        &["capacity : bytes?", "may hold"],
+        &["capacity : volume?", "may hold"],
     ),
     (
         "storage s on here { capacity = 2 Gi|B }",
@@ -163,7 +163,7 @@ fn a_component_its_parameters_and_its_outputs_are_explained() {
             &["output room = size", "What there is."],
         ),
         ("shelf a", "shelf |a", &["shelf a on here"]),
-        ("capacity", "cap|acity", &["capacity : bytes?"]),
+        ("capacity", "cap|acity", &["capacity : volume?"]),
         ("storage main", "st|orage main", &["kind storage on target"]),
         ("component", "com|ponent", &["component name on kind"]),
         ("for n", "fo|r n", &["One block for each"]),

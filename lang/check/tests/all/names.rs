@@ -280,3 +280,9 @@ fn a_full_address_is_one_beside_a_value_that_is_named_like_its_word() {
     let both = faults("let storage = { lake = 3 }\noutput a = storage.lake");
     assert_eq!(both, fault("E0320", "storage.lake"));
 }
+
+#[test]
+fn what_hides_a_name_and_means_it_has_one_finding() {
+    let text = "pipeline q on worker { step people = derive(people) { old = age > 60 } }";
+    assert_eq!(faults(text), fault("E0211", "people"));
+}

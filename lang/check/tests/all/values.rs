@@ -1,6 +1,6 @@
 //! Values of the spec: arithmetic, widening, functions, loops, and limits.
 
-use crate::world::{check_text, findings};
+use crate::world::{check_text, codes_at, findings};
 
 /// What an output amounts to.
 fn value(declarations: &str, expression: &str) -> String {
@@ -237,5 +237,79 @@ fn what_only_repeats_is_limited_too() {
         assert!(start.elapsed().as_secs() < 20, "{name}");
         let limited = found.len() == 1 && found[0].starts_with("E0322");
         assert!(limited, "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn a_declared_list_is_written_as_one_where_it_is_no_field() {
+    for (text, at) in [
+        ("let a: list(int) = 3", "3"),
+        ("param a: list(string) = \"x\"", "\"x\""),
+        ("param a: list(int)? = 3", "3"),
+    ] {
+        let found = codes_at(&check_text(text));
+        assert_eq!(found, [("E0301".to_owned(), at.to_owned())], "{text}");
+    }
+    for text in [
+        "let a: list(int) = [3]",
+        "let a: list(int) = []",
+        "param a: list(int)? = none",
+    ] {
+        assert_eq!(codes_at(&check_text(text)), [], "{text}");
+    }
+}
+
+#[test]
+fn a_share_with_its_sign_is_not_taken_for_one_without() {
+    let checked = check_text("let a: ratio = 150%");
+    assert_eq!(
+        codes_at(&checked),
+        [("E0319".to_owned(), "150%".to_owned())]
+    );
+    assert!(checked.diagnostics[0].fix.is_none());
+    let without = check_text("let a: ratio = 5");
+    assert!(without.diagnostics[0].fix.is_some());
+}
+
+#[test]
+fn wishes_that_exclude_one_another_are_told() {
+    let pool = |body: &str| {
+        let text = format!("target here = local()\npool w on here {{\n{body}\n}}\n");
+        codes_at(&check_text(&text))
+    };
+    for (body, at) in [
+        ("cpus >= 4\ncpus <= 2", "cpus <= 2"),
+        ("cpus > 2\ncpus < 2", "cpus < 2"),
+        ("cpus > 2\ncpus <= 2", "cpus <= 2"),
+        ("cpus = 2\ncpus >= 4", "cpus >= 4"),
+        ("cpus >= 4\ncpus = 2", "2"),
+        ("cpus == 2\ncpus != 2", "cpus != 2"),
+        ("memory in 1 GiB..2 GiB\nmemory >= 3 GiB", "memory >= 3 GiB"),
+        (
+            "accelerator in [h100, t4]\naccelerator == l4",
+            "accelerator == l4",
+        ),
+        ("cpus in [1, 2]\nmemory >= 1 GiB\ncpus > 2", "cpus > 2"),
+    ] {
+        assert_eq!(pool(body), [("E0229".to_owned(), at.to_owned())], "{body}");
+    }
+    for body in [
+        "cpus >= 2\ncpus <= 2",
+        "cpus >= 2\ncpus = 2",
+        "cpus > 1\ncpus < 2",
+        "cpus != 2\ncpus >= 2",
+        "memory in 1 GiB..2 GiB\nmemory >= 2048 MiB",
+        "accelerator in [h100, t4]\naccelerator in [t4, l4]",
+    ] {
+        assert_eq!(pool(body), [], "{body}");
+    }
+}
+
+#[test]
+fn a_place_holds_more_than_nothing() {
+    for size in ["0 GiB", "-1 GiB", "1 GiB - 1 GiB"] {
+        let text = format!("target here = local()\nstorage s on here {{ capacity = {size} }}\n");
+        let found = codes_at(&check_text(&text));
+        assert_eq!(found, [("E0319".to_owned(), size.to_owned())], "{size}");
     }
 }
