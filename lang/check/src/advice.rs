@@ -44,8 +44,7 @@ impl Checker<'_> {
         }
         let is_int = |of: &Type| *of.present().bare() == Type::Int;
         if is_int(expected) && *term.term_type.bare() == Type::Decimal {
-            return finding
-                .help("`whole(x)` makes a whole number of one that has no part behind it");
+            return finding.help("`whole(x)` makes a whole number of one without a fraction");
         }
         finding.help(self.wanted(expected))
     }
