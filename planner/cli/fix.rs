@@ -14,6 +14,9 @@ pub(crate) struct Fixed {
     pub(crate) files: BTreeMap<String, (String, String)>,
     /// How many edits were made.
     pub(crate) made: usize,
+    /// How many findings offer an edit that was not made: it decides what happens to data, or it
+    /// would have made something else worse.
+    pub(crate) left: usize,
     /// The spec with them.
     pub(crate) checked: Checked,
 }
@@ -82,6 +85,8 @@ pub(crate) fn fix(world: &dyn World, root: &str, ours: &dyn Fn(&str) -> bool) ->
             }
         }
     }
+    let offers = fixed.checked.diagnostics.iter();
+    fixed.left = offers.filter(|finding| finding.fix.is_some()).count();
     for (name, new) in texts {
         let old = first.files.iter().find(|file| file.name == name);
         let old = old.map_or(String::new(), |file| file.text.clone());

@@ -7,9 +7,10 @@ use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::schema::{FieldDeclaration, Kind, KindValue, ResultRule};
 use crate::scope::{Form, NodeId};
-use crate::tree::{ExprKind, Item, Node, Path};
+use crate::suggest::{Meant, nearest};
+use crate::tree::{BlockItem, ExprKind, Item, Node, Path};
 use crate::types::{Case, EnumType, Term, Type, a};
-use crate::wording::list;
+use crate::wording::{list, list_some};
 
 /// How many names an advice lists.
 const NAMES_MAX: usize = 8;
@@ -24,11 +25,23 @@ impl Checker<'_> {
         span: Span,
     ) -> Diagnostic {
         if let Value::String(text) = &term.value
-            && let Some(bare) = without_quotes(text, expected)
+            && !text.is_empty()
         {
-            return finding
-                .help(format!("write it without quotes: `{bare}`"))
-                .fix(format!("\"{text}\" → {bare}"), span, bare);
+            let bare = without_quotes(text, expected);
+            match (self.is_quoted(text, span), bare) {
+                (true, Some(bare)) => {
+                    return finding
+                        .help(format!("write it without quotes: `{bare}`"))
+                        .fix(format!("\"{text}\" → {bare}"), span, bare);
+                }
+                (true, None) => {
+                    if let Some(meant) = nearest_case(text, expected) {
+                        return finding.suggest(span, &format!("\"{text}\""), Some(meant));
+                    }
+                }
+                (false, Some(_)) => return self.typed_elsewhere(finding, expected, span),
+                (false, None) => {}
+            }
         }
         if let (Type::Parts(parts), Type::AnyTable | Type::LikeOf(_) | Type::FitsOf(_)) =
             (&term.term_type, expected.present())
@@ -47,6 +60,53 @@ impl Checker<'_> {
             return finding.help("`whole(x)` makes a whole number of one without a fraction");
         }
         finding.help(self.wanted(expected))
+    }
+
+    /// Whether this text stands at this place itself, in its quotes: only there can an edit change
+    /// what it says.
+    pub(crate) fn is_quoted(&self, text: &str, span: Span) -> bool {
+        let inner = (self.slice(span).strip_prefix('"')).and_then(|rest| rest.strip_suffix('"'));
+        inner == Some(text)
+    }
+
+    /// The text at this place.
+    fn slice(&self, span: Span) -> &str {
+        let file = self.texts.get(span.file.0 as usize);
+        let text = file.and_then(|file| file.text.get(span.start as usize..span.end as usize));
+        text.unwrap_or_default()
+    }
+
+    /// The finding with where the value at this place comes from, if it is named there.
+    pub(crate) fn from_elsewhere(&self, finding: Diagnostic, span: Span) -> Diagnostic {
+        match self.referred.filter(|(place, _)| *place == span) {
+            Some((_, id)) => finding.also(self.nodes[id].name.span, "the value comes from here"),
+            None => finding,
+        }
+    }
+
+    /// What is advised of a text that comes from elsewhere, and would fit without its quotes.
+    fn typed_elsewhere(&self, finding: Diagnostic, expected: &Type, span: Span) -> Diagnostic {
+        let of = expected.present();
+        let finding = self.from_elsewhere(finding, span);
+        match self.referred.filter(|(place, _)| *place == span) {
+            Some((_, id)) if matches!(self.nodes[id].form, Form::Let | Form::Parameter) => {
+                let (form, name) = (&self.nodes[id].address.kind, &self.nodes[id].name.text);
+                finding.help(format!(
+                    "say there what it is, and write it without quotes: `{form} {name}: {of} = …`"
+                ))
+            }
+            _ => match of.bare() {
+                Type::Enum(_) => {
+                    let written = self.text_of(span);
+                    finding
+                        .help("no text becomes a case by itself")
+                        .help(format!(
+                            "say which is which: `match {written} {{ \"…\" => … }}`"
+                        ))
+                }
+                _ => finding.help("write it without quotes where it is declared"),
+            },
+        }
     }
 
     /// A finding about a field that has to be there.
@@ -72,7 +132,7 @@ impl Checker<'_> {
     }
 
     /// What to write for a value of this type.
-    fn wanted(&self, expected: &Type) -> String {
+    pub(crate) fn wanted(&self, expected: &Type) -> String {
         match expected {
             Type::Optional(inner) | Type::Secret(inner) => self.wanted(inner),
             Type::Checked(checked) => self.wanted(&checked.base),
@@ -126,12 +186,12 @@ impl Checker<'_> {
 
     /// What to write for one of these cases.
     fn wanted_case(&self, enumeration: &EnumType) -> String {
-        let cases = enumeration.cases().iter().take(NAMES_MAX);
-        let shapes: Vec<String> = cases.map(|case| self.shape(case, 0)).collect();
+        let cases = enumeration.cases();
+        let shapes: Vec<String> = cases.iter().map(|case| self.shape(case, 0)).collect();
         let shapes: Vec<&str> = shapes.iter().map(String::as_str).collect();
         match shapes.as_slice() {
             [only] => format!("write `{only}`"),
-            all => format!("write one of {}", list(all)),
+            all => format!("write one of {}", list_some(all)),
         }
     }
 
@@ -202,6 +262,24 @@ impl Checker<'_> {
         let end = node.item.span.end;
         let span = Span { end, ..value.span };
         Some(finding.fix(format!("write `{whole}`"), span, whole))
+    }
+
+    /// The value of a block that was written as a field of its body.
+    pub(crate) fn value_in_body(&self, block: &BlockItem, expected: &Type) -> Option<String> {
+        let mut cases = Vec::new();
+        expected.enums(&mut cases);
+        block.items().iter().find_map(|item| {
+            let Node::Field { value, .. } = &item.node else {
+                return None;
+            };
+            let callee = match &value.kind {
+                ExprKind::Call { callee, .. } => callee,
+                _ => value,
+            };
+            let word = callee.as_name()?;
+            let is_case = cases.iter().any(|of| of.case(word).is_some());
+            is_case.then(|| self.text_of(value.span))
+        })
     }
 
     /// A line that declares a block of this kind.
@@ -318,6 +396,16 @@ fn named(names: &[String], what: &str) -> String {
     }
 }
 
+/// The case that a text was meant as: it stands without quotes, and needs nothing more.
+fn nearest_case<'t>(text: &str, expected: &'t Type) -> Option<Meant<'t>> {
+    let cases = expected.plain_enums();
+    let bare = cases.into_iter().flat_map(EnumType::cases).filter(|case| {
+        let mut parameters = case.parameters.iter();
+        parameters.all(|one| one.default.is_some() || one.parameter_type.may_be_absent())
+    });
+    nearest(text, bare.map(|case| case.name.as_str()))
+}
+
 /// The text as it stands for a value of this type once its quotes are gone, if it does.
 fn without_quotes(text: &str, expected: &Type) -> Option<String> {
     match expected {
@@ -337,6 +425,13 @@ fn without_quotes(text: &str, expected: &Type) -> Option<String> {
                 .iter()
                 .all(|one| one.default.is_some() || one.parameter_type.may_be_absent());
             bare.then(|| text.to_owned())
+        }
+        Type::Column(table, _) => {
+            table.column(text)?;
+            Some(match mlinfra_syntax::is_word(text) {
+                true => text.to_owned(),
+                false => format!("`{text}`"),
+            })
         }
         _ => None,
     }

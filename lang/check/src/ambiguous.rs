@@ -93,6 +93,15 @@ impl Checker<'_> {
         )));
     }
 
+    /// The place before a body as it is written, with its `on`: ` on here`.
+    fn behind_on(&self, span: Span) -> Option<Span> {
+        let file = self.texts.get(span.file.0 as usize)?;
+        let before = file.text.get(..span.start as usize)?.strip_suffix("on ")?;
+        let blanks = before.len() - before.trim_end_matches(' ').len();
+        let start = u32::try_from(before.len() - blanks).ok()?;
+        (blanks > 0).then_some(Span { start, ..span })
+    }
+
     /// A name that stands outside of the component in which it is used; a finding if it is one.
     pub(crate) fn closed_off(&mut self, name: &str, span: Span, env: Env<'_>) -> bool {
         let mut around = self.running.last().copied();
@@ -104,12 +113,22 @@ impl Checker<'_> {
                 let outer = self.scopes[file].names.get(name).copied();
                 if let Some(outer) = outer.filter(|_| is_inside) {
                     let text = format!("`{name}` is outside of the component");
-                    self.report(
-                        Diagnostic::error(code::OUTSIDE_COMPONENT, span, text)
-                            .also(self.nodes[outer].name.span, "this one")
-                            .help("a component is closed, so that it means the same in every spec")
+                    let finding = Diagnostic::error(code::OUTSIDE_COMPONENT, span, text)
+                        .also(self.nodes[outer].name.span, "this one")
+                        .help("a component is closed, so that it means the same in every spec");
+                    let placed = self.components[component].place.kind();
+                    let is_place = matches!(&self.nodes[outer].form, Form::Block(kind)
+                        if placed == Some(kind.name.as_str()));
+                    self.report(match (is_place, self.behind_on(span)) {
+                        (true, Some(whole)) => finding
+                            .help("what is inside of it stands where its instance stands")
+                            .fix("take it out", whole, ""),
+                        (true, None) => finding.help(
+                            "what is inside of it stands where its instance stands: leave `on` out",
+                        ),
+                        (false, _) => finding
                             .help(format!("give it in: `param {name}: type` in the component")),
-                    );
+                    });
                     return true;
                 }
             }

@@ -332,12 +332,15 @@ impl<'t> Checker<'t> {
             None if self.nodes[id].broken => {}
             None => {
                 let text = format!("this `{}` has no value", kind.name);
+                let written = self.value_in_body(block, expected);
+                let advice = match written {
+                    Some(case) => format!("write `= {case}` behind the name"),
+                    None => format!("write `= {expected}` with one of its cases behind the name"),
+                };
                 self.report(
                     Diagnostic::error(code::VALUE_MISSING, self.nodes[id].name.span, text)
                         .help(format!("its value says which {expected} it is"))
-                        .help(format!(
-                            "write `= {expected}` with one of its cases behind the name"
-                        )),
+                        .help(advice),
                 );
             }
         }
@@ -447,6 +450,13 @@ impl<'t> Checker<'t> {
         }
         let known = kind.fields.iter().filter(|(_, field)| !field.computed);
         let known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
+        // Where the value itself is missing, it is what was meant here.
+        let has_value = self.nodes[id]
+            .block
+            .is_some_and(|block| block.value.is_some());
+        if known.is_empty() && !has_value && matches!(kind.value, KindValue::Of(_)) {
+            return None;
+        }
         let finding = (self.field_of_value(id, kind, path, item))
             .unwrap_or_else(|| unknown_field(&name, path.span, &kind.name, &known, kind));
         self.report(finding);

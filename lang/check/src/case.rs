@@ -30,6 +30,18 @@ impl EnumType {
     }
 }
 
+impl EnumType {
+    /// Whether it was written in place, and each of its words is a case of the other: a value of it
+    /// is a value of the other then.
+    pub(crate) fn is_part_of(&self, other: &EnumType) -> bool {
+        let is_case = |own: &Case| {
+            let same = other.case(&own.name);
+            same.is_some_and(|case| case.parameters.is_empty())
+        };
+        self.name.is_none() && !other.of_texts && self.cases().iter().all(is_case)
+    }
+}
+
 impl PartialEq for EnumType {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)

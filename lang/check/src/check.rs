@@ -131,6 +131,8 @@ pub(crate) struct Checker<'t> {
     /// Whether what is looked at is no part of the program: what depends on its values is not said.
     pub(crate) is_supposed: bool,
     pub(crate) running: Vec<NodeId>,
+    /// What was referred to last, and where: a finding there can say where the value comes from.
+    pub(crate) referred: Option<(Span, NodeId)>,
     /// What the files of models say, by the model's block; none where they say nothing.
     pub(crate) models: BTreeMap<Address, Option<crate::memory::Facts>>,
     /// The models of which it was said that their size is not known.
@@ -277,6 +279,7 @@ impl<'t> Checker<'t> {
             is_copy: false,
             is_supposed: false,
             running: Vec::new(),
+            referred: None,
             models: BTreeMap::new(),
             sizeless: BTreeSet::new(),
             errors: 0,
@@ -377,6 +380,7 @@ impl<'t> Checker<'t> {
     /// What a reference to this declaration is.
     pub(crate) fn refer(&mut self, id: NodeId, span: Span) -> Term {
         self.refer_to_old(id, span);
+        self.referred = Some((span, id));
         let term = self.refer_to(id, span);
         match self.has_condition(id) {
             true => self.refer_to_conditional(id, term, span),

@@ -11,7 +11,7 @@ use crate::habit;
 use crate::resolve::{column_type, type_name, type_words};
 use crate::schema::{COLUMN_WORDS, Kind};
 use crate::scope::NodeId;
-use crate::suggest::nearest;
+use crate::suggest::{Meant, nearest};
 use crate::table::{Cells, Table, TableColumn};
 use crate::tree::{Attribute, BlockItem, Item, Node, TypeExpr, TypeKind};
 
@@ -142,8 +142,8 @@ impl Checker<'_> {
                 let known: Vec<&str> = family.iter().map(String::as_str).collect();
                 let example = known.first().copied().unwrap_or_default();
                 let word = words.first().map_or("", String::as_str);
-                let meant =
-                    nearest(word, known.iter().copied()).map(|unit| format!("{of}({unit})"));
+                let meant = nearest(word, known.iter().copied()).and_then(Meant::sure);
+                let meant = meant.map(|unit| format!("{of}({unit})"));
                 let finding = Diagnostic::error(
                     code::COLUMN_UNIT,
                     written.span,
@@ -172,14 +172,31 @@ impl Checker<'_> {
     }
 
     fn no_column(&mut self, entry: &Item) {
-        if !entry.broken {
-            let text = "this is no column";
-            self.report(
-                Diagnostic::error(code::ENTRY_OUT_OF_PLACE, entry.span, text)
-                    .help("the order and the types of all columns follow from this list")
-                    .help("write `name : type`"),
-            );
+        if entry.broken {
+            return;
         }
+        let text = "this is no column";
+        let finding = Diagnostic::error(code::ENTRY_OUT_OF_PLACE, entry.span, text)
+            .help("the order and the types of all columns follow from this list");
+        // `sepal length : float`: a name of two words is read as a block.
+        let two_words = match &entry.node {
+            Node::Block(block) if block.result.is_some() => block.name.as_ref(),
+            _ => None,
+        };
+        let Some((name, Node::Block(block))) = two_words.map(|name| (name, &entry.node)) else {
+            self.report(finding.help("write `name : type`"));
+            return;
+        };
+        let span = Span {
+            end: name.span.end,
+            ..block.path.span
+        };
+        let quoted = format!("`{}`", self.text_of(span));
+        self.report(
+            finding
+                .help("a name with a blank in it stands between back quotes")
+                .fix(format!("write {quoted}"), span, quoted),
+        );
     }
 
     fn has_stray(&self, kind: &Kind, block: &BlockItem) -> bool {
@@ -259,7 +276,17 @@ impl Checker<'_> {
             TypeKind::Named { path, .. } => path,
         };
         let name = path.text();
-        let meant = nearest(&name, COLUMN_WORDS);
+        let meant = match habit::column_type(&name) {
+            Some(instead) => Some(Meant::from(instead)),
+            None => nearest(&name, COLUMN_WORDS),
+        };
+        let amounts = self.library.families.iter().filter_map(|(family, units)| {
+            let unit = units.first()?;
+            Some(format!("{family}({unit})"))
+        });
+        let words = COLUMN_WORDS.iter().map(|word| (*word).to_owned());
+        let all: Vec<String> = words.chain(amounts).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
         self.report(
             Diagnostic::error(
                 code::COLUMN_TYPE_UNKNOWN,
@@ -268,7 +295,7 @@ impl Checker<'_> {
             )
             .help(format!(
                 "the types of columns are {}",
-                crate::wording::list(&COLUMN_WORDS)
+                crate::wording::list(&all)
             ))
             .suggest(path.span, &name, meant),
         );

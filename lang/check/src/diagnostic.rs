@@ -1,6 +1,7 @@
 //! One finding about a spec: plain data, without colour or width.
 
 use crate::code::Code;
+use crate::suggest::Meant;
 
 /// A file of the program, by its place in [`crate::Checked::files`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,16 +152,16 @@ impl Diagnostic {
         self
     }
 
-    /// With a "did you mean", if there is something to suggest.
+    /// With a "did you mean", if there is something to suggest, and an edit if that is sure.
     #[must_use]
-    pub fn suggest(self, span: Span, wrong: &str, meant: Option<&str>) -> Self {
-        match meant {
-            None => self,
-            Some(meant) => self.help(format!("did you mean `{meant}`?")).fix(
-                format!("{wrong} → {meant}"),
-                span,
-                meant,
-            ),
+    pub fn suggest<'m>(self, span: Span, wrong: &str, meant: Option<impl Into<Meant<'m>>>) -> Self {
+        let Some(meant) = meant.map(Into::into) else {
+            return self;
+        };
+        let asked = self.help(meant.question());
+        match meant.sure() {
+            Some(name) => asked.fix(format!("{wrong} → {name}"), span, name),
+            None => asked,
         }
     }
 }

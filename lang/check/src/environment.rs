@@ -43,6 +43,17 @@ impl WorldForm {
             .find(|form| form.word() == word)
     }
 
+    /// How one is written that has no name; none for a form whose name is just that.
+    pub(crate) fn advice(word: &str) -> Option<&'static str> {
+        match WorldForm::of(word)? {
+            WorldForm::Environment => None,
+            WorldForm::Moved => Some(
+                "write `moved \"storage.old\" = \"storage.new\"`: the old name, and the new one",
+            ),
+            WorldForm::Removed => Some("write `removed \"storage.old\"`"),
+        }
+    }
+
     /// Its word.
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -137,7 +148,7 @@ fn unknown(sources: &Sources, name: &str) -> Diagnostic {
     let names = names(sources);
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
     match nearest(name, known.iter().copied()) {
-        Some(meant) => finding.help(format!("did you mean `{meant}`?")),
+        Some(meant) => finding.help(meant.question()),
         None if known.is_empty() => finding.help(format!(
             "it declares none: write `{ENVIRONMENT} {name} {{}}`, or ask for none"
         )),

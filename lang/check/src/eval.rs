@@ -10,11 +10,11 @@ use crate::check::{Checker, Env};
 use crate::code;
 use crate::declare_unit::unit_of;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::fit::Misfit;
+use crate::fit::{Misfit, fit};
 use crate::habit;
 use crate::quantity::{self, NumberFault};
-use crate::scope::NodeId;
-use crate::suggest::nearest;
+use crate::scope::{Form, NodeId};
+use crate::suggest::{Meant, nearest};
 use crate::table::Table;
 use crate::tree::{Expr, ExprKind, Unit};
 use crate::types::{EnumType, Term, Type, a};
@@ -192,10 +192,11 @@ impl Checker<'_> {
             self.report(finding);
             return;
         }
-        let names = env
+        let mut names = env
             .scope
             .map(|scope| self.names_like(name, scope))
             .unwrap_or_default();
+        names.retain(|name| self.may_stand(name, expected, env));
         let meant = nearest(
             name,
             cases
@@ -204,12 +205,9 @@ impl Checker<'_> {
                 .chain(names.iter().map(String::as_str)),
         );
         if !cases.is_empty() {
-            let text = format!("`{name}` is no case of `{}`", expected.present());
-            self.report(
-                Diagnostic::error(code::CASE_UNKNOWN, span, text)
-                    .help(format!("the cases are {}", crate::wording::list(&cases)))
-                    .suggest(span, name, meant),
-            );
+            let of = expected.present().to_string();
+            let finding = case_unknown(name, &of, &cases, span).suggest(span, name, meant);
+            self.report(finding);
             return;
         }
         let finding = Diagnostic::error(
@@ -218,6 +216,17 @@ impl Checker<'_> {
             format!("nothing is named `{name}`"),
         )
         .help("what refers to it can't be made before it is there");
+        if env.scope.is_none() {
+            self.given_word(name, span, expected);
+            return;
+        }
+        if meant.is_none()
+            && let Some(quoted) = self.as_text(name, expected)
+        {
+            let asked = finding.help(format!("a text stands in quotes: `{quoted}`"));
+            self.report(asked.fix(format!("{name} → {quoted}"), span, quoted));
+            return;
+        }
         let inside = self.qualified(name);
         let finding = match (meant, inside.as_slice()) {
             (Some(_), _) => finding.suggest(span, name, meant),
@@ -235,10 +244,49 @@ impl Checker<'_> {
             }
             (None, []) => finding.help(match expected.present() {
                 Type::Block(kind) => format!("declare it: `{kind} {name} …`"),
+                of if *of.bare() == Type::String => {
+                    format!("put a text in quotes, `\"{name}\"`, or declare it")
+                }
+                Type::Bool | Type::Int | Type::Decimal | Type::Date | Type::Quantity(_) => {
+                    format!("declare it: `let {name} = …`")
+                }
                 _ => "declare it, or put a text in quotes".to_owned(),
             }),
         };
         self.report(finding);
+    }
+
+    /// Whether what has this name may stand where a value of the type is expected, as far as that
+    /// is known by now.
+    fn may_stand(&self, name: &str, expected: &Type, env: Env<'_>) -> bool {
+        let wanted = expected.present().bare();
+        let Some(id) = env.scope.and_then(|scope| self.find(name, scope)) else {
+            return false;
+        };
+        match (self.evaluated(id), &self.nodes[id].form) {
+            _ if matches!(wanted, Type::Any | Type::Error) => true,
+            (Some(term), _) if term.term_type.is_error() => true,
+            (Some(term), _) => fit(&term.value, &term.term_type, expected).is_ok(),
+            (None, Form::Let | Form::Parameter | Form::Round) => true,
+            (None, _) => !wanted.is_plain(),
+        }
+    }
+
+    /// The name in quotes, if a text is expected that it surely is: one of a form that it has.
+    fn as_text(&mut self, name: &str, expected: &Type) -> Option<String> {
+        let of = match expected.present() {
+            Type::Secret(inner) => inner.present(),
+            of => of,
+        };
+        let Type::Checked(checked) = of else {
+            return None;
+        };
+        let has_form = checked.form.is_some_and(|form| form(name).is_none());
+        let is_judged = !checked.requires.is_empty();
+        let is_text = checked.base == Type::String
+            && (has_form || is_judged && checked.form.is_none())
+            && self.refused(checked, &Value::text(name)).is_none();
+        is_text.then(|| format!("\"{name}\""))
     }
 
     /// The first two blocks inside other blocks that have this name, as they are named from
@@ -471,6 +519,13 @@ fn unlike(first: &BTreeMap<String, Type>, second: &BTreeMap<String, Type>) -> St
     }
 }
 
+/// A finding about a word that is none of these cases.
+pub(crate) fn case_unknown(name: &str, of: &str, cases: &[&str], span: Span) -> Diagnostic {
+    let text = format!("`{name}` is no case of `{of}`");
+    Diagnostic::error(code::CASE_UNKNOWN, span, text)
+        .help(format!("the cases are {}", crate::wording::list(cases)))
+}
+
 /// A finding about a bare word that is a value elsewhere, with what it is here.
 fn foreign_value(name: &str, instead: &str, span: Span) -> Diagnostic {
     let text = format!("nothing is named `{name}`");
@@ -493,7 +548,7 @@ pub(crate) fn number_term(value: Value) -> Term {
 impl Checker<'_> {
     /// The column that a wrong name means; none once the check has looked through as many names as
     /// it may.
-    pub(crate) fn nearest_column<'c>(&mut self, table: &'c Table, name: &str) -> Option<&'c str> {
+    pub(crate) fn nearest_column<'c>(&mut self, table: &'c Table, name: &str) -> Option<Meant<'c>> {
         let may_look = self.budget.compare(table.columns.len());
         may_look.then(|| nearest(name, table.names())).flatten()
     }
@@ -519,9 +574,7 @@ impl Checker<'_> {
                 .help("take that line out; a model that shall not learn from it can `exclude` it");
         }
         match self.nearest_column(table, name) {
-            Some(meant) => finding
-                .help(format!("a column with a similar name exists: `{meant}`"))
-                .fix(format!("{name} → {meant}"), span, meant),
+            Some(meant) => finding.suggest(span, name, Some(meant)),
             None => {
                 let names: Vec<&str> = table.names().take(12).collect();
                 let more = table.columns.len().saturating_sub(names.len());

@@ -220,6 +220,7 @@ fn fit_plain(value: &Value, from: &Type, to: &Type) -> Result<Value, Misfit> {
             Value::Case { .. } => Err(Misfit::Type),
             other => Ok(other.clone()),
         },
+        (Type::Enum(from), Type::Enum(to)) if from.is_part_of(to) => Ok(value.clone()),
         (Type::String, Type::Enum(to)) if to.of_texts => match value {
             Value::String(text) if to.case(text).is_none() => Err(Misfit::Text(text.clone())),
             other => Ok(other.clone()),
@@ -390,12 +391,12 @@ impl Checker<'_> {
         let message = format!("`{text}` is no {} that is known", of.unwrap_or("text"));
         let finding = Diagnostic::error(code::CASE_UNKNOWN, span, message)
             .help("what follows from it would not be known either");
-        let is_literal = (self.texts.get(span.file.0 as usize))
-            .and_then(|file| file.text.get(span.start as usize..))
-            .is_some_and(|rest| rest.starts_with('"'));
         match meant {
-            Some(meant) if is_literal => finding.suggest(span, text, Some(&format!("\"{meant}\""))),
-            Some(meant) => finding.help(format!("did you mean `{meant}`?")),
+            Some(meant) if self.is_quoted(text, span) => match meant.sure() {
+                Some(sure) => finding.suggest(span, text, Some(&format!("\"{sure}\""))),
+                None => finding.help(meant.question()),
+            },
+            Some(meant) => self.from_elsewhere(finding.help(meant.question()), span),
             None => {
                 let few: Vec<&str> = known().map(|case| case.name.as_str()).take(6).collect();
                 finding.help(format!("some that are: {} …", few.join(", ")))
@@ -538,15 +539,20 @@ impl Checker<'_> {
         let finding = Diagnostic::error(code::VALUE_REFUSED, span, text)
             .help("it would fail later, in the middle of an apply");
         let (near, others) = self.cases_instead(checked, &term.value);
-        let is_literal = near == "in" && others.len() == 1 && self.text_of(span).starts_with('"');
+        let written = self.text_of(span);
+        let is_text = near == "in" && others.len() == 1 && written.starts_with('"');
+        let is_number = written.starts_with(|first: char| first.is_ascii_digit());
         // Who wrote the sign did not forget it.
-        let forgot_sign = !self.text_of(span).ends_with('%');
         let percent = self
             .as_percent(checked, &term.value)
-            .filter(|_| forgot_sign);
+            .filter(|_| !written.ends_with('%'));
         let finding = match percent {
-            Some(percent) => finding.suggest(span, &term.value.to_string(), Some(&percent)),
-            None if is_literal => finding.suggest(span, &self.text_of(span), Some(&others[0])),
+            Some(percent) if is_number => finding.suggest(span, &written, Some(&percent)),
+            Some(percent) => self.from_elsewhere(
+                finding.help(format!("a share of this size is written `{percent}`")),
+                span,
+            ),
+            None if is_text => finding.suggest(span, &written, Some(&others[0])),
             None if !others.is_empty() => finding.help(format!(
                 "{near} that country there is `{}`",
                 others.join("`, `")
@@ -562,7 +568,11 @@ impl Checker<'_> {
         let file = self.texts.get(span.file.0 as usize);
         let written = file.and_then(|file| file.text.get(span.start as usize..span.end as usize));
         let quoted = match written {
-            Some(written) if written == text => Some(0),
+            Some(written)
+                if written == text && text.starts_with(|one: char| one.is_ascii_digit()) =>
+            {
+                Some(0)
+            }
             Some(written) => written
                 .strip_prefix('"')
                 .and_then(|rest| rest.strip_suffix('"'))

@@ -299,6 +299,7 @@ impl Way {
 fn column(column: &TableColumn, way: Way) -> Option<ColumnFlow> {
     Some(ColumnFlow {
         name: column.name.clone(),
+        span: column.span,
         column_type: column.column_type?,
         shown_type: column.shown_type()?,
         classes: column.classes.clone(),

@@ -6,17 +6,7 @@ use crate::schema::{Kind, Library, Place};
 
 /// The finding for a text that is YAML, JSON or TOML; none if it may be meant as a spec.
 pub(crate) fn finding(text: &str, file: FileId) -> Option<Diagnostic> {
-    let whole = text;
-    let text = whole.strip_prefix('\u{feff}').unwrap_or(whole);
-    let format = format_of(text)?;
-    let first = significant(text).next()?;
-    let start = first.as_ptr() as usize - whole.as_ptr() as usize;
-    let start = u32::try_from(start).ok()?;
-    let span = Span {
-        file,
-        start,
-        end: start + u32::try_from(first.trim_end().len()).ok()?,
-    };
+    let (format, span) = format_of_file(text, file)?;
     Some(
         Diagnostic::error(
             code::FILE_FOREIGN,
@@ -30,6 +20,17 @@ pub(crate) fn finding(text: &str, file: FileId) -> Option<Diagnostic> {
         })
         .help("`mlinfra init` writes a spec to begin with"),
     )
+}
+
+/// The name of the format, if the whole text speaks for it, and its first line.
+pub(crate) fn format_of_file(whole: &str, file: FileId) -> Option<(&'static str, Span)> {
+    let text = whole.strip_prefix('\u{feff}').unwrap_or(whole);
+    let format = format_of(text)?;
+    let first = significant(text).next()?;
+    let start = first.as_ptr() as usize - whole.as_ptr() as usize;
+    let start = u32::try_from(start).ok()?;
+    let end = start + u32::try_from(first.trim_end().len()).ok()?;
+    Some((format, Span { file, start, end }))
 }
 
 /// The name of the format, if the whole text speaks for it.

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use crate::budget::TEXT_BYTES_MAX;
 use crate::check::{Checker, Env};
 use crate::code;
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, Edit, Fix, Span};
 use crate::fit::{Misfit, fit};
 use crate::functions::{Body, Fault, Needs};
 use crate::quantity::NumberFault;
@@ -97,12 +97,74 @@ impl Checker<'_> {
                 given.secret = true;
                 term.term_type = term.term_type.revealed();
             }
+            if given.terms.is_empty() && self.are_swapped(function, &term, bound, env) {
+                return None;
+            }
             let term = self.taken(function, term, &wanted, argument.span);
             given.terms.push(term);
             given.spans.push(argument.span);
         }
         let failed = given.terms.iter().any(|term| term.term_type.is_error());
         (!failed).then_some(given)
+    }
+
+    /// Reports two arguments that stand the other way round: each fits where the other stands. The
+    /// first is evaluated already. Says whether something was reported.
+    fn are_swapped(
+        &mut self,
+        function: &Function,
+        first: &Term,
+        bound: &[Option<&Expr>],
+        env: Env<'_>,
+    ) -> bool {
+        let ([one, other], [Some(left), Some(right)]) = (function.parameters.as_slice(), bound)
+        else {
+            return false;
+        };
+        let (one, other) = (&one.parameter_type, &other.parameter_type);
+        let fits = |found: &Type, wanted: &Type| {
+            holds_like(wanted, found) && fit(&Value::None, found, wanted).is_ok()
+        };
+        let found = &first.term_type;
+        let is_plain = !is_generic(one) && !is_generic(other) && !found.is_error();
+        if !is_plain || fits(found, one) || !fits(found, other) {
+            return false;
+        }
+        let second = self.eval(right, one, env);
+        if second.term_type.is_error() || !fits(&second.term_type.revealed(), one) {
+            self.taken(function, first.clone(), one, left.span);
+            return true;
+        }
+        let names: Vec<&str> = function
+            .parameters
+            .iter()
+            .map(|p| p.name.as_str())
+            .collect();
+        let (before, behind) = (self.text_of(left.span), self.text_of(right.span));
+        let text = "these two stand the other way round";
+        let span = Span {
+            end: right.span.end.max(left.span.end),
+            start: left.span.start.min(right.span.start),
+            ..left.span
+        };
+        let mut finding = Diagnostic::error(code::TYPE_WRONG, span, text)
+            .help("every field and argument says in its declaration what it takes")
+            .help(format!("it takes {}, in this order", list(&names)));
+        finding.fix = Some(Fix {
+            title: "swap them".to_owned(),
+            edits: vec![
+                Edit {
+                    span: left.span,
+                    text: behind,
+                },
+                Edit {
+                    span: right.span,
+                    text: before,
+                },
+            ],
+        });
+        self.report(finding);
+        true
     }
 
     /// One argument. Unlike a field, a function makes no list of one element; what it is made for

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use crate::check::Given;
 use crate::code;
 use crate::diagnostic::{Diagnostic, FileId, Span};
+use crate::foreign;
 use crate::given_json::members;
 use crate::lower::{Lowered, lower, lower_at};
 use crate::source::{SourceFile, Sources};
@@ -133,6 +134,11 @@ fn unreadable(span: Span, text: String) -> Diagnostic {
 }
 
 fn of_fields(text: &str, file: FileId, name: &str, sources: &mut Sources) -> Outside {
+    if let Some((format, first)) = foreign::format_of_file(text, file) {
+        let text = format!("this looks like {format}");
+        sources.findings.push(unreadable(first, text));
+        return BTreeMap::new();
+    }
     let lowered = lower(text, file);
     sources.findings.extend(lowered.findings);
     let mut all: Outside = BTreeMap::new();

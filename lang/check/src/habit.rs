@@ -1,7 +1,7 @@
 //! What other languages write in a place, so that a finding can say how it is written here.
 
 use crate::schema::{Kind, KindValue};
-use crate::suggest::nearest;
+use crate::suggest::{Meant, nearest};
 
 /// A word shorter than this is near to too many others.
 const NEAR_BYTES_MIN: usize = 3;
@@ -16,6 +16,42 @@ pub(crate) fn value_word(word: &str) -> Option<&'static str> {
     }
 }
 
+/// What is written here for the type of a value in another language, where it is one word.
+pub(crate) fn value_type(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "float" | "double" | "number" | "real" | "numeric" | "f64" => "decimal",
+        other => column_type(other)?,
+    })
+}
+
+/// The same for the type of a column.
+pub(crate) fn column_type(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "integer" | "Int" | "int32" | "int64" | "bigint" | "long" | "i64" => "int",
+        "double" | "number" | "real" | "numeric" | "decimal" | "float64" | "f64" => "float",
+        "boolean" | "Bool" | "Boolean" => "bool",
+        "str" | "text" | "String" | "varchar" | "char" => "string",
+        "datetime" | "timestamp" | "time" => "date",
+        _ => return None,
+    })
+}
+
+/// What is said of a type of another language that is more than one word here.
+pub(crate) fn type_advice(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "list" | "array" | "tuple" | "set" | "vector" => "say of what: `list(string)`",
+        "map" | "dict" => "say of what: `map(string)`",
+        "record" | "object" | "struct" => {
+            "values of one type by name are a `map(string)`; of several types, \
+             declare a parameter for each"
+        }
+        "range" => "say of what: `range(int)`",
+        "enum" => "say which words it takes: `enum(small, large)`",
+        "category" => "for one of few words, write them: `enum(small, large)`",
+        _ => return None,
+    })
+}
+
 /// What is written here for a field that Terraform has on every block.
 pub(crate) fn field_advice(word: &str) -> Option<&'static str> {
     match word {
@@ -25,6 +61,30 @@ pub(crate) fn field_advice(word: &str) -> Option<&'static str> {
         "lifecycle" => Some("attributes say so: `@protect`, `@keep`, `@ignore(field)`"),
         _ => None,
     }
+}
+
+/// What is written here for a block that Terraform, or another tool, has at the top of a file.
+pub(crate) fn block_advice(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "variable" | "var" => "a value from outside is a parameter: `param name: string = \"…\"`",
+        "locals" | "local" | "const" | "var_files" => "a value by name: `let name = value`",
+        "provider" => "where things are made is a target: `target here = local(country = \"DE\")`",
+        "resource" => "a block begins with its kind: `storage lake on here { … }`",
+        "data" => "what is there already is declared with `@existing(\"id\")` before its block",
+        "module" => {
+            "a `component` is declared once and made by its name: `component box on target { … }`, \
+             `box mine on here`; a file's names come by `use \"file.mlinfra\".{name}`"
+        }
+        "terraform" | "backend" => {
+            "the state stands beside the spec; its project is named by `project name {}`"
+        }
+        "workspace" => "an environment has a state of its own: `environment dev {}`",
+        "import" => "what is there already is declared with `@existing(\"id\")` before its block",
+        "struct" | "record" | "class" | "enum" => {
+            "a parameter says what it takes: `param size: enum(small, large)`"
+        }
+        _ => return None,
+    })
 }
 
 /// What Terraform's function of this name is here: advice, and the name if it takes the same.
@@ -119,9 +179,9 @@ pub(crate) fn unit<'u>(word: &str, known: &[&'u str]) -> Result<&'u str, Vec<&'u
         .collect();
     match meant.as_slice() {
         [only] => Ok(only),
-        [] if word.len() >= NEAR_BYTES_MIN => {
-            nearest(word, known.iter().copied()).ok_or_else(Vec::new)
-        }
+        [] if word.len() >= NEAR_BYTES_MIN => nearest(word, known.iter().copied())
+            .and_then(Meant::sure)
+            .ok_or_else(Vec::new),
         _ => Err(meant),
     }
 }

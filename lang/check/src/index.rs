@@ -165,7 +165,7 @@ impl Checker<'_> {
         let text = format!("the map has no `{key}`");
         let finding = Diagnostic::error(code::INDEX_WRONG, span, text);
         self.value_fault(match (meant, known.as_slice()) {
-            (Some(meant), _) => finding.help(format!("a similar key is there: `{meant}`")),
+            (Some(meant), _) => finding.help(meant.question()),
             (None, []) => finding.help("there is nothing in it"),
             (None, known) => finding
                 .help(format!("it has {}", list_some(known)))

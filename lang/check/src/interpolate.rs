@@ -9,12 +9,16 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::tree::{Expr, TextPart};
 use crate::types::{Term, Type};
 
+/// What opens a text of several lines.
+const SEVERAL_LINES: &str = "\"\"\"";
+
 impl Checker<'_> {
     /// A text is secret if something in it is, and known once everything in it is.
     pub(crate) fn eval_text(&mut self, parts: &[TextPart], span: Span, env: Env<'_>) -> Term {
         let mut made: Vec<Value> = Vec::new();
         let mut bytes = 0_usize;
         let (mut failed, mut secret) = (false, false);
+        self.warn_of_holes(parts, span, env);
         for part in parts {
             let shown = match part {
                 TextPart::Literal(literal) => Some((Value::text(literal), false)),
@@ -46,6 +50,42 @@ impl Checker<'_> {
             [Value::String(text)] => Term::new(of, Value::String(std::mem::take(text))),
             _ => Term::new(of, Value::Template(made)),
         }
+    }
+
+    /// Warns of a `${name}` in a text of several lines, where it stands for itself. One that names
+    /// nothing of the spec is meant for whoever reads the text.
+    fn warn_of_holes(&mut self, parts: &[TextPart], span: Span, env: Env<'_>) {
+        let file = self.texts.get(span.file.0 as usize);
+        let text = file.and_then(|file| file.text.get(span.start as usize..span.end as usize));
+        let Some(text) = text.filter(|text| text.starts_with(SEVERAL_LINES)) else {
+            return;
+        };
+        let ([TextPart::Literal(_)], Some(scope)) = (parts, env.scope) else {
+            return;
+        };
+        let is_part = |one: char| one.is_ascii_alphanumeric() || one == '_';
+        let named = text.match_indices("${").find_map(|(at, _)| {
+            let rest = &text[at + 2..];
+            let word = rest.split(|one| !is_part(one)).next()?;
+            let is_hole = rest[word.len()..].trim_start().starts_with(['}', '.', '[']);
+            let is_known = env.local(word).is_some() || self.find(word, scope).is_some();
+            let length = 2 + rest.find('}')? + 1;
+            (is_hole && is_known).then_some((at, length))
+        });
+        let Some((at, length)) = named else { return };
+        let start = span.start + u32::try_from(at).unwrap_or(0);
+        let end = start + u32::try_from(length).unwrap_or(0);
+        let hole = &text[at..at + length];
+        let finding = Diagnostic::warning(
+            code::HOLE_AS_TEXT,
+            Span { start, end, ..span },
+            "this stands in the text as it is",
+        )
+        .help("a text of several lines means what it says: no value is put into it")
+        .help(format!(
+            "put it in behind: `replace(text, \"@\", \"{hole}\")`, with `@` in its place here"
+        ));
+        self.report(finding);
     }
 
     /// What stands in the hole as a text, or as what will be one, and whether it is secret.

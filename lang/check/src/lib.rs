@@ -61,6 +61,7 @@ mod moves;
 mod names;
 mod operate;
 mod order;
+mod own_word;
 mod parallel;
 mod parameter;
 mod policy;
@@ -112,6 +113,7 @@ pub use code::{Code, CodePage, codes};
 pub use diagnostic::{Diagnostic, Edit, FileId, Fix, Label, Severity, Span};
 pub use hover::{Completion, Definition, Hover, Offer, complete, definition, files_of, hover};
 use imports::for_each_use;
+pub use own_word::own_words;
 pub use program::{
     Argument, Block, ColumnFlow, Environment, Field, Gate, GivenParameter, ModelType, Moved,
     Output, PolicyFinding, PolicyStatus, Program, Removed, ReplayStep, ResultFlow, Step, TableFlow,
@@ -120,6 +122,7 @@ pub use project::{OtherProject, ProjectOutputs, Unread, Withheld};
 use scope::{Form, Place, Scope};
 pub use source::SourceFile;
 use source::{Sources, as_use};
+pub use suggest::Meant;
 pub use trees::Trees;
 pub use vocabulary::{Member, Word, nearest_word, vocabulary};
 pub use world::{Head, ParameterFile, ParameterSource, World};

@@ -45,7 +45,13 @@ impl Checker<'_> {
 
     /// `purchase.spot`, `storage.lake`, `param.age`, `module.name`: a word and what it holds. A full
     /// address is one even where a value has the name of its word.
-    fn word_member(&mut self, word: &str, name: &Name, span: Span, env: Env<'_>) -> Option<Term> {
+    pub(crate) fn word_member(
+        &mut self,
+        word: &str,
+        name: &Name,
+        span: Span,
+        env: Env<'_>,
+    ) -> Option<Term> {
         let scope = env.scope?;
         if env.local(word).is_some() || self.find(word, scope).is_some() {
             return self.beside_value(word, name, span, env);
@@ -219,7 +225,7 @@ impl Checker<'_> {
     }
 
     /// A member of an evaluated term.
-    fn member(&mut self, of: &Type, value: &Value, name: &Name) -> Term {
+    pub(crate) fn member(&mut self, of: &Type, value: &Value, name: &Name) -> Term {
         match of {
             Type::Error => Term::error(),
             Type::Secret(inner) => {
@@ -234,7 +240,10 @@ impl Checker<'_> {
                         "what this belongs to may be absent",
                     )
                     .help("nothing says what should happen when it is absent")
-                    .help("give a value for that case: `(x ?? value)`"),
+                    .help(format!(
+                        "give a value for that case: `x.{} ?? value`",
+                        name.text
+                    )),
                 );
                 Term::error()
             }
@@ -446,7 +455,10 @@ impl Checker<'_> {
         self.evaluate(id, name.span);
         // What stands there and is in error is in no field.
         let is_entry = self.entry_of(id, &name.text).is_some();
-        let block = self.blocks.get(id)?;
+        // A block that waits for this very value has its finding.
+        let Some(block) = self.blocks.get(id) else {
+            return Some(Term::error());
+        };
         let (value, written) = match &block.step {
             Some(step) => {
                 let written = step.spans.contains_key(&name.text);

@@ -150,7 +150,7 @@ impl<'t> Checker<'t> {
         let lost = self.scopes.iter().any(|scope| scope.open);
         let mut left: BTreeMap<Naming, NodeId> = BTreeMap::new();
         for (id, Move { moved, .. }) in &moved {
-            if there.stands(&moved.from) {
+            if there.has_stayed(moved) {
                 self.still_there(self.nodes[*id].name.span, WorldForm::Moved);
             }
             self.once(&mut left, &moved.from, *id);
@@ -200,7 +200,7 @@ impl<'t> Checker<'t> {
     fn each_to_its_own(&mut self, moved: &BTreeMap<NodeId, Move>, there: &There<'_>) {
         let mut taken: BTreeMap<&Naming, NodeId> = BTreeMap::new();
         for (id, Move { moved, to, .. }) in moved {
-            if !there.stands(&moved.to) {
+            if !there.has_come(moved) {
                 continue;
             }
             let first = *taken.entry(&moved.to).or_insert(*id);
@@ -228,11 +228,13 @@ impl<'t> Checker<'t> {
             self.report(finding);
             return;
         };
-        let finding = finding.help(format!("did you mean `{meant}`?"));
-        let literal = Value::text(meant).to_string();
-        self.report(match one.is_literal {
-            true => finding.fix(format!("{text} → {meant}"), one.to, literal),
-            false => finding,
+        let finding = finding.help(meant.question());
+        self.report(match meant.sure().filter(|_| one.is_literal) {
+            Some(sure) => {
+                let literal = Value::text(sure).to_string();
+                finding.fix(format!("{text} → {sure}"), one.to, literal)
+            }
+            None => finding,
         });
     }
 
@@ -254,16 +256,26 @@ impl<'t> Checker<'t> {
 struct There<'b> {
     blocks: BTreeSet<(&'b [Segment], &'b str, &'b Segment)>,
     around: BTreeSet<&'b [Segment]>,
+    /// The names of what stands in a `for`, without their keys.
+    families: BTreeSet<(&'b [Segment], Option<&'b str>, &'b str)>,
 }
 
 impl<'b> There<'b> {
     fn of(blocks: &'b [Address]) -> Self {
         let mut around = BTreeSet::new();
+        let mut families = BTreeSet::new();
         for block in blocks {
+            if block.leaf.key.is_some() {
+                families.insert((&*block.parents, Some(&*block.kind), &*block.leaf.name));
+            }
             for end in (1..=block.parents.len()).rev() {
                 // What encloses this one was noted with it.
                 if !around.insert(&block.parents[..end]) {
                     break;
+                }
+                let own = &block.parents[end - 1];
+                if own.key.is_some() {
+                    families.insert((&block.parents[..end - 1], None, &*own.name));
                 }
             }
         }
@@ -271,7 +283,27 @@ impl<'b> There<'b> {
         There {
             blocks: blocks.iter().map(name).collect(),
             around,
+            families,
         }
+    }
+
+    /// Whether the old name of a move is still that of something. A block that becomes an element
+    /// of a `for` of its own name has left it.
+    fn has_stayed(&self, moved: &Moved) -> bool {
+        self.stands(&moved.from) || moved.to.leaf.key.is_none() && self.is_family(&moved.from)
+    }
+
+    /// Whether the new name of a move is that of something: without a key, of all the elements of
+    /// a `for`, which keep theirs.
+    fn has_come(&self, moved: &Moved) -> bool {
+        self.stands(&moved.to) || moved.from.leaf.key.is_none() && self.is_family(&moved.to)
+    }
+
+    /// Whether this is the name of elements of a `for`, without their keys.
+    fn is_family(&self, name: &Naming) -> bool {
+        let of = |kind| (&*name.parents, kind, &*name.leaf.name);
+        let mut named = [name.kind.as_deref(), None].into_iter();
+        name.leaf.key.is_none() && named.any(|kind| self.families.contains(&of(kind)))
     }
 
     /// Whether a block has this name, or is inside of what has it.
@@ -297,7 +329,7 @@ fn nowhere<'m>(
     let mut walked: BTreeMap<NodeId, NodeId> = BTreeMap::new();
     for (walk, one) in moved {
         // What still stands under its old name has its finding.
-        let mut next = Some(*walk).filter(|_| !there.stands(&one.moved.from));
+        let mut next = Some(*walk).filter(|_| !there.has_stayed(&one.moved));
         while let Some((id, one)) = next.and_then(|id| Some((id, moved.get(&id)?))) {
             if let Some(before) = walked.insert(id, *walk) {
                 // In this very walk: a circle, which goes through here.
@@ -305,7 +337,7 @@ fn nowhere<'m>(
                 break;
             }
             let to = &one.moved.to;
-            let stands = there.stands(to);
+            let stands = there.has_come(&one.moved);
             next = left.get(to).copied().filter(|_| !stands);
             found.extend((next.is_none() && !stands).then_some(id));
         }

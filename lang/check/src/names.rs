@@ -195,3 +195,19 @@ impl Checker<'_> {
         );
     }
 }
+
+/// A finding about a declaration that only the standard library makes.
+pub(crate) fn declared_in_spec(word: &str, span: Span) -> Diagnostic {
+    let text = format!("only the standard library declares a `{word}`");
+    Diagnostic::error(code::DECLARATION_IN_SPEC, span, text)
+        .help("a kind without a provider that knows it could be written, never made")
+        .help("use what is there: `mlinfra explain E0107` says where to look")
+}
+
+/// A finding about a form of other languages that is an attribute here.
+pub(crate) fn form_unsupported(word: &str, span: Span) -> Diagnostic {
+    let text = format!("`{word}` is said on the block itself");
+    Diagnostic::error(code::FORM_UNSUPPORTED, span, text)
+        .help("it would stand here without any effect, so it is refused")
+        .help("what is there already says so: `@existing(\"id\")` before its block")
+}

@@ -9,9 +9,10 @@ use rust_decimal::Decimal;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::eval::number_term;
+use crate::eval::{case_unknown, number_term};
 use crate::functions;
 use crate::quantity::{self, NumberFault};
+use crate::suggest::nearest;
 use crate::tree::{Binary, Expr};
 use crate::types::{Term, Type, a};
 use crate::unify::{unify, widen};
@@ -49,7 +50,7 @@ impl Checker<'_> {
 
     /// `a ?? b`: what is there of the two.
     fn eval_default(&mut self, left: &Expr, right: &Expr, expected: &Type, env: Env<'_>) -> Term {
-        let first = self.eval(left, &expected.clone().optional(), env);
+        let first = self.eval_if_there(left, &expected.clone().optional(), env);
         let there = first.term_type.may_be_absent() && first.value != Value::None;
         let second = self.branch(!there || !first.is_known(), |checker| {
             checker.eval(right, expected, env)
@@ -192,6 +193,11 @@ impl Checker<'_> {
                 return Term::error();
             }
         }
+        if self.is_never_case((&first, left.span), (&second, right.span))
+            || self.is_never_case((&second, right.span), (&first, left.span))
+        {
+            return Term::error();
+        }
         let equality = matches!(operator.0, Binary::Equal | Binary::NotEqual);
         if equality && let Some(common) = unify(&first.term_type, &second.term_type) {
             if !first.is_known() || !second.is_known() {
@@ -224,6 +230,24 @@ impl Checker<'_> {
             (Err(fault), _) => self.number_fault(&fault, operator.1),
             (Ok(None), _) => self.operands_wrong(operator, &first.term_type, &second.term_type),
         }
+    }
+
+    /// Whether a text that is written here is compared with a case that it never is; a finding if
+    /// so.
+    fn is_never_case(&mut self, text: (&Term, Span), case: (&Term, Span)) -> bool {
+        let ((Term { value, .. }, span), (case, _)) = (text, case);
+        let (Value::String(text), Type::Enum(of)) = (value, case.term_type.present().bare()) else {
+            return false;
+        };
+        let is_never = of.case(text).is_none() && self.is_quoted(text, span);
+        if is_never {
+            let cases: Vec<&str> = of.cases().iter().map(|case| case.name.as_str()).collect();
+            let named = case.term_type.present().to_string();
+            let finding = case_unknown(text, &named, &cases, span);
+            let meant = nearest(text, cases);
+            self.report(finding.suggest(span, &format!("\"{text}\""), meant));
+        }
+        is_never
     }
 
     /// Reports operands that the operator does not take.
@@ -296,9 +320,10 @@ impl Checker<'_> {
         }
         let found = match (&second.value, &first.value) {
             (Value::List(elements), value) => {
+                let text = value.as_case().map(Value::text);
                 let wanted = functions::comparable(value);
-                let mut all = elements.iter();
-                all.any(|element| functions::comparable(element) == wanted)
+                let mut all = elements.iter().map(functions::comparable);
+                all.any(|element| element == wanted || text.as_ref() == Some(&*element))
             }
             (Value::Record(entries), Value::String(key)) => entries.contains_key(key),
             (Value::Range(low, high), value) => {

@@ -44,7 +44,7 @@ impl Checker<'_> {
             }
             if let Some(instance) = instance {
                 self.not_given_by(instance, &name.text, &expected);
-            } else if !broken {
+            } else if !broken && !self.said.has_code(code::PARAMETER_FILE) {
                 let text = format!("`{}` has no default and was not given", name.text);
                 self.report(
                     Diagnostic::error(code::PARAMETER_MISSING, name.span, text)
@@ -174,7 +174,8 @@ impl Checker<'_> {
     /// What the user gave for a parameter, as a value of its type.
     fn given_value(&mut self, name: &str, expected: &Type) -> Option<(Term, Span)> {
         let given = self.given.get(name)?.clone();
-        if takes_text(expected) && !given.of_spec {
+        let is_absent = expected.may_be_absent() && given.text == "none";
+        if takes_text(expected) && !given.of_spec && !is_absent {
             let term = Term::new(Type::String, Value::text(&given.text));
             return Some((self.fitted(term, expected, given.span), given.span));
         }
@@ -201,6 +202,20 @@ impl Checker<'_> {
         Some((term, given.span))
     }
 
+    /// Reports a bare word that was given for a parameter, and is no value of its type.
+    pub(crate) fn given_word(&mut self, name: &str, span: Span, expected: &Type) {
+        let of = expected.present();
+        let finding = match of.bare() {
+            Type::String => Diagnostic::error(code::TYPE_WRONG, span, "this is no text")
+                .help("a file of parameters is read as a spec is: a text stands in quotes")
+                .help(format!("write `\"{name}\"`")),
+            _ => Diagnostic::error(code::TYPE_WRONG, span, format!("this is not {}", of.said()))
+                .help("what is given for a parameter is read as its type says")
+                .help(self.wanted(of)),
+        };
+        self.report(finding);
+    }
+
     /// Reports what was given for parameters that do not exist; those that do are sorted.
     pub(crate) fn check_given(&mut self, known: &[String]) {
         // What the spec itself gives has its finding where it is checked.
@@ -223,7 +238,7 @@ impl Checker<'_> {
             )
             .help("what was given would have no effect");
             let finding = match meant {
-                Some(meant) => finding.help(format!("did you mean `{meant}`?")),
+                Some(meant) => finding.help(meant.question()),
                 None if names.is_empty() => finding.help("it has no parameters at all"),
                 None => finding.help(format!("it has {}", crate::wording::list_some(&names))),
             };

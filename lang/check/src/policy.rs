@@ -132,13 +132,31 @@ impl<'t> Checker<'t> {
             for pack in named.filter(|pack| !library.packs.contains_key(pack)) {
                 let text = format!("nothing of `{pack}` is checked in this version");
                 findings.push(
-                    Diagnostic::warning(code::PACK_EMPTY, comply.span, text)
+                    Diagnostic::warning(code::PACK_EMPTY, self.word_in(comply.span, pack), text)
                         .help("that no finding names it does not mean that the spec complies")
                         .help("have a person look at it; `mlinfra check --manual` lists the rest"),
                 );
             }
         }
         findings.into_iter().for_each(|one| self.report(one));
+    }
+
+    /// The place of a word inside this one, where it stands there alone.
+    fn word_in(&self, span: Span, word: &str) -> Span {
+        let is_part = |one: char| one.is_ascii_alphanumeric() || one == '_';
+        let file = self.texts.get(span.file.0 as usize);
+        let text = file.and_then(|file| file.text.get(span.start as usize..span.end as usize));
+        let text = text.unwrap_or_default();
+        let found = text.match_indices(word).find(|(at, _)| {
+            let (before, behind) = (&text[..*at], &text[at + word.len()..]);
+            !before.ends_with(is_part) && !behind.starts_with(is_part)
+        });
+        let Some(start) = found.and_then(|(at, _)| u32::try_from(at).ok()) else {
+            return span;
+        };
+        let start = span.start + start;
+        let end = start + u32::try_from(word.len()).unwrap_or(0);
+        Span { start, end, ..span }
     }
 
     /// Judges by a policy of a pack. What only apply will know leaves an element unknown. A limit

@@ -31,6 +31,33 @@ pub(crate) struct Assumed {
 }
 
 impl<'t> Checker<'t> {
+    /// What stands before `??`: of what is absent, a member is absent too.
+    pub(crate) fn eval_if_there(&mut self, expr: &Expr, expected: &Type, env: Env<'_>) -> Term {
+        let ExprKind::Member { object, name } = &expr.kind else {
+            return self.eval(expr, expected, env);
+        };
+        let of_word =
+            (object.as_name()).and_then(|word| self.word_member(word, name, expr.span, env));
+        if let Some(term) = of_word {
+            return term;
+        }
+        let of = self.eval_if_there(object, &Type::Any, env);
+        let term = match (&of.term_type, of.value) {
+            (Type::Optional(_) | Type::Nothing, Value::None) => {
+                Term::new(Type::Nothing, Value::None)
+            }
+            (Type::Optional(inner), value) => {
+                let found = self.member(inner, &value, name);
+                Term::new(found.term_type.optional(), found.value)
+            }
+            (_, value) => self.member(&of.term_type, &value, name),
+        };
+        match env.present {
+            Some(present) if term.term_type.may_be_absent() => present.narrowed(expr, term),
+            _ => term,
+        }
+    }
+
     /// Whether it is for a condition of its own to say that this is there. What a `for` leaves out
     /// is no element.
     pub(crate) fn has_condition(&self, id: NodeId) -> bool {

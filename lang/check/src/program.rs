@@ -130,6 +130,8 @@ pub struct ResultFlow {
 pub struct ColumnFlow {
     /// Its name.
     pub name: String,
+    /// Where it is declared.
+    pub span: Span,
     /// Its type, as a provider knows it.
     pub column_type: ColumnType,
     /// Its type as a person writes it: `money(EUR)?`, where a provider knows a float.

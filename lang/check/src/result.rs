@@ -177,7 +177,9 @@ impl Checker<'_> {
         let mut rewritings = Vec::new();
         for (key, entry) in entries {
             let Some(column) = data.column(&key.text) else {
-                let meant = self.nearest_column(data, &key.text).map(str::to_owned);
+                let meant = self
+                    .nearest_column(data, &key.text)
+                    .map(|meant| meant.first().to_owned());
                 let doubtful = meant.map(|meant| (making.address.clone(), meant));
                 self.doubtful.extend(doubtful);
                 if !data.open {

@@ -12,6 +12,8 @@ use crate::component::{COMPONENT, ComponentId};
 use crate::declare::FORMS;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::environment::WorldForm;
+use crate::habit;
+use crate::names::{declared_in_spec, form_unsupported};
 use crate::schema::{Kind, KindValue};
 use crate::suggest::nearest;
 use crate::test::TEST;
@@ -26,6 +28,20 @@ pub(crate) type ScopeId = usize;
 
 /// What other languages have a form for, and this one an attribute.
 const FORMS_UNSUPPORTED: [&str; 1] = ["import"];
+
+/// The forms that a file has beside blocks of kinds.
+const FORMS_OF_SPEC: [&str; 10] = [
+    "let",
+    "param",
+    "output",
+    COMPONENT,
+    FUNCTION,
+    TEST,
+    "policy",
+    "environment",
+    "moved",
+    "removed",
+];
 
 /// A scope: a file, or the body of a block.
 #[derive(Debug, Default)]
@@ -234,6 +250,9 @@ impl<'t> Checker<'t> {
             }
             _ if FORMS.contains(&word) && block.name.is_some() => {
                 self.report(declared_in_spec(word, block.path.span));
+                // What is said of the declaration is not said again where its name is used.
+                self.unreadable
+                    .extend(block.name.iter().flat_map(|name| [&name.text, "\n"]));
                 self.stray_block(item, block, place);
                 return true;
             }
@@ -279,15 +298,14 @@ impl<'t> Checker<'t> {
             return;
         }
         let word = block.path.text();
-        self.report(
-            Diagnostic::error(
-                code::NAME_MISSING,
-                block.path.span,
-                format!("this `{word}` has no name"),
-            )
-            .help("its name is its identity in the plan, the state and every reference")
-            .help(format!("name it: `{word} main`")),
-        );
+        let text = format!("this `{word}` has no name");
+        let finding = Diagnostic::error(code::NAME_MISSING, block.path.span, text);
+        self.report(match WorldForm::advice(&word) {
+            Some(advice) => finding.help(advice),
+            None => finding
+                .help("its name is its identity in the plan, the state and every reference")
+                .help(format!("name it: `{word} main`")),
+        });
     }
 
     fn unknown_kind(&mut self, item: &'t Item, block: &'t BlockItem, word: &str, place: &Place) {
@@ -335,7 +353,7 @@ impl<'t> Checker<'t> {
                 .kinds
                 .keys()
                 .map(String::as_str)
-                .chain(["let", "param", COMPONENT])
+                .chain(FORMS_OF_SPEC)
                 .chain(components.iter().map(String::as_str))
                 .collect(),
             Some((_, kind)) => kind.nested.keys().map(String::as_str).collect(),
@@ -352,7 +370,9 @@ impl<'t> Checker<'t> {
             format!("there is no kind `{word}`"),
         )
         .help("what stands here would never be made");
+        let elsewhere = (place.parent.is_none()).then(|| habit::block_advice(word));
         finding = match meant {
+            _ if let Some(advice) = elsewhere.flatten() => finding.help(advice),
             Some(_) => finding.suggest(span, word, meant),
             None if known.is_empty() => finding.help("no block stands inside this one"),
             None => finding.help(format!("the kinds here: {}", list(&known))),
@@ -533,22 +553,6 @@ impl<'t> Checker<'t> {
         }
         id
     }
-}
-
-/// A finding about a declaration that only the standard library makes.
-fn declared_in_spec(word: &str, span: Span) -> Diagnostic {
-    let text = format!("only the standard library declares a `{word}`");
-    Diagnostic::error(code::DECLARATION_IN_SPEC, span, text)
-        .help("a kind without a provider that knows it could be written, never made")
-        .help("use what is there: `mlinfra explain E0107` says where to look")
-}
-
-/// A finding about a form of other languages that is an attribute here.
-fn form_unsupported(word: &str, span: Span) -> Diagnostic {
-    let text = format!("`{word}` is said on the block itself");
-    Diagnostic::error(code::FORM_UNSUPPORTED, span, text)
-        .help("it would stand here without any effect, so it is refused")
-        .help("what is there already says so: `@existing(\"id\")` before its block")
 }
 
 pub(crate) fn has_bad(items: &[Item]) -> bool {

@@ -6,33 +6,138 @@ const NAME_BYTES_MAX: usize = 64;
 /// How many candidates are compared: a table or a block that has more costs no more than this.
 const CANDIDATES_MAX: usize = 5_000;
 
-/// How many edits may lie between a wrong name and what it means.
+/// How many names a finding asks about.
+const NAMES_MAX: usize = 3;
+
+/// A word shorter than this is a prefix of too many others.
+const PREFIX_BYTES_MIN: usize = 3;
+
+/// What a wrong name may mean: the known names that are nearest to it, all equally near.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Meant<'c> {
+    names: [Option<&'c str>; NAMES_MAX],
+    is_sure: bool,
+}
+
+impl<'c> Meant<'c> {
+    /// The first of them.
+    pub(crate) fn first(self) -> &'c str {
+        self.names[0].unwrap_or_default()
+    }
+
+    /// The name, if it is the only one and surely the one: it may be put in place of the wrong one.
+    pub(crate) fn sure(self) -> Option<&'c str> {
+        self.names[0].filter(|_| self.is_sure)
+    }
+
+    /// The question that a finding asks.
+    pub(crate) fn question(self) -> String {
+        let names: Vec<String> = (self.names.iter().flatten())
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let names = match names.as_slice() {
+            [first, middle @ .., last] if !middle.is_empty() => {
+                format!("{first}, {} or {last}", middle.join(", "))
+            }
+            names => names.join(" or "),
+        };
+        format!("did you mean {names}?")
+    }
+
+    /// Several names, none of which is surely the one.
+    fn several(all: impl IntoIterator<Item = &'c str>) -> Self {
+        let mut names = [None; NAMES_MAX];
+        for (place, name) in names.iter_mut().zip(all) {
+            *place = Some(name);
+        }
+        let is_sure = false;
+        Meant { names, is_sure }
+    }
+}
+
+impl<'c> From<&'c str> for Meant<'c> {
+    /// A name that is surely the one.
+    fn from(name: &'c str) -> Self {
+        Meant {
+            names: [Some(name), None, None],
+            is_sure: true,
+        }
+    }
+}
+
+impl<'c> From<&'c String> for Meant<'c> {
+    fn from(name: &'c String) -> Self {
+        Meant::from(name.as_str())
+    }
+}
+
+/// How many edits may lie between a wrong name and what it means. A name of one or two letters is
+/// as near to every other one: of it, only another spelling of the same letters is meant.
 fn allowed(word: &str) -> usize {
-    (word.len() / 3).clamp(1, 3)
+    (word.len() / 3).min(3)
 }
 
-/// Whether a name is about as long as what a wrong one can mean.
+/// Whether so few edits are surely a typing error: one in four letters, or in a word of three one
+/// that is left out or swapped with its neighbour.
+fn is_sure(word: &str, candidate: &str, edits: usize) -> bool {
+    let sorted = |name: &str| {
+        let mut letters = name.to_ascii_lowercase().into_bytes();
+        letters.sort_unstable();
+        letters
+    };
+    edits <= word.len() / 4
+        || word.len() == 3 && (candidate.len() > 3 || sorted(word) == sorted(candidate))
+}
+
+/// Whether a name is about as long as what a wrong one can mean, or goes on behind it.
 pub(crate) fn is_near_length(word: &str, name: &str) -> bool {
-    name.len().abs_diff(word.len()) <= allowed(word)
+    name.len().abs_diff(word.len()) <= allowed(word) || is_begun(word, name)
 }
 
-/// The candidate that differs least from `word`, if it differs by so little that it was surely
-/// meant: one edit in three letters, at most three. Ties go to the first.
+/// Whether the name begins with the word, and a part of its own follows: `a100`, `a100_80gb`.
+fn is_begun(word: &str, name: &str) -> bool {
+    word.len() >= PREFIX_BYTES_MIN
+        && name.as_bytes().get(word.len()) == Some(&b'_')
+        && (name.get(..word.len())).is_some_and(|begin| begin.eq_ignore_ascii_case(word))
+}
+
+/// What a wrong name may mean. Names that begin with it come first; then those that differ from it
+/// least, if by so little that one of them was surely meant: one edit in three letters, at most
+/// three.
 pub(crate) fn nearest<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
-    let mut best: Option<(usize, &str)> = None;
+) -> Option<Meant<'c>> {
+    let mut best: Vec<&str> = Vec::new();
+    let mut begun: Vec<&str> = Vec::new();
+    let mut least = allowed(word);
     for candidate in candidates.into_iter().take(CANDIDATES_MAX) {
-        let limit = best.map_or(allowed(word), |(distance, _)| distance.saturating_sub(1));
-        if candidate == word || candidate.len().abs_diff(word.len()) > limit {
+        if is_begun(word, candidate) && begun.len() < NAMES_MAX && !begun.contains(&candidate) {
+            begun.push(candidate);
+        }
+        if candidate == word || candidate.len().abs_diff(word.len()) > least {
             continue;
         }
-        let nearer = distance(word, candidate, limit);
-        let nearer = nearer.filter(|edits| best.is_none_or(|(least, _)| *edits < least));
-        best = nearer.map(|edits| (edits, candidate)).or(best);
+        let Some(edits) = distance(word, candidate, least) else {
+            continue;
+        };
+        if edits < least {
+            best.clear();
+            least = edits;
+        }
+        if !best.contains(&candidate) && best.len() < NAMES_MAX {
+            best.push(candidate);
+        }
     }
-    best.map(|(_, candidate)| candidate)
+    match best.as_slice() {
+        _ if !begun.is_empty() && least > 0 => Some(Meant::several(begun)),
+        [] => None,
+        [only] => Some(Meant {
+            is_sure: is_sure(word, only, least),
+            ..Meant::from(*only)
+        }),
+        _ => Some(Meant::several(best)),
+    }
 }
 
 /// How many letters must be put in, taken out, changed or swapped with their neighbour; none if
@@ -148,8 +253,28 @@ pub(crate) mod tests {
             ("colour", None),
             ("x", None),
         ] {
-            assert_eq!(nearest(word, known), meant, "{word}");
+            let found = nearest(word, known);
+            assert_eq!(found.and_then(Meant::sure), meant, "{word}");
         }
+    }
+
+    #[test]
+    fn what_is_not_sure_is_asked() {
+        let asked = |word: &str, known: &[&'static str]| {
+            let meant = nearest(word, known.iter().copied())?;
+            Some((meant.sure(), meant.question()))
+        };
+        let several = (None, "did you mean `name2` or `name3`?".to_owned());
+        assert_eq!(asked("name1", &["name2", "name3"]), Some(several));
+        let begun = (None, "did you mean `a100_40gb` or `a100_80gb`?".to_owned());
+        let machines = ["a10g", "a100_40gb", "a100_80gb"];
+        assert_eq!(asked("a100", &machines), Some(begun));
+        let far = (None, "did you mean `report`?".to_owned());
+        assert_eq!(asked("record", &["report"]), Some(far));
+        let same = (Some("DE"), "did you mean `DE`?".to_owned());
+        assert_eq!(asked("de", &["DE"]), Some(same));
+        assert_eq!(asked("DE", &["d"]), None);
+        assert_eq!(asked("z", &["c"]), None);
     }
 
     struct One(String);
@@ -199,6 +324,12 @@ pub(crate) mod tests {
         let text: String = right.chain(wrong).collect();
         let checked = crate::check(&One(text), "main.mlinfra");
         let mended = checked.diagnostics.iter().take(75);
-        assert!(mended.into_iter().all(|finding| finding.fix.is_some()));
+        let asks = |finding: &crate::Diagnostic| {
+            finding
+                .help
+                .iter()
+                .any(|help| help.contains("did you mean"))
+        };
+        assert!(mended.into_iter().all(asks));
     }
 }

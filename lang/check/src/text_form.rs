@@ -287,7 +287,7 @@ fn zone(text: &str) -> Option<Break> {
     }
     let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
     let meant = names.clone().find(|name| name.eq_ignore_ascii_case(text));
-    let meant = meant.or_else(|| crate::suggest::nearest(text, names));
+    let meant = meant.or_else(|| crate::suggest::nearest(text, names)?.sure());
     Some(Break {
         at: 0..text.len(),
         what: "there is no such time zone".to_owned(),

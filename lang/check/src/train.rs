@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use mlinfra_api::{Address, TableType, Value};
+use mlinfra_api::{Address, ColumnBase, TableType, Value};
 
 use crate::check::Checker;
 use crate::code;
@@ -167,9 +167,12 @@ impl Checker<'_> {
                 )
                 .also(column.span, "the column")
                 .help("free texts and dates are different in every row: nothing carries over")
-                .help(format!(
-                    "derive a number or a category from `{name}`, or exclude it"
-                )),
+                .help(match known.base {
+                    ColumnBase::Date => format!(
+                        "exclude `{name}`; what a model shall learn of a date is a number in the data"
+                    ),
+                    _ => format!("derive a number or a category from `{name}`, or exclude it"),
+                }),
                 _ => return,
             }
         };

@@ -234,6 +234,22 @@ impl Type {
         }
     }
 
+    /// Whether its values are plain ones: no block, table or column is one.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(
+            self,
+            Type::Bool
+                | Type::Int
+                | Type::Decimal
+                | Type::Float
+                | Type::String
+                | Type::Category
+                | Type::Date
+                | Type::Quantity(_)
+                | Type::Enum(_)
+        )
+    }
+
     /// Whether a value of it may be absent.
     pub(crate) fn may_be_absent(&self) -> bool {
         matches!(self.bare(), Type::Optional(_) | Type::Nothing)
@@ -319,6 +335,17 @@ impl Type {
             Type::Checked(checked) => checked.base.enums(found),
             Type::Union(members) => members.iter().for_each(|member| member.enums(found)),
             _ => {}
+        }
+    }
+
+    /// The same as they are, where one value of such a type is expected.
+    pub(crate) fn plain_enums(&self) -> Vec<&EnumType> {
+        match self {
+            Type::Enum(enumeration) => vec![enumeration],
+            Type::Optional(inner) | Type::Secret(inner) | Type::List(inner) => inner.plain_enums(),
+            Type::Checked(checked) => checked.base.plain_enums(),
+            Type::Union(members) => members.iter().flat_map(Type::plain_enums).collect(),
+            _ => Vec::new(),
         }
     }
 

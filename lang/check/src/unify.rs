@@ -21,6 +21,12 @@ pub(crate) fn unify(left: &Type, right: &Type) -> Option<Type> {
             unify(left, right.present()).map(Type::optional)
         }
         (Type::Int, Type::Decimal) | (Type::Decimal, Type::Int) => Some(Type::Decimal),
+        (Type::Enum(left), Type::Enum(right)) if left.is_part_of(right) => {
+            Some(Type::Enum(Arc::clone(right)))
+        }
+        (Type::Enum(left), Type::Enum(right)) if right.is_part_of(left) => {
+            Some(Type::Enum(Arc::clone(left)))
+        }
         (Type::Enum(_), Type::String) | (Type::String, Type::Enum(_)) => Some(Type::String),
         (Type::List(left), Type::List(right)) => {
             unify(left, right).map(|inner| Type::List(Arc::new(inner)))

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use mlinfra_syntax::ast::{Attribute, Block, Column, Entry, Item, Param};
 
 use crate::schema::TEXTS;
-use crate::suggest::nearest;
+use crate::suggest::{Meant, nearest};
 
 /// A declared word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +91,8 @@ pub fn vocabulary() -> &'static [Word] {
 /// The declared word that a wrong one means.
 pub fn nearest_word(wrong: &str) -> Option<&'static str> {
     let all = vocabulary().iter().flat_map(Word::with_nested);
-    nearest(wrong, all.map(|word| word.name.as_str()))
+    let all = all.chain(crate::own_word::own_words());
+    nearest(wrong, all.map(|word| word.name.as_str())).map(Meant::first)
 }
 
 /// Declarations stand at most a few levels inside one another: the library is ours.

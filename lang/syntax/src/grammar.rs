@@ -1,6 +1,7 @@
 //! Entries: what a file and a body hold, and how the parser finds back after a fault.
 
 mod expr;
+mod foreign;
 mod head;
 mod list;
 
@@ -131,7 +132,7 @@ fn end_of_entry(p: &mut Parser) {
     if entry_is_over(p) {
         return;
     }
-    if begins_field(p) {
+    if begins_entry(p) {
         let end = p.previous_end();
         let finding = SyntaxError::new("E0009", end..end, "a comma or a new line is missing here");
         let fix = p.insert_behind(",");
@@ -146,6 +147,17 @@ fn end_of_entry(p: &mut Parser) {
 
 fn begins_field(p: &Parser) -> bool {
     p.at_any(set::NAMES) && p.ahead(1).kind == Kind::Equal
+}
+
+/// Whether an entry surely begins here, on the line of the one before it.
+fn begins_entry(p: &Parser) -> bool {
+    let behind_body = p.previous().is_some_and(|it| it.kind == Kind::RightBrace);
+    p.at_any(set::NAMES)
+        && match p.ahead(1).kind {
+            Kind::Equal | Kind::Colon => true,
+            Kind::LeftBrace => behind_body,
+            kind => behind_body && set::NAMES.or(set::STRINGS).has(kind) && !p.ahead(1).first,
+        }
 }
 
 /// What can be said of a lexeme that does not fit.
@@ -175,14 +187,18 @@ fn unexpected(p: &mut Parser) {
     p.report(finding.help("begin a new line, or put a comma between two entries"));
 }
 
-/// Skips to the end of the line; a `{` that ends the line still opens a body.
+/// Skips to the end of the line; a `{` still opens a body, so that its `}` closes nothing else.
 fn rest_of_line(p: &mut Parser) {
     while !p.current().first && !p.at_any(set::HARD_ENDS) {
-        if p.at(Kind::LeftBrace) && p.ahead(1).first {
+        if p.at(Kind::LeftBrace) {
+            let goes_on = p.ahead(1).first;
             body(p);
-            return;
+            if goes_on {
+                return;
+            }
+        } else {
+            p.bump();
         }
-        p.bump();
     }
 }
 
@@ -319,12 +335,7 @@ fn item(p: &mut Parser) {
         }
     }
     if p.at_any(Set::of(&[Kind::For, Kind::When, Kind::On])) {
-        let mark = p.open();
-        p.missing_kind();
-        let indent = p.current().indent;
-        head::head(p, indent);
-        p.close(mark, Kind::Block);
-        return;
+        return nameless(p);
     }
     if !p.at_any(set::NAMES) {
         return no_item(p);
@@ -343,6 +354,31 @@ fn item(p: &mut Parser) {
         }
         _ => block(p, mark, indent),
     }
+}
+
+/// A head without a kind and a name before it.
+fn nameless(p: &mut Parser) {
+    let mark = p.open();
+    let (at, word) = (p.range_here(), p.text_here());
+    let indent = p.current().indent;
+    head::head(p, indent);
+    let makes_map = word == "for" && p.at(Kind::Colon) && !p.fresh();
+    let finding = match makes_map {
+        true => SyntaxError::new("E0014", at, "a record holds no loop")
+            .help("a map is made of two lists: `zip([k for k, v in m], [v for k, v in m])`"),
+        false => {
+            let message = format!("a kind and a name are missing before `{word}`");
+            SyntaxError::new("E0014", at, message)
+                .help("a block is written `kind name on place { … }`")
+        }
+    };
+    p.report(finding);
+    if makes_map {
+        let rest = p.open();
+        rest_of_line(p);
+        p.close(rest, Kind::Error);
+    }
+    p.close(mark, Kind::Block);
 }
 
 /// `"key" = value`
@@ -510,17 +546,5 @@ fn no_item(p: &mut Parser) {
     p.close(mark, Kind::Error);
     if begins_field(p) && !p.current().first {
         item(p);
-    }
-}
-
-impl Parser<'_> {
-    fn missing_kind(&mut self) {
-        let at = self.range_here();
-        let message = format!(
-            "a kind and a name are missing before `{}`",
-            self.text_here()
-        );
-        let finding = SyntaxError::new("E0014", at, message);
-        self.report(finding.help("a block is written `kind name on place { … }`"));
     }
 }

@@ -56,6 +56,12 @@ impl Parse {
     }
 }
 
+/// Whether a name is written as it is; any other one stands between back quotes.
+pub fn is_word(name: &str) -> bool {
+    let lexed = lexer::lex(name);
+    matches!(lexed.lexemes.as_slice(), [only, _] if only.kind == Kind::Word)
+}
+
 /// Parses a text. A tree comes out of every text, in time and memory in proportion to its length.
 pub fn parse(text: &str) -> Parse {
     if text.len() > TEXT_BYTES_MAX {

@@ -50,6 +50,33 @@ fn what_is_missing_is_missing_behind_the_token_before() {
 }
 
 #[test]
+fn what_other_languages_write_is_one_finding() {
+    found("a = [for x in xs : x]\nb = 1\n", &[("E0004", "1:6")]);
+    found(
+        "a = { for k, v in m : k => v }\nb = 1\n",
+        &[("E0014", "1:7")],
+    );
+    found("a = <<EOT\nhello\nb c\nEOT\nd = 1\n", &[("E0001", "1:5")]);
+    found("a = <<-EOT\n  hello\n  EOT\nd = 1\n", &[("E0001", "1:5")]);
+    found("a = \"${b ? c : d}\"\n", &[("E0030", "1:10")]);
+    found(
+        "s a for k, v in { a = 1 } { c = v }\nb = 1\n",
+        &[("E0034", "1:17")],
+    );
+    found(
+        "s a on here when on { c = 1 }\nb = 1\n",
+        &[("E0011", "1:18")],
+    );
+    found(
+        "a = [on, b]\nb = f(when)\n",
+        &[("E0011", "1:6"), ("E0011", "2:7")],
+    );
+    found("t { s a { c = 1 } s b {} }\nb = 1\n", &[("E0009", "1:18")]);
+    found("data \"a\" \"b\" { c = 1 }\nb = 1\n", &[("E0009", "1:10")]);
+    found("c { a : int b : int }\n", &[("E0009", "1:12")]);
+}
+
+#[test]
 fn what_is_wrong_is_wrong_where_it_stands() {
     found("a = \"b\nc = 1\n", &[("E0002", "1:5")]);
     found("a = \"b ${c\nd = 1\n", &[("E0002", "1:5")]);

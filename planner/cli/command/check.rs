@@ -96,6 +96,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     let checked = match arguments.fix {
         false => workspace.check(),
         true => {
+            is_spec(&workspace.root)?;
             let fixed = fix::fix(&workspace.world(), &workspace.root, &|name| {
                 workspace.owns(name)
             });
@@ -110,6 +111,12 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
             if fixed.made > 0 {
                 screen.tell(&format!("{} made\n", counted(fixed.made, "edit")));
             }
+            if fixed.left > 0 {
+                let left = counted(fixed.left, "edit");
+                screen.tell(&format!(
+                    "{left} not made: yours to decide, see `fix:` below\n"
+                ));
+            }
             fixed.checked
         }
     };
@@ -119,6 +126,18 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         true => Ok(Exit::Usage),
         false => Ok(Exit::Done),
     }
+}
+
+/// Edits are made in specs alone: whatever else was named was named by mistake.
+fn is_spec(root: &str) -> Result<(), Stop> {
+    if root.ends_with(".mlinfra") {
+        return Ok(());
+    }
+    let problem = Problem::new(Exit::Usage, "E1003", "a file can't be read or written");
+    Err(problem
+        .detail(format!("{root} is no spec, and nothing in it is changed"))
+        .help("name a file that ends in `.mlinfra`")
+        .into())
 }
 
 /// The findings in the format that was asked for. Every format is made from the same list.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use mlinfra_check::{Word, vocabulary};
+use mlinfra_check::{Word, own_words, vocabulary};
 
 use crate::problem::{Exit, Problem, Stop};
 use crate::view::{Screen, ending, reference};
@@ -14,6 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   mlinfra docs pool                one word, here
   mlinfra docs evaluate.fairness   a word inside another
+  mlinfra docs param               a word of the language itself
   mlinfra docs -o reference        all: `reference.md` and `reference.html` in a folder
   mlinfra docs --format html > words.html
 
@@ -104,7 +105,9 @@ pub(crate) fn is_word(name: &str) -> bool {
 /// The words of this name; otherwise those inside others, otherwise those with such a field.
 fn find(name: &str) -> Vec<&'static Word> {
     let all = || vocabulary().iter();
-    let outer: Vec<&Word> = all().filter(|word| word.name == name).collect();
+    let own = own_words().iter();
+    let outer = own.chain(all()).filter(|word| word.name == name);
+    let outer: Vec<&Word> = outer.collect();
     if !outer.is_empty() {
         return outer;
     }

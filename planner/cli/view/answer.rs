@@ -104,7 +104,11 @@ fn amount(quantity: &Quantity) -> String {
     let said = |(unit, seconds): &(&str, u32)| {
         let scaled = quantity.amount.checked_mul(Decimal::from(*seconds))?;
         let digits = scaled.round_dp(DIGITS).normalize().to_string();
-        Some((digits.len(), format!("{digits} {over}/{unit}")))
+        let text = match over {
+            "1" => format!("{digits}/{unit}"),
+            over => format!("{digits} {over}/{unit}"),
+        };
+        Some((digits.len(), text))
     };
     let shortest = TIMES
         .iter()
@@ -133,5 +137,8 @@ mod tests {
             assert_eq!(amount(&quantity), said);
         }
         assert_eq!(amount(&Quantity::bytes(1 << 30)), "1 GiB");
+        let mut often = Quantity::seconds(1);
+        often.dimension = Dimension::base("second").inverse();
+        assert_eq!(amount(&often), "1/s");
     }
 }

@@ -89,7 +89,12 @@ fn place_of(finding: &PlanFinding, program: &Program) -> Option<Span> {
     let gates = block.step.as_ref().map(|step| step.gates.iter());
     let gate = gates.and_then(|mut gates| gates.find(|gate| gate.text == name));
     let gate = gate.map(|gate| gate.span);
-    field.or(step).or(wish).or(gate).or(Some(block.name_span))
+    let own = (program.flow.iter()).find(|flow| flow.table.address == block.address);
+    let columns = own.filter(|flow| flow.from.is_none());
+    let column = columns.and_then(|flow| flow.columns.iter().find(|one| one.name == name));
+    let column = column.map(|column| column.span);
+    let found = field.or(step).or(wish).or(gate).or(column);
+    found.or(Some(block.name_span))
 }
 
 /// Findings as text for people.

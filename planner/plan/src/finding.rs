@@ -1,6 +1,6 @@
 //! Findings of planning, one function for each code.
 
-use mlinfra_api::{Address, Refusal, Verdict};
+use mlinfra_api::{Address, Name, Refusal, Verdict};
 use rust_decimal::Decimal;
 
 use crate::Goal;
@@ -513,15 +513,19 @@ pub fn watches_nothing(address: &Address) -> PlanFinding {
 }
 
 /// A block that goes is just like one that comes: it was perhaps renamed.
-pub(crate) fn renamed(from: &Address, to: &Address) -> PlanFinding {
+pub(crate) fn renamed(from: &Name, to: &Name, address: &Address) -> PlanFinding {
     PlanFinding {
         error: false,
         ..error(
             "E0971",
             "a block goes while one just like it comes",
             format!("`{from}` is removed, and `{to}` made anew with the same settings"),
-            &format!("if it was renamed, say so in the spec: `moved \"{from}\" = \"{to}\"`"),
-            to,
+            &format!(
+                "if it was renamed, say so in the spec: `moved \"{}\" = \"{}\"`",
+                from.escaped(),
+                to.escaped()
+            ),
+            address,
             None,
         )
     }

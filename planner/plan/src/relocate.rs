@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_api::{Address, Resource, ResourceState, Snapshot, StateChange, Value};
+use mlinfra_api::{Address, Name, Resource, ResourceState, Segment, Snapshot, StateChange, Value};
 use mlinfra_check::{Block, Moved, Output, Program};
 
 use crate::Goal;
@@ -381,7 +381,8 @@ fn outputs_notice(snapshot: &Snapshot, outputs: &BTreeMap<String, Value>) -> Opt
     (!is_first).then(|| format!("outputs: {}", texts.join(", ")))
 }
 
-/// A warning for each block that goes while one just like it comes: it was perhaps renamed.
+/// A warning for each block that goes while one just like it comes: it was perhaps renamed. What
+/// goes with a block around it, or with the other elements of its `for`, is told once.
 pub(crate) fn renamed(
     snapshot: &Snapshot,
     changes: &BTreeMap<Address, crate::decide::Decision>,
@@ -410,7 +411,11 @@ pub(crate) fn renamed(
             .push(&decision.resource);
     }
     // The first that fits is taken, each once.
-    let mut found = Vec::new();
+    let mut found: BTreeMap<(Name, Name), Address> = BTreeMap::new();
+    let stays = |name: &Name| {
+        let mut staying = changes.iter().filter(|(_, d)| d.kind != ChangeKind::Delete);
+        staying.any(|(address, _)| name.holds(address))
+    };
     for (from, _) in of(ChangeKind::Delete) {
         let Some(state) = snapshot.resources.get(from) else {
             continue;
@@ -423,10 +428,33 @@ pub(crate) fn renamed(
             .clone()
             .position(|wanted| is_like(&state.resource, wanted));
         if let Some(place) = place {
-            found.push(finding::renamed(from, &candidates.remove(place).address));
+            let to = candidates.remove(place).address.clone();
+            let whole = whole_move(from, &to).filter(|(from, _)| !stays(from));
+            let names = whole.unwrap_or_else(|| (Name::of(from), Name::of(&to)));
+            found.entry(names).or_insert(to);
         }
     }
-    found
+    let told = found.iter();
+    told.map(|((from, to), address)| finding::renamed(from, to, address))
+        .collect()
+}
+
+/// The outermost name by which the two addresses differ, if they differ by one alone.
+fn whole_move(from: &Address, to: &Address) -> Option<(Name, Name)> {
+    let path = |address: &Address| [&*address.parents, &[address.leaf.clone()]].concat();
+    let (old, new) = (path(from), path(to));
+    let differing = |at: &usize| old[*at] != new[*at];
+    let mut places = (0..old.len().min(new.len())).filter(differing);
+    let (at, None) = (places.next()?, places.next()) else {
+        return None;
+    };
+    let is_same = old.len() == new.len() && from.kind == to.kind && old[at].key == new[at].key;
+    let name = |path: &[Segment]| Name {
+        parents: path[..at].to_vec(),
+        kind: (at + 1 == path.len()).then(|| from.kind.clone()),
+        leaf: Segment::new(&path[at].name),
+    };
+    is_same.then(|| (name(&old), name(&new)))
 }
 
 /// With how many new blocks of the same kind one that goes is compared.

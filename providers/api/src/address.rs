@@ -116,6 +116,13 @@ impl Address {
     }
 }
 
+impl Segment {
+    /// Whether the other is this one, or an element of it.
+    fn covers(&self, other: &Segment) -> bool {
+        self.name == other.name && (self.key.is_none() || self.key == other.key)
+    }
+}
+
 impl fmt::Display for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
@@ -151,7 +158,8 @@ impl fmt::Debug for Address {
 }
 
 /// The name of a block or of a component, and with it of everything inside: `storage.lake`,
-/// `risk/step.model`, `api` or `team/api["eu"]`.
+/// `risk/step.model`, `api` or `team/api["eu"]`. Of what stands in a `for`, a name without a key is
+/// that of every element.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
     /// What encloses it, outermost first.
@@ -163,38 +171,67 @@ pub struct Name {
 }
 
 impl Name {
+    /// The name of a block.
+    pub fn of(address: &Address) -> Self {
+        Name {
+            parents: address.parents.clone(),
+            kind: Some(address.kind.clone()),
+            leaf: address.leaf.clone(),
+        }
+    }
+
     /// Whether an address is this one, or inside of it.
     pub fn holds(&self, address: &Address) -> bool {
         self.is(address) || self.encloses(address)
     }
 
     fn is(&self, address: &Address) -> bool {
-        let same = address.parents == self.parents && address.leaf == self.leaf;
+        let same = address.parents == self.parents && self.leaf.covers(&address.leaf);
         same && self.kind.as_ref() == Some(&address.kind)
     }
 
     fn encloses(&self, address: &Address) -> bool {
         let rest = address.parents.strip_prefix(&*self.parents);
-        rest.and_then(<[Segment]>::first) == Some(&self.leaf)
+        (rest.and_then(<[Segment]>::first)).is_some_and(|first| self.leaf.covers(first))
     }
 
     /// What the address of something in here becomes once this is called `to`; none for what is
-    /// not in here.
+    /// not in here. Elements of a `for` keep their keys; one key is no name for all of them.
     pub fn renamed(&self, address: &Address, to: &Name) -> Option<Address> {
+        let leaf = |own: &Segment| {
+            let is_element = own.key != self.leaf.key;
+            let key = match (is_element, &to.leaf.key) {
+                (true, Some(_)) => return None,
+                (true, None) => own.key.clone(),
+                (false, key) => key.clone(),
+            };
+            let name = to.leaf.name.clone();
+            Some(Segment { name, key })
+        };
         if let (true, Some(kind)) = (self.is(address), &to.kind) {
             let parts = Parts {
                 parents: to.parents.clone(),
                 kind: kind.clone(),
-                leaf: to.leaf.clone(),
+                leaf: leaf(&address.leaf)?,
             };
             return Some(parts.into());
         }
+        if !self.encloses(address) {
+            return None;
+        }
+        let own = address.parents.get(self.parents.len())?;
         let inside = address.parents.get(self.parents.len() + 1..)?;
-        let moved = || Parts {
-            parents: [&*to.parents, std::slice::from_ref(&to.leaf), inside].concat(),
+        let moved = Parts {
+            parents: [&*to.parents, &[leaf(own)?], inside].concat(),
             ..Parts::clone(address)
         };
-        self.encloses(address).then(|| moved().into())
+        Some(moved.into())
+    }
+
+    /// As a text of a spec, without its quotes.
+    pub fn escaped(&self) -> String {
+        let text = self.to_string();
+        text.replace('\\', "\\\\").replace('"', "\\\"")
     }
 }
 
@@ -221,11 +258,7 @@ impl FromStr for Name {
 
     fn from_str(text: &str) -> Result<Self, NotAnAddress> {
         if let Ok(address) = text.parse::<Address>() {
-            return Ok(Name {
-                parents: address.parents.clone(),
-                kind: Some(address.kind.clone()),
-                leaf: address.leaf.clone(),
-            });
+            return Ok(Name::of(&address));
         }
         let segments = all_consuming(separated_list1(tag("/"), segment)).parse(text);
         let mut parents = segments.map_err(|_| NotAnAddress(text.into()))?.1;
@@ -365,6 +398,24 @@ mod tests {
                 "pool.w[0]",
                 Some("pool.w[\"eu\"]"),
             ),
+            (
+                "storage.lake",
+                "storage.pond",
+                "storage.lake[\"a\"]",
+                Some("storage.pond[\"a\"]"),
+            ),
+            (
+                "api",
+                "web",
+                "api[2]/endpoint.main",
+                Some("web[2]/endpoint.main"),
+            ),
+            (
+                "storage.lake",
+                "storage.lake[\"a\"]",
+                "storage.lake",
+                Some("storage.lake[\"a\"]"),
+            ),
             ("storage.lake", "storage.pond", "storage.lakes", None),
             ("api", "web", "storage.api", None),
             ("api", "web", "b/api/storage.x", None),
@@ -374,6 +425,12 @@ mod tests {
             assert_eq!(name(from).holds(&address(old)), new.is_some());
             assert_eq!(name(from).to_string(), from);
         }
+        // One key is no name for all the elements.
+        let (lake, one) = (name("storage.lake"), name("storage.pond[\"a\"]"));
+        let element = address("storage.lake[\"b\"]");
+        assert_eq!(lake.renamed(&element, &one), None);
+        assert!(lake.holds(&element));
+        assert_eq!(name("s.l[\"a\"]").escaped(), "s.l[\\\"a\\\"]");
         for text in ["", "a//b", "a/", "a b", "storage.", "-"] {
             assert!(text.parse::<Name>().is_err(), "{text}");
         }

@@ -148,19 +148,47 @@ impl Hash for Quantity {
     }
 }
 
-/// Largest first; the first unit that divides the amount to at most two decimals is used.
+/// Largest first; of those that say the amount equally short, the first is used.
 const BYTE_UNITS: &[(&str, u64)] = &[
     ("TiB", 1 << 40),
+    ("TB", 1_000_000_000_000),
     ("GiB", 1 << 30),
+    ("GB", 1_000_000_000),
     ("MiB", 1 << 20),
+    ("MB", 1_000_000),
     ("KiB", 1 << 10),
+    ("KB", 1_000),
 ];
+/// An amount with more decimals than this is said in another unit.
+const BYTE_DECIMALS_MAX: u32 = 9;
+/// An amount of as many is said in a larger unit, if there is one.
+const BYTE_AMOUNT_MAX: u64 = 10_000;
+/// Largest first; the first unit that divides the amount to at most two decimals is used.
 const SECOND_UNITS: &[(&str, u64)] = &[("days", 86_400), ("h", 3_600), ("min", 60)];
+
+/// So many bytes, in the unit that says them shortest.
+fn bytes_said(amount: Decimal) -> String {
+    let said = |largest: Decimal| {
+        let units = BYTE_UNITS.iter().filter_map(move |(name, size)| {
+            let scaled = (amount / Decimal::from(*size)).normalize();
+            let is_exact = scaled.scale() <= BYTE_DECIMALS_MAX;
+            let fits = scaled >= Decimal::ONE && scaled < largest;
+            (is_exact && fits).then(|| (scaled.to_string(), *name))
+        });
+        units.min_by_key(|(digits, _)| digits.len())
+    };
+    let found = match amount < Decimal::ONE_THOUSAND {
+        true => None,
+        false => said(BYTE_AMOUNT_MAX.into()).or_else(|| said(Decimal::MAX)),
+    };
+    let (digits, unit) = found.unwrap_or_else(|| (amount.normalize().to_string(), "B"));
+    format!("{digits} {unit}")
+}
 
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (units, small): (&[(&str, u64)], &str) = match self.dimension.to_string().as_str() {
-            "byte" => (BYTE_UNITS, "B"),
+        let (units, small) = match self.dimension.to_string().as_str() {
+            "byte" => return f.write_str(&bytes_said(self.amount)),
             "second" => (SECOND_UNITS, "s"),
             "1" => return write!(f, "{}", self.amount.normalize()),
             other => return write!(f, "{} {other}", self.amount.normalize()),
@@ -182,7 +210,19 @@ mod tests {
     #[test]
     fn prints_the_largest_exact_unit() {
         assert_eq!(Quantity::bytes(2 << 30).to_string(), "2 GiB");
-        assert_eq!(Quantity::bytes(1000).to_string(), "1000 B");
+        for (bytes, said) in [
+            (1_000, "1 KB"),
+            (999, "999 B"),
+            (1_536, "1.5 KiB"),
+            (512_000_000, "512 MB"),
+            (500 << 20, "500 MiB"),
+            (3_072 << 30, "3 TiB"),
+            ((3 << 30) + 1_000_000_000, "4.221225472 GB"),
+            (4_097, "4.097 KB"),
+            (20_000 << 40, "20000 TiB"),
+        ] {
+            assert_eq!(Quantity::bytes(bytes).to_string(), said);
+        }
         assert_eq!(Quantity::seconds(90 * 86_400).to_string(), "90 days");
         assert_eq!(Quantity::seconds(90).to_string(), "1.5 min");
     }

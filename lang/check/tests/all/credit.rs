@@ -242,7 +242,7 @@ fn parameters_are_read_as_their_type_says() {
             "9",
             "E0223 at \"9\": this machine holds one to eight replicas",
         ),
-        ("two", "E0302 at \"two\": nothing is named `two`"),
+        ("two", "E0301 at \"two\": this is not a whole number"),
         (
             "2 GiB",
             "E0304 at \"2 GiB\": this is a size in bytes, and a plain number belongs here",

@@ -1,5 +1,6 @@
 //! The checker seen from outside: texts in, program and findings out.
 
+mod advice;
 mod ask;
 mod catalog;
 mod complete;

@@ -228,3 +228,17 @@ fn what_is_wrong_with_an_attribute_or_an_order_is_said_at_its_place() {
     }
     assert_eq!(wrong, Vec::<String>::new());
 }
+
+#[test]
+fn a_name_without_a_key_is_that_of_every_element() {
+    let family = "project p {}\ntarget here = local(country = \"DE\")\n\
+                  storage pond on here for k in [\"a\", \"b\"] {}\n";
+    let moved = format!("{family}moved \"storage.lake\" = \"storage.pond\"\n");
+    assert_eq!(findings(&check_text(&moved)), Vec::<String>::new());
+    // One block becomes an element of a `for` of its own name.
+    let first = format!("{family}moved \"storage.pond\" = \"storage.pond[\\\"a\\\"]\"\n");
+    assert_eq!(findings(&check_text(&first)), Vec::<String>::new());
+    let stays = format!("{family}moved \"storage.pond\" = \"storage.lake\"\n");
+    let found = findings(&check_text(&stays));
+    assert!(found[0].starts_with("E0136"), "{found:?}");
+}

@@ -283,3 +283,24 @@ fn a_pack_without_policies_is_never_a_silent_pass() {
         "{found:#?}"
     );
 }
+
+#[test]
+fn the_language_says_what_its_own_words_are() {
+    let mut seen = std::collections::BTreeSet::new();
+    for word in mlinfra_check::own_words() {
+        assert!(seen.insert(&word.name), "{}", word.name);
+        assert!(!word.documentation.is_empty(), "{}", word.name);
+        // Each example is written as the language wants it.
+        let parsed = mlinfra_syntax::parse(&word.head);
+        assert!(
+            parsed.errors.is_empty(),
+            "{}: {:?}",
+            word.name,
+            parsed.errors
+        );
+    }
+    for word in ["param", "for", "moved", "enum", "int"] {
+        assert!(seen.iter().any(|name| *name == word), "{word}");
+    }
+    assert_eq!(mlinfra_check::nearest_word("componnet"), Some("component"));
+}

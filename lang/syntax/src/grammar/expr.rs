@@ -1,5 +1,9 @@
 //! Expressions, by the strength of their operators.
 
+use super::foreign::{
+    JOINTS, heredoc, is_prefix, is_record_in_head, opens_heredoc, prefixed, record_in_head,
+    reserved_name, stands_alone,
+};
 use super::head::in_head;
 use super::list::{argument, arguments, like_an_entry, list, list_expression};
 use super::{Braces, Turn, body, enter_braces, entry_is_over, leave_braces, member_name};
@@ -342,11 +346,14 @@ fn one_value(p: &mut Parser, close: Kind) -> bool {
 }
 
 /// A value that no operator takes apart.
-fn primary(p: &mut Parser) -> Option<Done> {
+pub(super) fn primary(p: &mut Parser) -> Option<Done> {
     if p.fresh() {
         return no_value(p);
     }
     let kind = match p.kind() {
+        kind if JOINTS.has(kind) && stands_alone(p) => return Some(reserved_name(p)),
+        Kind::LeftBrace if p.around.no_brace && is_record_in_head(p) => return record_in_head(p),
+        Kind::Less if opens_heredoc(p) => return Some(heredoc(p)),
         Kind::Word if is_prefix(p) => return prefixed(p),
         Kind::Number => return Some(quantity(p)),
         kind if set::STRINGS.has(kind) => return Some(string(p)),
@@ -379,23 +386,6 @@ fn primary(p: &mut Parser) -> Option<Done> {
     let mark = p.open();
     p.bump();
     Some(p.close(mark, kind))
-}
-
-/// `f"…"`: other languages change what a string means by a letter before it.
-fn is_prefix(p: &Parser) -> bool {
-    let next = p.ahead(1);
-    p.text_here().len() <= 2 && set::STRINGS.has(next.kind) && !next.apart
-}
-
-fn prefixed(p: &mut Parser) -> Option<Done> {
-    let at = p.range_here();
-    let finding = SyntaxError::new("E0001", at.clone(), "a string has no letter before it");
-    let help = "any string takes a value in: `\"credit-${name}\"`";
-    p.report(finding.help(help).fix("take it out", vec![edit(at, "")]));
-    let mark = p.open();
-    p.bump();
-    p.close(mark, Kind::Error);
-    primary(p)
 }
 
 /// Characters that mean nothing are reported as such; what follows may still be a value.
@@ -479,10 +469,12 @@ fn interpolation(p: &mut Parser) {
         expression(p);
     }
     if !p.at_any(set::STRING_RESTS) && !p.at(Kind::End) {
-        p.wrong(
-            "E0030",
-            "`${…}` holds one expression, and this is no part of it",
-        );
+        let message = "`${…}` holds one expression, and this is no part of it";
+        let finding = SyntaxError::new("E0030", p.range_here(), message);
+        p.report(match p.at(Kind::Question) || p.at(Kind::If) {
+            true => finding.help("a choice is written `if condition then value else value`"),
+            false => finding,
+        });
         let error = p.open();
         skip_interpolation(p);
         p.close(error, Kind::Error);

@@ -57,6 +57,9 @@ pub(super) fn list_expression(p: &mut Parser) -> Done {
 
 /// Says whether a loop stands behind the value.
 fn element(p: &mut Parser) -> bool {
+    if p.at(Kind::For) {
+        return value_behind(p);
+    }
     expression(p);
     let looped = p.at(Kind::For);
     if looped {
@@ -66,6 +69,19 @@ fn element(p: &mut Parser) -> bool {
         }
     }
     looped
+}
+
+/// `for x in xs : x`, as other languages write it: what follows the loop is one error node.
+fn value_behind(p: &mut Parser) -> bool {
+    let finding = SyntaxError::new("E0004", p.range_here(), "the value stands before its `for`");
+    p.report(finding.help("a list is made so: `[x + 1 for x in xs when x > 0]`"));
+    loop_(p);
+    if p.at(Kind::Colon) {
+        let mark = p.open();
+        skip_to_separator(p, Kind::RightBracket);
+        p.close(mark, Kind::Error);
+    }
+    true
 }
 
 /// From the opener, which stands here, to the closer. Says how many elements there are.

@@ -3,7 +3,7 @@
 use mlinfra_api::{Address, Snapshot, StateChange, Value};
 use mlinfra_plan::{ChangeKind, Goal};
 
-use crate::support::{Fake, applied, carried_out, credit, kinds, program};
+use crate::support::{Fake, applied, applied_of, carried_out, credit, kinds, program};
 
 fn address(text: &str) -> Address {
     text.parse().expect("an address")
@@ -26,6 +26,28 @@ fn a_renamed_block_is_offered_a_move() {
     assert!(!found.error);
     let line = "`moved \"storage.lake\" = \"storage.pond\"`";
     assert!(found.help[0].contains(line), "{:?}", found.help);
+}
+
+#[test]
+fn what_goes_together_is_offered_one_move() {
+    let family = |name: &str| {
+        let keys = "k in [\"a\", \"b\"]";
+        credit() + &format!("\nstorage {name} on here for {keys} {{ capacity = 1 GiB }}\n")
+    };
+    let (world, snapshot) = applied_of(&program(&family("old")));
+    let plan = world.plan(&program(&family("new")), &snapshot, Goal::Apply);
+    let found: Vec<_> = (plan.findings.iter())
+        .filter(|found| found.code == "E0971")
+        .collect();
+    let [found] = found.as_slice() else {
+        panic!("{found:#?}");
+    };
+    let line = "`moved \"storage.old\" = \"storage.new\"`";
+    assert!(found.help[0].contains(line), "{:?}", found.help);
+    let text = family("new") + "moved \"storage.old\" = \"storage.new\"\n";
+    let plan = world.plan(&program(&text), &snapshot, Goal::Apply);
+    assert!(plan.actions.is_empty(), "{:#?}", plan.changes);
+    assert_eq!(plan.state.len(), 2);
 }
 
 #[test]

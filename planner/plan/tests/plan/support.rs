@@ -248,8 +248,13 @@ pub(crate) fn reasons(plan: &Plan, address: &str) -> Vec<Reason> {
 }
 
 pub(crate) fn applied() -> (Fake, Snapshot) {
+    applied_of(&program(&credit()))
+}
+
+/// A world in which this program was applied, and what it recorded.
+pub(crate) fn applied_of(program: &Program) -> (Fake, Snapshot) {
     let (mut world, mut snapshot) = (Fake::new(), Snapshot::default());
-    let plan = world.plan(&program(&credit()), &snapshot, Goal::Apply);
+    let plan = world.plan(program, &snapshot, Goal::Apply);
     assert!(plan.findings.is_empty(), "{:#?}", plan.findings);
     world.apply(&plan, &mut snapshot);
     (world, snapshot)
