@@ -156,6 +156,9 @@ impl CostPart {
     /// What it costs, or why that is not known.
     fn said(&self) -> String {
         match self.amount() {
+            Some(amount) if self.high.is_none() => {
+                format!("`{}` costs {amount}: {}", self.address, self.reason)
+            }
             Some(amount) => format!("`{}` costs {amount}", self.address),
             None => format!("`{}`: {}", self.address, self.reason),
         }
@@ -275,6 +278,7 @@ pub(crate) fn of(
     };
     let counted = counted(blocks, &limits, &cost.parts);
     for (limit, counted) in limits.iter().zip(counted) {
+        let covers_nothing = limit.covers.is_some() && counted.is_empty();
         let idle = limit.covers.is_some() && counted.iter().all(|part| part.currency.is_none());
         let total = match limit.run {
             false => Total::of(counted.into_iter(), &limit.currency),
@@ -291,6 +295,9 @@ pub(crate) fn of(
             idle,
         };
         findings.extend(found(limit.block, &standing, &total));
+        if covers_nothing && standing.standing == Standing::Proven {
+            findings.push(finding::covers_nothing(&standing));
+        }
         cost.budgets.push(standing);
     }
     (cost, findings)

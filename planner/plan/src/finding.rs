@@ -498,6 +498,25 @@ pub fn open_budget(budget: &BudgetStanding, why: String, refused: bool) -> PlanF
     }
 }
 
+/// A budget of which no part is there: that it reaches says nothing.
+pub(crate) fn covers_nothing(budget: &BudgetStanding) -> PlanFinding {
+    let warned = error(
+        "E0949",
+        "nothing counts against this budget",
+        format!(
+            "nothing that `{}` covers is made and has a cost",
+            budget.address
+        ),
+        "name in `covers` what is made, or leave `covers` out: everything counts then",
+        &budget.address,
+        Some("covers"),
+    );
+    PlanFinding {
+        error: false,
+        ..warned
+    }
+}
+
 /// A monitor without anything to watch has no place.
 pub fn watches_nothing(address: &Address) -> PlanFinding {
     error(

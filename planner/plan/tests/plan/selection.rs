@@ -323,3 +323,23 @@ fn what_stays_after_a_run_has_no_bound_and_what_waits_counts() {
     let fixed = with(&[("nodes", Value::Int(1)), ("scale", waits(15))]);
     assert_eq!(fixed.0, Standing::Proven);
 }
+
+#[test]
+fn a_budget_over_nothing_warns() {
+    let limit = || Value::Quantity(a_month("50", "USD"));
+    let cpus = [("cpus", ">=", Value::Int(4))];
+    for (covers, warns) in [(&["gone"][..], true), (&[], true), (&["machines"], false)] {
+        let blocks = vec![
+            aws("us-east-1"),
+            asking(&[], &cpus),
+            budget(limit(), covers),
+        ];
+        let (_, found) = priced(blocks);
+        let told = found
+            .iter()
+            .filter(|finding| finding.code == "E0949")
+            .count();
+        assert_eq!(told, usize::from(warns), "{covers:?}: {found:?}");
+        assert!(!found.iter().any(|one| one.code == "E0949" && one.error));
+    }
+}
