@@ -59,3 +59,23 @@ fn every_example_checks_and_its_plan_says_which_provider_is_missing() {
         assert_eq!(all, targets.len(), "{example}: {said}");
     }
 }
+
+#[test]
+fn budgets_over_clouds_say_what_is_known_of_them() {
+    for (example, parameters, wanted) in [
+        ("claims", &[][..], "`year_end` 42000 USD/month: proven"),
+        (
+            "claims",
+            &["--param", "env=dev"],
+            "`year_end` 3000 USD/month: open",
+        ),
+        ("pretrain", &["--param", "where=tpu"], "`run` 400 USD: open"),
+        ("pretrain", &[], "nothing counts against this budget"),
+    ] {
+        let mut plan = vec!["plan"];
+        plan.extend(parameters);
+        let planned = on(example, &plan).exits(1);
+        let said = format!("{}{}", planned.stdout, planned.stderr);
+        assert!(said.contains(wanted), "{example} {parameters:?}: {said}");
+    }
+}

@@ -11,6 +11,9 @@ use mlinfra_plan::{Answer, Answers, Goal, Inputs, Outcome, Plan, Question, plan}
 
 struct One(String);
 
+/// A spec of so many blocks.
+type Shape = fn(usize) -> String;
+
 impl World for One {
     fn read(&self, _: &str) -> Result<Vec<u8>, String> {
         Ok(self.0.clone().into_bytes())
@@ -197,7 +200,7 @@ fn main() {
     } else {
         sizes
     };
-    let shapes: [(&str, fn(usize) -> String); 4] = [
+    let shapes: [(&str, Shape); 4] = [
         ("stores", stores),
         ("chain", chain),
         ("pools", pools),
