@@ -63,9 +63,11 @@ pub fn serve(
     std::thread::spawn(move || transport::read_all(input, &sender));
     let back = receiver.back();
     let (jobs, to_do) = mpsc::channel();
+    let (old, gone) = mpsc::channel();
     std::thread::scope(|scope| {
         scope.spawn(move || worker::run(outside, &to_do, &back));
-        answer_all(Server::new(jobs), &receiver, output)
+        scope.spawn(move || gone.into_iter().for_each(drop));
+        answer_all(Server::new(jobs, old), &receiver, output)
     })
 }
 

@@ -62,8 +62,8 @@ pub(crate) struct Server {
     roots: BTreeMap<PathBuf, Root>,
     /// The specs that open texts belong to, as they were checked last.
     specs: Specs,
-    /// Those before, until there is time to let them go.
-    old: Option<Specs>,
+    /// Where those before go: to let a large program go takes a while.
+    old: mpsc::Sender<Specs>,
     /// The findings that the editor shows, by file.
     shown: BTreeMap<PathBuf, Vec<Value>>,
     /// What can be answered only once the texts are checked as they are now.
@@ -76,7 +76,7 @@ pub(crate) struct Server {
 struct Refusal(ErrorCode, String);
 
 impl Server {
-    pub(crate) fn new(jobs: mpsc::Sender<Job>) -> Self {
+    pub(crate) fn new(jobs: mpsc::Sender<Job>, old: mpsc::Sender<Specs>) -> Self {
         Server {
             jobs,
             phase: Phase::New,
@@ -93,7 +93,7 @@ impl Server {
             uses_changed: false,
             roots: BTreeMap::new(),
             specs: BTreeMap::new(),
-            old: None,
+            old,
             shown: BTreeMap::new(),
             waiting: Vec::new(),
             outgoing: Vec::new(),
@@ -154,7 +154,6 @@ impl Server {
             roots: self.roots.clone(),
             folders: self.folders.clone(),
             client: self.client,
-            old: self.old.take(),
         };
         // If nobody takes it, the session is over.
         self.checking = self.jobs.send(job).is_ok();
@@ -163,7 +162,9 @@ impl Server {
     /// Takes what a check gave, shows it, and answers what waited for it.
     fn looked(&mut self, look: Look) {
         self.checking = false;
-        self.old = Some(std::mem::replace(&mut self.specs, look.specs));
+        // If nobody takes it, the session is over.
+        let old = std::mem::replace(&mut self.specs, look.specs);
+        drop(self.old.send(old));
         if !self.uses_changed {
             self.roots = look.roots;
         }

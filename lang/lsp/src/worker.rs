@@ -25,8 +25,6 @@ pub(crate) struct Job {
     /// The folders that are open in the editor.
     pub(crate) folders: Vec<PathBuf>,
     pub(crate) client: Client,
-    /// What nobody needs any more. To let a large program go takes a while, so it is done here.
-    pub(crate) old: Option<Specs>,
 }
 
 /// A checked spec, with what its texts are parsed to.
@@ -67,7 +65,6 @@ pub(crate) fn specs_with<'s>(
 pub(crate) fn run(outside: &dyn Outside, jobs: &mpsc::Receiver<Job>, back: &Back<Incoming>) {
     let mut trees: BTreeMap<Root, Trees> = BTreeMap::new();
     while let Ok(mut job) = jobs.recv() {
-        let old = job.old.take();
         let versions = job.documents.iter();
         let versions = versions.map(|(path, open)| (path.clone(), open.version));
         let versions = versions.collect();
@@ -84,7 +81,6 @@ pub(crate) fn run(outside: &dyn Outside, jobs: &mpsc::Receiver<Job>, back: &Back
             versions,
             bugs,
         })));
-        drop(old);
     }
 }
 

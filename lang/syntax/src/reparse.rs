@@ -170,11 +170,16 @@ impl Splice {
         ];
         let sources = [old, new, old];
         let pairs = || sources.into_iter().zip(&moves);
-        let mut elements = vec![*old.elements.first()?];
+        let mut elements = Vec::with_capacity(old.elements.len() + new.elements.len());
+        elements.push(*old.elements.first()?);
         let mut documentation = Vec::new();
         for (tree, to) in pairs() {
             let range = to.places.start as usize..to.places.end as usize;
-            elements.extend(tree.elements.get(range)?.iter().map(|one| to.element(one)));
+            let inside = tree.elements.get(range)?;
+            match to.is_still() {
+                true => elements.extend_from_slice(inside),
+                false => elements.extend(inside.iter().map(|one| to.element(one))),
+            }
             documentation.extend(to.documentation(&tree.documentation));
         }
         elements[0].end = u32::try_from(text.len()).ok()?;
@@ -244,6 +249,11 @@ impl Move {
             by_places,
             by_bytes,
         }
+    }
+
+    /// Whether everything stays where it is.
+    fn is_still(&self) -> bool {
+        self.by_places == 0 && self.by_bytes == 0
     }
 
     fn place(&self, place: u32) -> u32 {
