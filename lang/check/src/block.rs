@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use litemap::LiteMap;
-use mlinfra_api::{Address, Reference, Value, Wish};
+use mlinfra_api::{Address, Reference, Value};
 
 use crate::attribute::AFTER;
 use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::habit;
-use crate::late::computed_in;
 use crate::program::{Block, Field};
 use crate::schema::{FieldDeclaration, Kind, KindValue, Place};
 use crate::scope::{Form, NAMES_OF_KIND_MAX, NodeId};
 use crate::suggest::nearest;
-use crate::tree::{Binary, BlockItem, Expr, ExprKind, Item, Name, Node, Path};
+use crate::tree::{BlockItem, Expr, Item, Name, Node, Path};
 use crate::types::{Term, Type, a};
 
 impl<'t> Checker<'t> {
@@ -379,19 +378,10 @@ impl<'t> Checker<'t> {
                     }
                     let term = self.value(value, &declared.field_type, env);
                     self.lists_some(declared, &term, value.span);
-                    if !term.term_type.is_error() {
-                        let default = declared.default.as_ref();
-                        let default = default
-                            .map(|default| self.default_value(default, &declared.field_type));
-                        let field = Field {
-                            is_default: default.as_ref() == Some(&term.value),
-                            value: term.value,
-                            span: value.span,
-                            written: true,
-                            secret: declared.secret,
-                        };
-                        checked.fields.insert(name.into_owned(), field);
-                    }
+                    let field = self.written_field(declared, term, value.span);
+                    checked
+                        .fields
+                        .extend(field.map(|field| (name.into_owned(), field)));
                 }
                 Node::Requirement {
                     path,
@@ -421,6 +411,27 @@ impl<'t> Checker<'t> {
         self.wishes_meet(checked);
         seen.extend(wished);
         self.fill_defaults(id, kind, checked, &seen, stray);
+    }
+
+    /// A field as written; none if its value is in error.
+    fn written_field(
+        &mut self,
+        declared: &FieldDeclaration,
+        term: Term,
+        span: Span,
+    ) -> Option<Field> {
+        if term.term_type.is_error() {
+            return None;
+        }
+        let default = declared.default.as_ref();
+        let default = default.map(|default| self.default_value(default, &declared.field_type));
+        Some(Field {
+            is_default: default.as_ref() == Some(&term.value),
+            value: term.value,
+            span,
+            written: true,
+            secret: declared.secret,
+        })
     }
 
     /// Whether a block of this kind can say what it comes after: something is made of it, and it
@@ -496,43 +507,6 @@ impl<'t> Checker<'t> {
             );
         }
         declared.computed
-    }
-
-    fn wish(
-        &mut self,
-        declared: &FieldDeclaration,
-        path: &Path,
-        operator: Binary,
-        value: &Expr,
-        env: Env<'_>,
-    ) -> Option<Wish> {
-        let name = path.text();
-        if !declared.chosen {
-            let text = format!("`{name}` is set, not searched for");
-            self.report(
-                Diagnostic::error(code::WISH_NOT_CHOSEN, path.span, text)
-                    .help("a comparison is a wish about what mlinfra chooses by itself")
-                    .help(format!("write `{name} = value`")),
-            );
-            return None;
-        }
-        let expected = match (&operator, &value.kind) {
-            (Binary::In, ExprKind::List(_)) => Type::List(Arc::new(declared.field_type.clone())),
-            (Binary::In, _) => Type::Range(Arc::new(declared.field_type.clone())),
-            _ => declared.field_type.clone(),
-        };
-        let term = self.value(value, &expected, env);
-        // What a block answers may be open until its files are there; the plan says so.
-        let open = matches!(term.value, Value::Unknown(_)) && computed_in(&term.value).is_none();
-        let known = open || self.must_be_known(&term, value.span, "what is chosen by");
-        if term.term_type.is_error() || !known {
-            return None;
-        }
-        Some(Wish {
-            field: name,
-            operator: operator.text().to_owned(),
-            value: term.value,
-        })
     }
 
     fn fill_defaults(

@@ -363,18 +363,10 @@ impl Checker<'_> {
         expected: &Type,
         env: Env<'_>,
     ) -> Term {
-        let term = self.eval(subject, &Type::Any, env);
-        if term.term_type.is_secret() {
-            self.secret_in_the_open(subject.span);
+        let Some(term) = self.match_subject(subject, env) else {
             return Term::error();
-        }
+        };
         let known = term.is_known();
-        let is_open = self.is_supposed || self.may_be_open(&term);
-        if term.term_type.is_error()
-            || !is_open && !self.must_be_known(&term, subject.span, "what decides")
-        {
-            return Term::error();
-        }
         let mut chosen: Option<Term> = None;
         let mut common = Type::Any;
         let mut failed = false;
@@ -428,6 +420,18 @@ impl Checker<'_> {
             None if !known => Term::unknown(common, &[&term]),
             None => Term::error(),
         }
+    }
+
+    /// What a `match` looks at; none, with a finding, if it can't decide.
+    fn match_subject(&mut self, subject: &Expr, env: Env<'_>) -> Option<Term> {
+        let term = self.eval(subject, &Type::Any, env);
+        if term.term_type.is_secret() {
+            self.secret_in_the_open(subject.span);
+            return None;
+        }
+        let is_open = self.is_supposed || self.may_be_open(&term);
+        let decides = is_open || self.must_be_known(&term, subject.span, "what decides");
+        (decides && !term.term_type.is_error()).then_some(term)
     }
 
     /// Warns of a pattern whose arm is never chosen, or `_` with the arm of it.

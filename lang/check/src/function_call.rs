@@ -86,7 +86,7 @@ impl Checker<'_> {
                 given.spans.push(span);
                 continue;
             };
-            // What is given for anything is of its own type, and only then held against the pattern.
+            // What is given for anything is of its own type, and only then held to the pattern.
             let expected = if is_open(&wanted) {
                 &Type::Any
             } else {

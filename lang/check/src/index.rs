@@ -53,7 +53,7 @@ impl Checker<'_> {
         Term::new(found.term_type.kept_secret(secret), found.value)
     }
 
-    /// What a name stands for, or an entry of it, where it is: to take one part out of it, the whole
+    /// What a name stands for, or an entry of it, where it is: to take a part out of it, the whole
     /// need not be copied. None where more is to be said of it than what it is.
     pub(crate) fn in_place<'s>(
         &'s self,

@@ -103,7 +103,7 @@ fn too_late(span: Span, used: Use, origin: &str) -> Diagnostic {
     }
 }
 
-/// What does not come out of apply, but is chosen before: `pool.trainers.cpus`.
+/// What does not come out of apply, but is chosen before: `trainers.cpus`.
 fn chosen_members(program: &Program) -> BTreeSet<String> {
     let of_block = |block: &Block| {
         let address = block.address.to_string();

@@ -1,15 +1,20 @@
-//! Wishes that exclude one another: the comparisons about one field, each held against the others.
+//! Wishes: comparisons with fields that are chosen, and those that exclude one another.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use mlinfra_api::Value;
+use mlinfra_api::{Value, Wish};
 
-use crate::check::Checker;
+use crate::check::{Checker, Env};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::late::computed_in;
 use crate::program::Block;
 use crate::quantity;
+use crate::schema::FieldDeclaration;
+use crate::tree::{Binary, Expr, ExprKind, Path};
+use crate::types::Type;
 
 /// How many comparisons about one field are held against one another.
 const WISHES_MAX: usize = 16;
@@ -25,6 +30,44 @@ struct Compared<'b> {
 type End<'b> = Option<(&'b Value, bool)>;
 
 impl Checker<'_> {
+    /// A comparison with a field that is chosen; none, with a finding, if it can be none.
+    pub(crate) fn wish(
+        &mut self,
+        declared: &FieldDeclaration,
+        path: &Path,
+        operator: Binary,
+        value: &Expr,
+        env: Env<'_>,
+    ) -> Option<Wish> {
+        let name = path.text();
+        if !declared.chosen {
+            let text = format!("`{name}` is set, not searched for");
+            self.report(
+                Diagnostic::error(code::WISH_NOT_CHOSEN, path.span, text)
+                    .help("a comparison is a wish about what mlinfra chooses by itself")
+                    .help(format!("write `{name} = value`")),
+            );
+            return None;
+        }
+        let expected = match (&operator, &value.kind) {
+            (Binary::In, ExprKind::List(_)) => Type::List(Arc::new(declared.field_type.clone())),
+            (Binary::In, _) => Type::Range(Arc::new(declared.field_type.clone())),
+            _ => declared.field_type.clone(),
+        };
+        let term = self.value(value, &expected, env);
+        // What a block answers may be open until its files are there; the plan says so.
+        let open = matches!(term.value, Value::Unknown(_)) && computed_in(&term.value).is_none();
+        let known = open || self.must_be_known(&term, value.span, "what is chosen by");
+        if term.term_type.is_error() || !known {
+            return None;
+        }
+        Some(Wish {
+            field: name,
+            operator: operator.text().to_owned(),
+            value: term.value,
+        })
+    }
+
     /// Reports wishes about one field that no value meets: nothing would ever be found.
     pub(crate) fn wishes_meet(&mut self, checked: &Block) {
         if checked.wishes.is_empty() {
