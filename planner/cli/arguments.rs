@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::command;
@@ -52,7 +53,8 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// The words that this program was called with; help and wrong words end it.
     pub(crate) fn read() -> Self {
-        let matches = Arguments::described().get_matches();
+        let matches = Arguments::described().try_get_matches();
+        let matches = matches.unwrap_or_else(|error| with_hint(error).exit());
         Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
@@ -61,6 +63,49 @@ impl Arguments {
     pub(crate) fn described() -> clap::Command {
         compact(Arguments::command())
     }
+}
+
+/// Words of other tools, and what stands for them here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("--auto-approve", "agree beforehand with '-y'"),
+    ("-auto-approve", "agree beforehand with '-y'"),
+    ("--var", "give a parameter with '--param NAME=VALUE'"),
+    ("-var", "give a parameter with '--param NAME=VALUE'"),
+    ("--var-file", "give parameters with '--params FILE'"),
+    (
+        "--detailed-exitcode",
+        "'plan --exit-code' ends with 5 where something would change",
+    ),
+    ("--env", "name the environment with '-e NAME'"),
+    ("--workspace", "name the environment with '-e NAME'"),
+    ("validate", "'mlinfra check' checks a spec"),
+    (
+        "refresh",
+        "'mlinfra show' looks at what exists; 'mlinfra plan' compares it with the spec",
+    ),
+    ("import", "write '@existing(\"…\")' on the block"),
+    ("workspace", "an environment is named with '-e NAME'"),
+];
+
+/// A wrong call with what this program says for a word that another tool knows.
+fn with_hint(mut error: clap::Error) -> clap::Error {
+    let kinds = [ContextKind::InvalidArg, ContextKind::InvalidSubcommand];
+    let word = kinds.iter().find_map(|kind| match error.get(*kind) {
+        Some(ContextValue::String(word)) => Some(word.clone()),
+        _ => None,
+    });
+    let hint = word.and_then(|word| {
+        let known = ELSEWHERE.iter().find(|(theirs, _)| *theirs == word);
+        known.map(|(_, hint)| *hint)
+    });
+    if let Some(hint) = hint {
+        let hints = ContextValue::StyledStrs(vec![hint.into()]);
+        error.insert(ContextKind::Suggested, hints);
+        // What is spelt alike is not what was meant.
+        error.remove(ContextKind::SuggestedSubcommand);
+        error.remove(ContextKind::SuggestedArg);
+    }
+    error
 }
 
 /// Moves what a command does from the long help, which sets every option apart, above its usage.
@@ -337,6 +382,14 @@ impl Command {
         }
     }
 
+    /// Whether it is about a spec, as far as it is given by the options for every command.
+    pub(crate) fn reads_a_spec(&self) -> bool {
+        !matches!(
+            self,
+            Command::Init(_) | Command::Fmt(_) | Command::Docs(_) | Command::Completions(_)
+        )
+    }
+
     /// Whether the result is asked for as JSON.
     pub(crate) fn wants_json(&self) -> bool {
         match self {
@@ -352,6 +405,9 @@ impl Command {
             Command::Report(arguments) => arguments.json,
             Command::Output(arguments) => arguments.json,
             Command::Log(arguments) => arguments.json,
+            Command::Lock(arguments) => arguments.json,
+            Command::Docs(arguments) => arguments.json,
+            Command::Explain(arguments) => arguments.json,
             Command::Test(arguments) => arguments.format() == command::test::Format::Json,
             _ => false,
         }
@@ -370,6 +426,20 @@ mod tests {
             .filter(|one| one.get_name() != "help")
             .cloned()
             .collect()
+    }
+
+    #[test]
+    fn a_word_of_another_tool_is_answered_with_ours() {
+        let said = |words: &[&str]| {
+            let matches = Arguments::described().try_get_matches_from(words);
+            let error = matches.expect_err("it is wrong");
+            with_hint(error).to_string()
+        };
+        assert!(said(&["mlinfra", "apply", "--auto-approve"]).contains("'-y'"));
+        assert!(said(&["mlinfra", "plan", "--var", "a=1"]).contains("'--param NAME=VALUE'"));
+        let validate = said(&["mlinfra", "validate"]);
+        assert!(validate.contains("'mlinfra check'") && !validate.contains("'eval'"));
+        assert!(!said(&["mlinfra", "plan", "--nonsense"]).contains("tip: '-y'"));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mlinfra_check::{Checked, Diagnostic, Fix, ProjectOutputs, Unread, World};
+use mlinfra_check::{
+    Checked, Diagnostic, Fix, Head, ParameterFile, ParameterSource, ProjectOutputs, Severity,
+    Unread, World,
+};
 
 /// How often edits are tried: each try checks the whole spec.
 const TRIES_MAX: usize = 200;
@@ -43,6 +46,22 @@ impl World for Edited<'_> {
         self.world.parameter_names()
     }
 
+    fn head(&self, path: &str, bytes_max: u64) -> Result<Head, String> {
+        self.world.head(path, bytes_max)
+    }
+
+    fn parameter_source(&self, name: &str) -> ParameterSource {
+        self.world.parameter_source(name)
+    }
+
+    fn parameter_files(&self) -> Vec<ParameterFile> {
+        self.world.parameter_files()
+    }
+
+    fn environment(&self) -> Option<String> {
+        self.world.environment()
+    }
+
     fn outputs(&self, project: &str, environment: Option<&str>) -> Result<ProjectOutputs, Unread> {
         self.world.outputs(project, environment)
     }
@@ -51,8 +70,10 @@ impl World for Edited<'_> {
 /// Makes the edits of all findings in the files that are `ours`, until none that helps is left.
 /// Nothing is written.
 pub(crate) fn fix(world: &dyn World, root: &str, ours: &dyn Fn(&str) -> bool) -> Fixed {
-    let check =
-        |texts: &BTreeMap<String, String>| mlinfra_check::check(&Edited { world, texts }, root);
+    // Counted are all findings: of a file with very many, the first ones do not become fewer.
+    let check = |texts: &BTreeMap<String, String>| {
+        mlinfra_check::check_in_full(&Edited { world, texts }, root)
+    };
     let mut texts = BTreeMap::new();
     let mut fixed = Fixed {
         checked: check(&texts),
@@ -94,6 +115,17 @@ pub(crate) fn fix(world: &dyn World, root: &str, ours: &dyn Fn(&str) -> bool) ->
             fixed.files.insert(name, (old, new));
         }
     }
+    // What is told is told as of any check.
+    let texts = fixed.files.iter();
+    let texts = texts.map(|(name, (_, new))| (name.clone(), new.clone()));
+    let texts: BTreeMap<String, String> = texts.collect();
+    fixed.checked = mlinfra_check::check(
+        &Edited {
+            world,
+            texts: &texts,
+        },
+        root,
+    );
     fixed
 }
 
@@ -161,28 +193,45 @@ fn edited(
     texts
 }
 
-/// Whether edits did what they were made for: fewer findings of those, no file that was clean is
-/// not, and no syntax error where there was none.
+/// Whether edits did what they were made for: fewer findings of those, and no file is worse.
 fn helps(before: &Checked, after: &Checked, findings: &[&Diagnostic]) -> bool {
     let keys: BTreeSet<String> = findings.iter().map(|finding| key(finding)).collect();
     let left = |checked: &Checked| {
         let all = checked.diagnostics.iter();
         all.filter(|finding| keys.contains(&key(finding))).count()
     };
-    let worse = |found: fn(&Diagnostic) -> bool| {
-        let had = files_with(before, found);
-        files_with(after, found)
-            .iter()
-            .any(|file| !had.contains(file))
+    let had = counts(before);
+    let is_worse = |(file, now): (&&str, &Counts)| {
+        let had = had.get(*file).copied().unwrap_or_default();
+        // What can be read now may have faults of its own.
+        let reads_more = now.syntax < had.syntax;
+        now.syntax > had.syntax
+            || had.all == 0 && now.all > 0
+            || now.errors > had.errors && !reads_more
     };
-    let is_syntax = |finding: &Diagnostic| finding.code.0.starts_with("E00");
-    left(after) < left(before) && !worse(|_| true) && !worse(is_syntax)
+    left(after) < left(before) && !counts(after).iter().any(is_worse)
 }
 
-fn files_with(checked: &Checked, found: fn(&Diagnostic) -> bool) -> BTreeSet<&str> {
-    let findings = checked.diagnostics.iter().filter(|finding| found(finding));
-    let files = findings.filter_map(|one| checked.files.get(one.primary.span.file.0 as usize));
-    files.map(|file| file.name.as_str()).collect()
+/// How many findings a file has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    all: usize,
+    errors: usize,
+    syntax: usize,
+}
+
+fn counts(checked: &Checked) -> BTreeMap<&str, Counts> {
+    let mut counts: BTreeMap<&str, Counts> = BTreeMap::new();
+    for finding in &checked.diagnostics {
+        let Some(file) = checked.files.get(finding.primary.span.file.0 as usize) else {
+            continue;
+        };
+        let count = counts.entry(&file.name).or_default();
+        count.all += 1;
+        count.errors += usize::from(finding.severity == Severity::Error);
+        count.syntax += usize::from(finding.code.0.starts_with("E00"));
+    }
+    counts
 }
 
 #[cfg(test)]
@@ -260,5 +309,52 @@ mod tests {
         assert_eq!(fixed.checked.diagnostics, Vec::new());
         let new = "let flag = true\nlet b = flag and flag\n";
         assert_eq!(new_text(&fixed, text), new);
+    }
+    #[test]
+    fn a_file_with_very_many_findings_is_mended_at_once() {
+        let uses: String = (0..250).map(|n| format!("let b{n} = flga\n")).collect();
+        let text = format!("let flag = true\n{uses}");
+        let fixed = fixed(&text);
+        assert_eq!(fixed.made, 250);
+        assert_eq!(fixed.checked.diagnostics, Vec::new());
+    }
+
+    /// A file that knows where it is checked.
+    struct There(One);
+
+    impl World for There {
+        fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+            self.0.read(path)
+        }
+
+        fn parameter(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn parameter_names(&self) -> Vec<String> {
+            Vec::new()
+        }
+
+        fn parameter_files(&self) -> Vec<ParameterFile> {
+            vec![ParameterFile {
+                name: "given.txt".to_owned(),
+                content: Ok(b"count = 3".to_vec()),
+            }]
+        }
+
+        fn environment(&self) -> Option<String> {
+            Some("dev".to_owned())
+        }
+    }
+
+    #[test]
+    fn edits_are_tried_where_the_spec_is_checked() {
+        let text = "param count: int\nparam place: string\n\
+                    environment dev { params { place = \"x\" } }\nenvironment prod {}\n";
+        let there = There(One(text.to_owned()));
+        let plain = mlinfra_check::check(&there, "main.mlinfra");
+        assert_eq!(plain.diagnostics, Vec::new());
+        let fixed = fix(&there, "main.mlinfra", &|_| true);
+        assert_eq!((fixed.made, &fixed.checked.diagnostics), (0, &Vec::new()));
     }
 }

@@ -164,6 +164,8 @@ fn references(block: &Block) -> BTreeSet<(Address, String)> {
             note(&condition, "require");
         }
     }
+    let after = block.after.iter();
+    found.extend(after.map(|first| (first.clone(), "after".to_owned())));
     found
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mlinfra_check::{OtherProject, Program};
+use mlinfra_check::OtherProject;
 use mlinfra_plan::{Answer, Answers, MadeWith, Plan, Question};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Exit, Problem};
 use crate::view::{Screen, ending};
-use crate::workspace::Workspace;
+use crate::workspace::{Sound, Workspace};
 use crate::world::reason;
 use crate::write;
 
@@ -37,11 +37,16 @@ pub(crate) struct Locked {
 
 impl Locked {
     /// What checking and planning have just read.
-    pub(crate) fn of(program: &Program, answers: &Answers) -> Self {
+    pub(crate) fn of(sound: &Sound, answers: &Answers) -> Self {
         let now = MadeWith::this_build();
+        let made = Locked::made(&now, answers.iter());
+        // Of what planning reads too, it has the digest of all.
+        let mut files = sound.read.clone();
+        files.extend(made.files);
         Locked {
-            outputs: program.projects.iter().map(of_project).collect(),
-            ..Locked::made(&now, answers.iter())
+            files,
+            outputs: sound.program.projects.iter().map(of_project).collect(),
+            ..made
         }
     }
 
@@ -83,23 +88,29 @@ impl Locked {
     }
 
     /// The file of a spec; none if it has none.
-    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, Problem> {
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, Unusable> {
         let path = folder.join(FILE);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unreadable(&path, &reason(error))),
+            Err(error) => return Err(Unusable::broken(&path, &reason(error))),
         };
-        match serde_json::from_str::<Locked>(&text) {
-            Ok(locked) if locked.version == VERSION => Ok(Some(locked)),
-            Ok(locked) => Err(unreadable(
-                &path,
-                &format!(
-                    "it has version {}, and this program reads {VERSION}",
-                    locked.version
-                ),
-            )),
-            Err(error) => Err(unreadable(&path, &error.to_string())),
+        // What a newer version holds beside its number is its own.
+        let value: serde_json::Value = serde_json::from_str(&text)
+            .map_err(|error| Unusable::broken(&path, &error.to_string()))?;
+        match value["version"].as_u64() {
+            Some(newer) if newer > u64::from(VERSION) => {
+                let why = format!("it has version {newer}, and this program reads {VERSION}");
+                let mut problem = unreadable(&path, &why);
+                problem.help = vec!["use the newer mlinfra that wrote it".to_owned()];
+                Err(Unusable {
+                    problem,
+                    is_newer: true,
+                })
+            }
+            _ => serde_json::from_value(value)
+                .map(Some)
+                .map_err(|error| Unusable::broken(&path, &error.to_string())),
         }
     }
 
@@ -160,6 +171,24 @@ impl Locked {
     }
 }
 
+/// A lock that can't be held to.
+#[derive(Debug)]
+pub(crate) struct Unusable {
+    /// Why.
+    pub(crate) problem: Problem,
+    /// Whether a newer program wrote it.
+    pub(crate) is_newer: bool,
+}
+
+impl Unusable {
+    fn broken(path: &Path, why: &str) -> Self {
+        Unusable {
+            problem: unreadable(path, why),
+            is_newer: false,
+        }
+    }
+}
+
 /// A project's name in the lock, and its digest.
 fn of_project(project: &OtherProject) -> (String, String) {
     let name = name_of(&project.path, project.environment.as_deref());
@@ -189,13 +218,19 @@ pub(crate) fn hold(
     must: bool,
     screen: &Screen,
 ) -> Result<(), Problem> {
-    let locked = match Locked::read(&workspace.folder)? {
-        Some(locked) => locked,
-        None if must => {
+    let locked = match Locked::read(&workspace.folder) {
+        Ok(Some(locked)) => locked,
+        Err(unusable) if must => return Err(unusable.problem.at(workspace)),
+        Err(unusable) => {
+            let why = unusable.problem.details.join("; ");
+            screen.tell(&format!("nothing is held to a lock: {why}\n"));
+            return Ok(());
+        }
+        Ok(None) if must => {
             let path = workspace.folder.join(FILE);
             return Err(unreadable(&path, "no such file").at(workspace));
         }
-        None => return Ok(()),
+        Ok(None) => return Ok(()),
     };
     let differences = locked.differences(now);
     if differences.is_empty() {
@@ -238,17 +273,17 @@ mod tests {
     #[test]
     fn a_difference_is_told_and_the_text_is_the_same_each_time() {
         let one = Locked::of(
-            &Program::default(),
+            &Sound::default(),
             &answers(&[("b.csv", "1"), ("a.csv", "2")]),
         );
         let same = Locked::of(
-            &Program::default(),
+            &Sound::default(),
             &answers(&[("a.csv", "2"), ("b.csv", "1")]),
         );
         assert_eq!(one.text(), same.text());
         assert!(one.differences(&same).is_empty());
         let other = Locked::of(
-            &Program::default(),
+            &Sound::default(),
             &answers(&[("a.csv", "3"), ("c.csv", "1")]),
         );
         let told = one.differences(&other);
@@ -269,5 +304,26 @@ mod tests {
             ..both.clone()
         };
         assert_eq!(newer.differences(&both).len(), 2);
+    }
+    #[test]
+    fn what_checking_read_is_locked_and_a_newer_lock_is_left_alone() {
+        let read = |digest: &str| Sound {
+            read: BTreeMap::from([("owner.txt".to_owned(), digest.to_owned())]),
+            ..Sound::default()
+        };
+        let one = Locked::of(&read("sha256:1"), &answers(&[("a.csv", "2")]));
+        let other = Locked::of(&read("sha256:2"), &answers(&[("a.csv", "2")]));
+        let told = one.differences(&other);
+        assert_eq!(told, ["`owner.txt` holds something else"]);
+
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let write = |text: &str| {
+            std::fs::write(folder.path().join(FILE), text).expect("a file");
+            Locked::read(folder.path()).map_err(|unusable| unusable.is_newer)
+        };
+        assert_eq!(write(&one.text()), Ok(Some(one)));
+        assert_eq!(write("{ \"version\": 9, \"more\": [] }"), Err(true));
+        assert_eq!(write("{ \"version\": 1 }"), Err(false));
+        assert_eq!(write("no JSON"), Err(false));
     }
 }

@@ -128,7 +128,7 @@ pub(crate) fn plan_and_apply(
     };
     let (plan, answers) = session::planned(order.workspace, sound, Some(&session), wanted);
     if order.goal == Goal::Apply {
-        let made = Locked::of(&sound.program, &answers);
+        let made = Locked::of(sound, &answers);
         locked::hold(order.workspace, &made, order.locked, screen)?;
     }
     // What still runs from before is followed even if nothing else is to be done.

@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     Bug,
     /// 4: it could not start (locked, stale plan, busy address): trying again may help.
     NotStarted,
+    /// 5: something would change, and the call asked to be told so.
+    Changes,
 }
 
 impl Exit {
@@ -30,6 +32,7 @@ impl Exit {
             Exit::Usage => 2,
             Exit::Bug => 3,
             Exit::NotStarted => 4,
+            Exit::Changes => 5,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A spec and its folder: finding it, checking it, naming its files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -17,6 +18,8 @@ use crate::world::{Disk, Parameters, reason};
 const ROOT: &str = "main.mlinfra";
 /// The environment of a spec that declares none: its state is that of the project itself.
 pub(crate) const DEFAULT: &str = "default";
+/// The code of [`both_fit`].
+const BOTH_FIT: &str = "E1035";
 /// Where the states of all other environments lie, in the project's state folder.
 const ENVIRONMENTS: &str = "environments";
 
@@ -48,28 +51,39 @@ pub(crate) struct Sound {
     pub(crate) program: Program,
     /// Its files, for findings that come later.
     pub(crate) sources: Sources,
+    /// What was read for it beside the root file, each with a digest.
+    pub(crate) read: BTreeMap<String, String>,
 }
 
 impl Workspace {
     /// Finds the root file: the file that was given, or `main.mlinfra` or the only spec in the
-    /// folder that was given.
+    /// folder that was given. A word may be an environment of the spec in this folder instead:
+    /// `mlinfra apply prod`.
     pub(crate) fn find(given: &Path, global: &Global) -> Result<Self, Problem> {
-        let missing = match Workspace::find_spec(given, global) {
-            Ok(found) => return Ok(found),
-            Err(problem) => problem,
+        let name = given.to_str().filter(|name| is_word(name));
+        let here = name.and_then(|_| Workspace::find_spec(Path::new("."), global).ok());
+        let (Some(name), Some(mut here)) = (name, here) else {
+            return Workspace::find_spec(given, global);
         };
-        Workspace::of_environment(given, global).ok_or(missing)
-    }
-
-    /// `mlinfra apply prod`: the word is an environment of the spec in this folder.
-    fn of_environment(given: &Path, global: &Global) -> Option<Self> {
-        let name = given.to_str().filter(|name| is_word(name))?;
-        let mut here = Workspace::find_spec(Path::new("."), global).ok()?;
-        let is_declared = here.declared().iter().any(|declared| declared == name);
-        // What an option names must be the same.
-        let agrees = (global.environment.as_ref()).is_none_or(|asked| asked == name);
-        here.parameters.environment = Some(name.to_owned());
-        (is_declared && agrees).then_some(here)
+        let declared = here.declared().to_vec();
+        let is_declared = declared.iter().any(|declared| declared == name);
+        match (Workspace::find_spec(given, global), &global.environment) {
+            (Ok(_), None) if is_declared => Err(both_fit(name)),
+            (Ok(found), _) => Ok(found),
+            // What an option names must be the same.
+            (Err(_), asked) if is_declared && asked.as_ref().is_none_or(|asked| asked == name) => {
+                here.parameters.environment = Some(name.to_owned());
+                Ok(here)
+            }
+            (Err(missing), _) if declared.is_empty() => Err(missing),
+            (Err(missing), _) => {
+                let names: Vec<String> = declared.iter().map(|name| format!("`{name}`")).collect();
+                let names = names.join(", ");
+                Err(missing.detail(format!(
+                    "nor has the spec in this folder such an environment: it declares {names}"
+                )))
+            }
+        }
     }
 
     fn of(given: &Path, folder: &Path, root: &str, global: &Global) -> Result<Self, Problem> {
@@ -130,6 +144,7 @@ impl Workspace {
     pub(crate) fn find_state(given: &Path, global: &Global) -> Result<Self, Problem> {
         let missing = match Workspace::find(given, global) {
             Ok(found) => return Ok(found),
+            Err(problem) if problem.code.as_deref() == Some(BOTH_FIT) => return Err(problem),
             Err(problem) => problem,
         };
         // Only what is called like a spec stands for the folder that it would lie in.
@@ -225,11 +240,13 @@ impl Workspace {
 
     /// The checked program of a command that does without: none if it has errors.
     pub(crate) fn sound_if_any(&self) -> Option<Sound> {
-        let checked = self.check();
+        let world = self.world();
+        let checked = mlinfra_check::check(&world, &self.root);
         let sources = self.sources(&checked);
-        (!checked.has_errors()).then_some(Sound {
+        (!checked.has_errors()).then(|| Sound {
             program: checked.program,
             sources,
+            read: self.read_beside(&world),
         })
     }
 
@@ -423,10 +440,26 @@ impl Workspace {
         format!("{} {words}{of_spec}", program())
     }
 
+    /// What was read beside the root file.
+    fn read_beside(&self, world: &Disk) -> BTreeMap<String, String> {
+        let mut read = world.noted();
+        read.remove(&self.root);
+        read
+    }
+
     /// The checked program. Findings are shown; errors among them end the command.
     pub(crate) fn sound(&self, command: &str, screen: &Screen) -> Result<Sound, Stop> {
-        let checked = self.check();
-        let needs_state = matches!(command, "plan" | "apply" | "report");
+        self.sound_of(command, false, screen)
+    }
+
+    /// The same for a command about one state: of several environments one must be meant.
+    pub(crate) fn sound_of_state(&self, command: &str, screen: &Screen) -> Result<Sound, Stop> {
+        self.sound_of(command, true, screen)
+    }
+
+    fn sound_of(&self, command: &str, needs_state: bool, screen: &Screen) -> Result<Sound, Stop> {
+        let world = self.world();
+        let checked = mlinfra_check::check(&world, &self.root);
         let is_open = self.parameters.environment.is_none();
         if needs_state && is_open && checked.program.environment.is_some() {
             self.chosen().map_err(|problem| problem.at(self))?;
@@ -440,6 +473,7 @@ impl Workspace {
             false => Ok(Sound {
                 program: checked.program,
                 sources,
+                read: self.read_beside(&world),
             }),
         }
     }
@@ -484,6 +518,21 @@ pub(crate) fn environments_in(project: &Path, count_max: usize) -> Vec<String> {
     names.sort();
     names.truncate(count_max);
     names
+}
+
+/// A word names a folder with a spec, and an environment of the spec in this folder.
+fn both_fit(name: &str) -> Problem {
+    Problem::new(
+        Exit::Usage,
+        BOTH_FIT,
+        "this word is both a folder and an environment",
+    )
+    .detail(format!(
+        "`{name}` is a folder with a spec of its own, and an environment of the spec in this folder"
+    ))
+    .help(format!(
+        "the environment: `-e {name}`; the folder: `./{name}`"
+    ))
 }
 
 /// Whether a text is a name as a spec writes it.

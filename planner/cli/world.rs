@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
+use mlinfra_api::Digest;
 use mlinfra_check::{Head, ParameterFile, ParameterSource, ProjectOutputs, Unread, World};
 
 use crate::arguments::Global;
@@ -18,6 +20,7 @@ const SPEC_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub(crate) struct Disk {
     folder: PathBuf,
     parameters: Parameters,
+    noted: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Disk {
@@ -26,30 +29,47 @@ impl Disk {
         Disk {
             folder: folder.to_owned(),
             parameters,
+            noted: Arc::default(),
         }
+    }
+
+    /// The files that were read so far, each with a digest of what was read of it.
+    pub(crate) fn noted(&self) -> BTreeMap<String, String> {
+        let noted = self.noted.lock();
+        noted.expect("nothing panics while it holds this").clone()
+    }
+
+    fn note(&self, path: &str, digest: String) {
+        let noted = self.noted.lock();
+        let mut noted = noted.expect("nothing panics while it holds this");
+        noted.insert(path.to_owned(), digest);
     }
 }
 
 impl World for Disk {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        bounded(&confined(&self.folder, path)?, SPEC_BYTES_MAX)
+        let bytes = bounded(&confined(&self.folder, path)?, SPEC_BYTES_MAX)?;
+        self.note(path, format!("sha256:{}", Digest::of(&bytes)));
+        Ok(bytes)
     }
 
     fn head(&self, path: &str, bytes_max: u64) -> Result<Head, String> {
-        let path = confined(&self.folder, path)?;
-        let metadata = std::fs::metadata(&path).map_err(reason)?;
+        let place = confined(&self.folder, path)?;
+        let metadata = std::fs::metadata(&place).map_err(reason)?;
         // A pipe has no length, and opening one may wait for ever.
         if !metadata.is_file() {
             return Err("it is no file".to_owned());
         }
-        let file = std::fs::File::open(&path).map_err(reason)?;
+        let file = std::fs::File::open(&place).map_err(reason)?;
         let mut bytes = Vec::new();
         file.take(bytes_max)
             .read_to_end(&mut bytes)
             .map_err(reason)?;
+        let length = metadata.len();
+        self.note(path, format!("sha256:{} of {length}", Digest::of(&bytes)));
         Ok(Head {
             bytes,
-            file_bytes: metadata.len(),
+            file_bytes: length,
         })
     }
 

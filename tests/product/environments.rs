@@ -163,6 +163,9 @@ fn what_is_left_standing_is_taken_over_again() {
         project.read(".mlinfra/stores/storage.lake/kept.txt"),
         "kept"
     );
+    // A block of its name does not take it over unseen.
+    project.write("main.mlinfra", STORE);
+    project.run(&["apply", "-y"]).exits(1).says("E0979");
     let taken = kept.replace(
         "@keep\nstorage lake",
         "@existing(\"storage.lake\")\nstorage again",
@@ -235,4 +238,109 @@ fn parameters_go_with_an_operation_that_is_detached() {
         .stdout;
     assert!(log.contains("3 GiB"), "{log}");
     project.run(&["destroy", "-y", "--data"]).exits(0);
+}
+
+#[test]
+fn what_is_protected_later_is_not_destroyed_without_a_word() {
+    let project = Project::empty();
+    let pool = "pool spare on here { memory >= 1 MiB }\n";
+    let base = "project demo {}\ntarget here = local()\n";
+    project.write("main.mlinfra", format!("{base}{pool}"));
+    project.run(&["apply", "-y"]).exits(0);
+    project.write("main.mlinfra", format!("{base}@protect\n{pool}"));
+    project
+        .run(&["apply", "-y"])
+        .exits(0)
+        .says("pool.spare is protected");
+    project.plan_is_empty();
+    project.write("main.mlinfra", base);
+    project.run(&["apply", "-y"]).exits(1).says("E0909");
+    project.run(&["destroy", "-y"]).exits(1).says("E0909");
+    project.run(&["state", "verify"]).exits(0);
+    project
+        .run(&["plan", "--data"])
+        .exits(0)
+        .says("apply --data");
+    project.run(&["apply", "-y", "--data"]).exits(0);
+    project.plan_is_empty();
+    project.run(&["plan", "--exit-code"]).exits(0);
+    project.write("main.mlinfra", format!("{base}{pool}"));
+    project.run(&["plan", "--exit-code"]).exits(5);
+    project.run(&["destroy", "-y", "--data"]).exits(0);
+}
+
+#[test]
+fn environments_that_are_gone_are_named_and_a_word_for_two_things_is_refused() {
+    let project = Project::empty();
+    let dev = format!("{STORE}environment dev {{}}\n");
+    project.write("main.mlinfra", format!("{dev}environment prod {{}}\n"));
+    project.run(&["apply", "-y", "-e", "prod"]).exits(0);
+    let unknown = project.run(&["plan", "staging"]).exits(2);
+    unknown.says("`dev`, `prod`");
+    fs::create_dir(project.path("prod")).expect("a folder");
+    project.write("prod/main.mlinfra", STORE);
+    project
+        .run(&["plan", "prod"])
+        .exits(2)
+        .says("E1035")
+        .says("./prod");
+    project.run(&["plan", "./prod"]).exits(0);
+    project
+        .run(&["plan", "-e", "prod"])
+        .exits(0)
+        .says("no changes");
+    // The environment is taken out of the spec: its state is not forgotten.
+    project.write("main.mlinfra", &dev);
+    project
+        .run(&["plan", "-e", "dev"])
+        .exits(0)
+        .says("environment `prod`");
+    let word = "destroy";
+    project
+        .run(&[word, "-y", "-e", "prod"])
+        .exits(1)
+        .says("E0907");
+    project.run(&[word, "-y", "--data", "-e", "prod"]).exits(0);
+}
+
+#[test]
+fn outputs_are_those_that_were_applied() {
+    let project = Project::empty();
+    let text = "project demo {}\nparam who: string = \"a\"\noutput hello = \"hi ${who}\"\n\
+                target here = local()\n";
+    project.write("main.mlinfra", text);
+    project.run(&["output"]).exits(1).says("E1006");
+    project.run(&["apply", "-y", "--param", "who=b"]).exits(0);
+    let hello = || project.run(&["output", "hello"]).exits(0).stdout;
+    assert_eq!(hello(), "hi b\n");
+    fs::remove_file(project.path("main.mlinfra")).expect("it is there");
+    assert_eq!(hello(), "hi b\n");
+    project.run(&["output", "bye"]).exits(2).says("E1012");
+    project.run(&["destroy", "-y"]).exits(0);
+}
+
+#[test]
+fn what_a_spec_reads_is_locked_and_a_secret_given_in_the_open_is_not_shown() {
+    let project = Project::empty();
+    let text = "project demo { owner = text(\"owner.txt\") }\ntarget here = local()\n";
+    project.write("main.mlinfra", text);
+    project.write("owner.txt", "ada@example.com");
+    let locked = project.run(&["lock", "--json"]).exits(0).json();
+    assert!(locked["lock"]["files"]["owner.txt"].is_string(), "{locked}");
+    project.run(&["plan", "--locked"]).exits(0);
+    project.write("owner.txt", "bob@example.com");
+    project
+        .run(&["plan", "--locked"])
+        .exits(1)
+        .says("owner.txt");
+    project.write("mlinfra.lock", "{ \"version\": 99, \"later\": 1 }");
+    project.run(&["plan"]).exits(0).says("version 99");
+    project.run(&["lock"]).exits(2).says("E0978");
+
+    project.write("main.mlinfra", format!("{text}param password: secret?\n"));
+    for words in [&["check"][..], &["check", "--json"], &["plan"]] {
+        let words = [words, &["--param", "password=hunter3"]].concat();
+        let run = project.run(&words).exits(2).says("E0230");
+        assert!(!run.stdout.contains("hunter3") && !run.stderr.contains("hunter3"));
+    }
 }

@@ -56,7 +56,11 @@ pub(crate) struct Asked {
 
 /// Evaluates an expression as if it stood in the root file of the spec.
 pub fn evaluate(world: &dyn World, root: &str, question: &Question<'_>) -> Answer {
-    crate::run(world, root, None, Some(question)).answer
+    let asking = crate::Asking {
+        question: Some(question),
+        ..crate::Asking::default()
+    };
+    crate::run(world, root, asking).answer
 }
 
 /// The names that an expression may begin with, sorted: those of the root file, what stands inside

@@ -12,10 +12,8 @@ pub(crate) const FINDINGS_PER_FILE_MAX: usize = mlinfra_syntax::error::ERRORS_PE
 
 /// The findings that are told, by place, and how many there are in all. Of a file with too many,
 /// errors come before warnings, and what comes first in the text before what comes later.
-pub(crate) fn told(mut findings: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
-    findings.sort_by_key(|finding| (finding.primary.span, finding.code));
-    findings.dedup_by(|a, b| a.primary == b.primary && a.code == b.code);
-    let found = findings.len();
+pub(crate) fn told(findings: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
+    let (findings, found) = all(findings);
     let mut by_file: BTreeMap<FileId, Vec<Diagnostic>> = BTreeMap::new();
     for finding in findings {
         let file = finding.primary.span.file;
@@ -23,6 +21,14 @@ pub(crate) fn told(mut findings: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
     }
     let told = by_file.into_values().flat_map(told_of_file);
     (told.collect(), found)
+}
+
+/// All findings, by place and each once, and how many there are.
+pub(crate) fn all(mut findings: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
+    findings.sort_by_key(|finding| (finding.primary.span, finding.code));
+    findings.dedup_by(|a, b| a.primary == b.primary && a.code == b.code);
+    let found = findings.len();
+    (findings, found)
 }
 
 /// The same for the findings of one file, which come by place.

@@ -147,6 +147,7 @@ codes! {
     "E0227" = TEST_UNKNOWN,
     "E0228" = LIST_EMPTY,
     "E0229" = WISHES_DIFFER,
+    "E0230" = SECRET_GIVEN,
     "E0301" = TYPE_WRONG,
     "E0302" = NAME_UNKNOWN,
     "E0303" = DIMENSIONS_DIFFER,
@@ -401,6 +402,8 @@ codes! {
     "E0976",
     "E0977",
     "E0978",
+    "E0979",
+    "E0980",
     "E1001",
     "E1002",
     "E1003",
@@ -425,6 +428,7 @@ codes! {
     "E1032",
     "E1033",
     "E1034",
+    "E1035",
 }
 
 /// Whether a finding of this code depends on values, and not on names and types alone: it says

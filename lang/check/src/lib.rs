@@ -162,20 +162,33 @@ pub struct CheckedTest {
 
 /// Checks the spec whose root is this file, its tests included.
 pub fn check(world: &dyn World, root: &str) -> Checked {
-    run(world, root, None, None).tested.checked
+    run(world, root, Asking::default()).tested.checked
+}
+
+/// The same with every finding, however many a file has: for whoever counts them.
+pub fn check_in_full(world: &dyn World, root: &str) -> Checked {
+    let asking = Asking {
+        in_full: true,
+        ..Asking::default()
+    };
+    run(world, root, asking).tested.checked
 }
 
 /// The same, for who checks again and again: what is parsed already is parsed around its changes
 /// alone. The trees are those of this spec afterwards.
 pub fn check_again(world: &dyn World, root: &str, trees: &mut Trees) -> Checked {
     let sources = source::load_again(world, root, trees);
-    run_loaded(world, sources, None, None).tested.checked
+    run_loaded(world, sources, Asking::default()).tested.checked
 }
 
 /// Checks the spec with the parameters of this test; what the world gives for others holds too. A
 /// test that the spec has not is a finding.
 pub fn check_test(world: &dyn World, root: &str, name: &str) -> CheckedTest {
-    run(world, root, Some(name), None).tested
+    let asking = Asking {
+        test: Some(name),
+        ..Asking::default()
+    };
+    run(world, root, asking).tested
 }
 
 /// What a check comes to, whatever was asked.
@@ -189,17 +202,28 @@ pub fn environments(world: &dyn World, root: &str) -> Vec<String> {
     environment::names(&source::load(world, root))
 }
 
-fn run(world: &dyn World, root: &str, test: Option<&str>, question: Option<&Question<'_>>) -> Run {
-    let sources = source::load(world, root);
-    run_loaded(world, sources, test, question)
+/// What is wanted of a check.
+#[derive(Clone, Copy, Default)]
+struct Asking<'a> {
+    /// The parameters of one test.
+    test: Option<&'a str>,
+    /// An answer to this.
+    question: Option<&'a Question<'a>>,
+    /// Every finding of a file, not only the first ones.
+    in_full: bool,
 }
 
-fn run_loaded(
-    world: &dyn World,
-    mut sources: Sources,
-    test: Option<&str>,
-    question: Option<&Question<'_>>,
-) -> Run {
+fn run(world: &dyn World, root: &str, asking: Asking<'_>) -> Run {
+    let sources = source::load(world, root);
+    run_loaded(world, sources, asking)
+}
+
+fn run_loaded(world: &dyn World, mut sources: Sources, asking: Asking<'_>) -> Run {
+    let Asking {
+        test,
+        question,
+        in_full,
+    } = asking;
     let given = given::read(world, &mut sources);
     let declared = environment::names(&sources);
     let wanted = world.environment();
@@ -211,6 +235,7 @@ fn run_loaded(
                 environment: Some(name),
                 test,
                 world,
+                in_full,
             };
             run_in(&sources, &given, chosen, None).tested.checked
         });
@@ -228,6 +253,7 @@ fn run_loaded(
         environment,
         test,
         world,
+        in_full,
     };
     let run = run_in(&sources, &given, chosen, asked.as_mut());
     finished(run, sources.files, question.is_some())
@@ -235,6 +261,12 @@ fn run_loaded(
 
 /// The texts belong to what was found, whatever was found.
 fn finished(mut run: Run, mut files: Vec<SourceFile>, was_asked: bool) -> Run {
+    let told = &run.tested.checked.diagnostics;
+    for finding in told.iter().chain(&run.answer.findings) {
+        if finding.code == code::SECRET_GIVEN {
+            withhold(&mut files, finding.primary.span);
+        }
+    }
     if was_asked {
         ask::own_text(&mut files);
         run.answer.files.clone_from(&files);
@@ -243,12 +275,23 @@ fn finished(mut run: Run, mut files: Vec<SourceFile>, was_asked: bool) -> Run {
     run
 }
 
+/// Nobody reads what stands here: every byte of it is shown as a star, so that all places hold.
+fn withhold(files: &mut [SourceFile], span: Span) {
+    let file = files.get_mut(span.file.0 as usize);
+    let range = span.start as usize..span.end as usize;
+    if let Some(file) = file.filter(|file| file.text.get(range.clone()).is_some()) {
+        let stars = "*".repeat(range.len());
+        file.text.replace_range(range, &stars);
+    }
+}
+
 /// Which of several specs that one text stands for is meant.
 #[derive(Clone, Copy)]
 struct Chosen<'a> {
     environment: Option<&'a str>,
     test: Option<&'a str>,
     world: &'a dyn World,
+    in_full: bool,
 }
 
 /// Checks the spec as it is in one environment, with the parameters of one test. The files are
@@ -260,6 +303,7 @@ fn run_in(
         environment,
         test,
         world,
+        in_full,
     }: Chosen<'_>,
     asked: Option<&mut Asked>,
 ) -> Run {
@@ -296,7 +340,11 @@ fn run_in(
     checker.check_cycles(&program);
     let policies = checker.judge_policies(&program);
     let answer = asked.map(|asked| checker.answer_question(asked));
-    let (diagnostics, found) = cap::told(std::mem::take(&mut checker.findings));
+    let findings = std::mem::take(&mut checker.findings);
+    let (diagnostics, found) = match in_full {
+        true => cap::all(findings),
+        false => cap::told(findings),
+    };
     let gates = test.and_then(|name| gates_of(&checker, name));
     drop(checker);
     let mut program = Arc::into_inner(program).expect("the checker, which shared it, is gone");

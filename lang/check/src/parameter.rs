@@ -174,6 +174,19 @@ impl Checker<'_> {
     /// What the user gave for a parameter, as a value of its type.
     fn given_value(&mut self, name: &str, expected: &Type) -> Option<(Term, Span)> {
         let given = self.given.get(name)?.clone();
+        if !given.of_spec && given.text.trim() != "none" && self.keeps_a_secret(expected) {
+            let text = "a secret is not read from outside of the spec";
+            let kind = expected.present();
+            self.report(
+                Diagnostic::error(code::SECRET_GIVEN, given.span, text)
+                    .help("what was given is perhaps one, and is not shown for that")
+                    .help(format!(
+                        "declare it and name it in the spec: `{kind} stored = env(\"…\")`, \
+                         `param {name}: {expected} = stored`"
+                    )),
+            );
+            return Some((Term::error(), given.span));
+        }
         let is_absent = expected.may_be_absent() && given.text == "none";
         if takes_text(expected) && !given.of_spec && !is_absent {
             let term = Term::new(Type::String, Value::text(&given.text));
@@ -200,6 +213,15 @@ impl Checker<'_> {
             }
         };
         Some((term, given.span))
+    }
+
+    /// Whether a parameter stands for a block that keeps a secret.
+    fn keeps_a_secret(&self, expected: &Type) -> bool {
+        let Type::Block(kind) = expected.present() else {
+            return false;
+        };
+        let kind = self.library.kinds.get(&**kind);
+        kind.is_some_and(|kind| kind.secret)
     }
 
     /// Reports a bare word that was given for a parameter, and is no value of its type.

@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         return saved_plan(arguments, global, screen);
     }
     let workspace = Workspace::find(&arguments.target, global)?;
-    let sound = workspace.sound("apply", screen)?;
+    let sound = workspace.sound_of_state("apply", screen)?;
     let order = order(arguments, &workspace, Some(&sound));
     workspace
         .left_behind()
@@ -141,9 +141,9 @@ fn read(file: &Path) -> Result<Plan, Problem> {
     let value: serde_json::Value = serde_json::from_str(&text)
         .map_err(|_| unreadable("it is neither a spec nor JSON".to_owned()))?;
     match value["format"].as_u64() {
-        Some(format) if format == u64::from(PLAN_FORMAT) => {}
+        Some(format) if (1..=u64::from(PLAN_FORMAT)).contains(&format) => {}
         Some(format) => {
-            let why = format!("it has format {format}; this program reads {PLAN_FORMAT}");
+            let why = format!("it has format {format}; this program reads up to {PLAN_FORMAT}");
             return Err(unreadable(why));
         }
         None => return Err(unreadable("it names no format".to_owned())),

@@ -4,12 +4,13 @@ use std::io::{BufRead, IsTerminal};
 
 use clap::Args;
 use mlinfra_check::Question;
+use serde_json::json;
 
 use super::eval::{self, Scope};
 use crate::arguments::{Global, SpecOption};
-use crate::problem::{Exit, Stop};
+use crate::problem::{Exit, Problem, Stop};
 use crate::view::prompt::{Prompt, Typed};
-use crate::view::{Screen, answer as view};
+use crate::view::{Screen, answer as view, json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,8 +74,10 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         return Ok(Exit::Done);
     }
     for line in std::io::stdin().lock().lines() {
-        // A stream that breaks off, or holds no text, has ended.
-        let Ok(line) = line else { break };
+        let line = line.map_err(|error| {
+            Problem::new(Exit::Usage, "E1003", "a file can't be read or written")
+                .detail(format!("standard input: {}", crate::world::reason(error)))
+        })?;
         if session.line(&line) == Next::End {
             break;
         }
@@ -124,7 +127,7 @@ impl Session<'_> {
             definitions: &text_of(&self.definitions),
             expression,
         });
-        let exit = eval::told(expression, &answer, &sources, self.screen);
+        let exit = eval::told("console", expression, &answer, &sources, self.screen);
         self.wrong |= exit != Exit::Done;
     }
 
@@ -136,6 +139,11 @@ impl Session<'_> {
             definitions: &text_of(&self.definitions),
             expression,
         });
+        if self.screen.json {
+            self.wrong |= answer.type_text.is_none();
+            let answer = view::json("console", expression, &answer, &sources);
+            return self.screen.print_json(&answer);
+        }
         self.screen
             .warn(&view::findings(&answer, &sources, self.screen));
         match answer.type_text {
@@ -156,7 +164,7 @@ impl Session<'_> {
             definitions: &text_of(&definitions),
             expression: name,
         });
-        match eval::told(name, &answer, &sources, self.screen) {
+        match eval::told("console", name, &answer, &sources, self.screen) {
             Exit::Done => self.definitions = definitions,
             _ => self.wrong = true,
         }
@@ -165,6 +173,10 @@ impl Session<'_> {
     fn names(&self, start: &str) {
         let names = self.scope.names();
         let wanted = names.iter().filter(|name| name.starts_with(start));
+        if self.screen.json {
+            let body = json!({ "names": wanted.collect::<Vec<_>>() });
+            return self.screen.print_json(&json::envelope("console", body));
+        }
         self.screen
             .print(&wanted.map(|name| format!("{name}\n")).collect::<String>());
     }

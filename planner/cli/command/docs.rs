@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use mlinfra_check::{Word, own_words, vocabulary};
 
 use crate::problem::{Exit, Problem, Stop};
-use crate::view::{Screen, ending, reference};
+use crate::view::{Screen, ending, json, reference};
 use crate::world::reason;
 use crate::write;
 
@@ -34,6 +34,9 @@ pub(crate) struct Arguments {
     /// Write into a folder, which is made if it is not there
     #[arg(long, short, value_name = "FOLDER", conflicts_with = "word")]
     output: Option<PathBuf>,
+    /// Print as JSON; of all words, as `mlinfra schema` does
+    #[arg(long, conflicts_with_all = ["format", "output"])]
+    pub(crate) json: bool,
 }
 
 /// How the reference is written.
@@ -66,6 +69,10 @@ pub(crate) fn run(arguments: &Arguments, screen: &Screen) -> Result<Exit, Stop> 
     if let Some(word) = &arguments.word {
         return tell(word, screen);
     }
+    if arguments.json {
+        screen.print_json(&json::envelope("docs", reference::json(vocabulary())));
+        return Ok(Exit::Done);
+    }
     let Some(folder) = &arguments.output else {
         screen.print(&arguments.format.unwrap_or(Format::Markdown).text());
         return Ok(Exit::Done);
@@ -93,7 +100,10 @@ pub(crate) fn tell(name: &str, screen: &Screen) -> Result<Exit, Stop> {
     if found.is_empty() {
         return Err(unknown(name).into());
     }
-    screen.print(&reference::text(&found, screen));
+    match screen.json {
+        true => screen.print_json(&json::envelope("docs", reference::json(found))),
+        false => screen.print(&reference::text(&found, screen)),
+    }
     Ok(Exit::Done)
 }
 

@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 const EXAMPLES: &str = "\
 Examples:
   mlinfra eval '3 * 50 USD/month'  an expression alone
-  mlinfra eval clean --spec churn  a table of the spec in `churn`, with its columns
+  mlinfra eval risk.clean --spec churn  a table of the spec in `churn`, with its columns
   mlinfra eval 'replicas.max' --param replicas=1..4
   mlinfra eval '[n * n for n in [1, 2, 3]]' --json
 
@@ -57,13 +57,19 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         definitions: "",
         expression,
     });
-    Ok(told(expression, &answer, &sources, screen))
+    Ok(told("eval", expression, &answer, &sources, screen))
 }
 
 /// Prints an answer, or why there is none.
-pub(crate) fn told(expression: &str, answer: &Answer, sources: &Sources, screen: &Screen) -> Exit {
+pub(crate) fn told(
+    command: &str,
+    expression: &str,
+    answer: &Answer,
+    sources: &Sources,
+    screen: &Screen,
+) -> Exit {
     match screen.json {
-        true => screen.print_json(&view::json(expression, answer, sources)),
+        true => screen.print_json(&view::json(command, expression, answer, sources)),
         false => {
             screen.warn(&view::findings(answer, sources, screen));
             screen.print(&view::line(answer, screen));
@@ -108,7 +114,10 @@ impl Scope {
             Ok(workspace) => Ok(Scope::Spec(Box::new(workspace))),
             Err(problem) => {
                 let no_spec = problem.code.as_deref() == Some("E1001");
-                match no_spec && given == Path::new(".") && global.param.is_empty() {
+                let is_bare = global.param.is_empty()
+                    && global.params.is_empty()
+                    && global.environment.is_none();
+                match no_spec && given == Path::new(".") && is_bare {
                     true => Ok(Scope::Library),
                     false => Err(problem),
                 }

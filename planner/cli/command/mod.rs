@@ -23,13 +23,30 @@ pub(crate) mod show;
 pub(crate) mod state;
 pub(crate) mod test;
 
-use crate::arguments::{Arguments, Command};
-use crate::problem::{Exit, Stop};
+use crate::arguments::{Arguments, Command, Global};
+use crate::problem::{Exit, Problem, Stop};
 use crate::view::Screen;
+
+/// Refuses what says how a spec is read to a command that reads none.
+fn no_effect(global: &Global, command: &str) -> Result<(), Problem> {
+    let given = [
+        ("--environment", global.environment.is_some()),
+        ("--param", !global.param.is_empty()),
+        ("--params", !global.params.is_empty()),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((option, _)) => Err(Problem::usage(format!("`{option}` has no effect here"))
+            .detail(format!("`{command}` checks no spec"))),
+    }
+}
 
 /// Runs the command that was asked for.
 pub(crate) fn run(arguments: Arguments, screen: &Screen) -> Result<Exit, Stop> {
     let global = &arguments.global;
+    if !arguments.command.reads_a_spec() {
+        no_effect(global, arguments.command.name())?;
+    }
     match &arguments.command {
         Command::Init(arguments) => init::run(arguments, screen),
         Command::Check(arguments) => check::run(arguments, global, screen),

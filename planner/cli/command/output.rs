@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 
 const EXAMPLES: &str = "\
 Examples:
-  mlinfra output                   all outputs that the spec declares
+  mlinfra output                   all outputs that were applied
   mlinfra output url               one of them, bare, for a script
   mlinfra output risk.model.rows   an output of one resource
   mlinfra output --reveal score.key
@@ -45,11 +45,12 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     let session = Session::required(&workspace)?;
     let snapshot = session.store.snapshot();
     let reveal = arguments.reveal;
-    let declared = || workspace.check().program.outputs;
+    // As they were applied: the spec may say something else by now, or be gone.
+    let declared = &snapshot.outputs;
     let Some(name) = asked else {
-        let values = declared().into_iter();
+        let values = declared.iter();
         let values =
-            values.map(|(name, output)| (name, mlinfra_plan::resolve(&output.value, snapshot)));
+            values.map(|(name, value)| (name.clone(), mlinfra_plan::resolve(value, snapshot)));
         if screen.json {
             let values = values.map(|(name, value)| (name, as_json(&value, reveal)));
             let body = json!({ "outputs": values.collect::<Map<_, _>>() });
@@ -65,8 +66,8 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
     // A resource's output needs no spec that is free of errors, so it is looked for first.
     let value = match names::output(snapshot, name).map_err(|problem| problem.at(&workspace))? {
         Some(value) => value.clone(),
-        None => match declared().get(name) {
-            Some(output) => mlinfra_plan::resolve(&output.value, snapshot),
+        None => match declared.get(name) {
+            Some(value) => mlinfra_plan::resolve(value, snapshot),
             None => return Err(unknown(name, &workspace).into()),
         },
     };
@@ -96,7 +97,7 @@ fn unknown(name: &str, workspace: &Workspace) -> Problem {
     let (program, option) = (ending::program(), workspace.option());
     Problem::new(Exit::Usage, "E1012", "there is no such output")
         .detail(format!(
-            "neither the spec nor a resource has an output `{name}`"
+            "neither what was applied last nor a resource has an output `{name}`"
         ))
         .help(format!(
             "`{program} output{option}` lists the declared ones, \

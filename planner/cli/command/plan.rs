@@ -29,7 +29,8 @@ Examples:
   mlinfra plan --destroy           what `mlinfra destroy` would do
 
 Exit codes: 0 planned (gates that do not hold are said), 1 a finding blocks it,
-            2 the spec has errors, 4 try again later";
+            2 the spec has errors, 4 try again later, 5 with `--exit-code` where
+            something would change";
 
 /// The words of `plan`.
 #[derive(Debug, Args)]
@@ -46,6 +47,9 @@ pub(crate) struct Arguments {
     /// Allow data to be replaced or destroyed
     #[arg(long)]
     data: bool,
+    /// End with 5 where something would change; 0 where nothing would
+    #[arg(long)]
+    exit_code: bool,
     /// Fail if something is not as `mlinfra.lock` says
     #[arg(long)]
     locked: bool,
@@ -58,7 +62,7 @@ pub(crate) struct Arguments {
 /// tied to, if there is none.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     let workspace = Workspace::find(&arguments.spec.spec, global)?;
-    let sound = workspace.sound("plan", screen)?;
+    let sound = workspace.sound_of_state("plan", screen)?;
     let session = match arguments.out {
         Some(_) => Some(Session::open_or_create(&workspace, &sound)?),
         None => Session::open(&workspace)?,
@@ -76,7 +80,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
         data_may_go: arguments.data,
     };
     let (plan, answers) = session::planned(&workspace, &sound, session.as_ref(), wanted);
-    let made = Locked::of(&sound.program, &answers);
+    let made = Locked::of(&sound, &answers);
     locked::hold(&workspace, &made, arguments.locked, screen)?;
     if let Some(file) = &arguments.out {
         save(&plan, file)?;
@@ -89,8 +93,11 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
             let file = quoted(&file.to_string_lossy());
             Some(format!("{program} apply {file}{option}"))
         }
-        (None, true) => Some(format!("{program} destroy{}", workspace.argument())),
-        (None, false) => Some(format!("{program} apply{}", workspace.argument())),
+        (None, destroy) => {
+            let word = if destroy { "destroy" } else { "apply" };
+            let data = if arguments.data { " --data" } else { "" };
+            Some(format!("{program} {word}{data}{}", workspace.argument()))
+        }
     };
     let shown = Shown {
         command: "plan",
@@ -108,7 +115,10 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Re
              {program} attach {name}{option}\n"
         ));
     }
-    Ok(exit)
+    match exit {
+        Exit::Done if arguments.exit_code && !plan.is_empty() => Ok(Exit::Changes),
+        other => Ok(other),
+    }
 }
 
 /// What to type to see what a step reported.

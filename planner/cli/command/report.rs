@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
 /// Writes the page for what stands now.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     let workspace = Workspace::find(&arguments.spec.spec, global)?;
-    let sound = workspace.sound("report", screen)?;
+    let sound = workspace.sound_of_state("report", screen)?;
     let session = Session::required(&workspace)?;
     let report = gather(&sound.program, &session);
     let file = match &arguments.output {

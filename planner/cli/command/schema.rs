@@ -1,11 +1,13 @@
 //! `mlinfra schema`: the vocabulary and checked programs as JSON for other tools.
 
+use std::path::Path;
+
 use clap::{Args, ValueEnum};
 use mlinfra_check::vocabulary;
 use serde_json::Value;
 
 use crate::arguments::{Global, SpecOption};
-use crate::problem::{Exit, Stop};
+use crate::problem::{Exit, Problem, Stop};
 use crate::view::{Screen, json, program, reference};
 use crate::workspace::Workspace;
 
@@ -52,6 +54,12 @@ enum What {
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     let value = match (arguments.describe, arguments.what) {
         (true, what) => description(what),
+        (false, What::Vocabulary) if arguments.spec.spec != Path::new(".") => {
+            return Err(Problem::usage("`--spec` has no effect here")
+                .detail("the vocabulary is the same for every spec")
+                .help("for the checked spec: `mlinfra schema program --spec …`")
+                .into());
+        }
         (false, What::Vocabulary) => json::envelope("schema", reference::json(vocabulary())),
         (false, What::Program) => {
             let workspace = Workspace::find(&arguments.spec.spec, global)?;
@@ -76,8 +84,6 @@ fn description(what: What) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::view::diagnostic::Sources;
 
@@ -130,5 +136,84 @@ mod tests {
             seen += 1;
         }
         assert!(seen > 0, "no example was looked at");
+    }
+    /// One file in memory.
+    struct One(String);
+
+    impl mlinfra_check::World for One {
+        fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+            match path {
+                "main.mlinfra" => Ok(self.0.clone().into_bytes()),
+                _ => Err("no such file".to_owned()),
+            }
+        }
+
+        fn parameter(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn parameter_names(&self) -> Vec<String> {
+            Vec::new()
+        }
+    }
+
+    fn markdown(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).expect("a folder of the book") {
+            let path = entry.expect("an entry").path();
+            match path.extension() {
+                _ if path.is_dir() => markdown(&path, found),
+                Some(ending) if ending == "md" => found.push(path),
+                _ => {}
+            }
+        }
+    }
+
+    /// Every spec of the book and of the pages, wrong ones included: what is understood of one is
+    /// written by the same form.
+    #[test]
+    fn every_program_of_the_book_is_as_its_schema_says() {
+        let schema = description(What::Program);
+        let validator = jsonschema::validator_for(&schema).expect("the schema is one");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut paths = vec![root.join("lang/tour.md")];
+        markdown(&root.join("tests/book"), &mut paths);
+        let read = |path: &std::path::PathBuf| std::fs::read_to_string(path).expect("UTF-8");
+        let mut texts: Vec<String> = paths.iter().map(read).collect();
+        texts.extend(
+            mlinfra_check::codes()
+                .iter()
+                .map(|page| page.page.to_owned()),
+        );
+        texts.push(
+            "```mlinfra\n\
+            environment dev { protect = true, targets = [here] }\n\
+            target here = local()\n\
+            param size: int = 3\n\
+            storage lake on here { class = file }\n\
+            key second on here { after = lake }\n\
+            moved \"storage.pond\" = \"storage.lake\"\n\
+            removed \"storage.old\" { keep = true }\n\
+            output o = \"see ${lake.capacity} and ${second.fingerprint}\"\n```"
+                .to_owned(),
+        );
+        let (mut seen, mut faults) = (0, Vec::new());
+        for text in &texts {
+            for fence in text.split("```mlinfra").skip(1) {
+                let body = fence.split_once('\n').map_or("", |(_, body)| body);
+                let spec = body.split("```").next().unwrap_or_default();
+                let checked = mlinfra_check::check(&One(spec.to_owned()), "main.mlinfra");
+                let files = checked.files.iter();
+                let sources = Sources {
+                    files: files.map(|f| (f.name.clone(), f.text.clone())).collect(),
+                };
+                let body = program::json(&checked.program, &sources);
+                let whole = json::envelope("schema", body);
+                let found = validator.iter_errors(&whole).take(1);
+                faults.extend(found.map(|fault| format!("{}: {fault}", fault.instance_path())));
+                seen += 1;
+            }
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+        assert!(seen > 300, "{seen} specs");
     }
 }

@@ -18,6 +18,9 @@ use crate::view::{Screen, test as view};
 use crate::workspace::Workspace;
 use crate::write;
 
+/// The code of a parameter that has no value.
+const NOT_GIVEN: &str = "E0221";
+
 /// As much as the main thread has: a spec may be as deep in a test as elsewhere.
 const STACK_BYTES: usize = 8 << 20;
 
@@ -90,8 +93,15 @@ impl Arguments {
 /// Runs the tests of a spec: each is checked, priced and judged on its own, nothing is made.
 pub(crate) fn run(arguments: &Arguments, global: &Global, screen: &Screen) -> Result<Exit, Stop> {
     let workspace = Workspace::find(&arguments.spec.spec, global)?;
-    let sound = workspace.sound("test", screen)?;
-    let all = &sound.program.tests;
+    // What has no value by itself may have one in each test.
+    let open = workspace.check();
+    let errors = open.diagnostics.iter();
+    let mut errors = errors.filter(|finding| finding.severity == Severity::Error);
+    let tests = match errors.all(|finding| finding.code.0 == NOT_GIVEN) {
+        true => open.program.tests,
+        false => workspace.sound("test", screen)?.program.tests,
+    };
+    let all = &tests;
     let filter = arguments.filter.as_deref().unwrap_or_default();
     let names: Vec<&String> = all.iter().filter(|name| name.contains(filter)).collect();
     if names.is_empty() && !all.is_empty() {

@@ -42,7 +42,12 @@ pub(crate) fn findings(answer: &Answer, sources: &Sources, screen: &Screen) -> S
 }
 
 /// The same for scripts.
-pub(crate) fn json(expression: &str, answer: &Answer, sources: &Sources) -> serde_json::Value {
+pub(crate) fn json(
+    command: &str,
+    expression: &str,
+    answer: &Answer,
+    sources: &Sources,
+) -> serde_json::Value {
     let findings = answer.findings.iter();
     let findings: Vec<_> = findings
         .map(|one| as_json::diagnostic(one, sources))
@@ -60,7 +65,7 @@ pub(crate) fn json(expression: &str, answer: &Answer, sources: &Sources) -> serd
         "blocked": is_blocked(answer),
         "spec_errors": answer.spec_errors,
     });
-    as_json::envelope("eval", body)
+    as_json::envelope(command, body)
 }
 
 /// Whether the expression is right, and rests on something that is not.

@@ -9,6 +9,7 @@ use mlinfra_plan::PlanFinding;
 
 use super::Screen;
 use super::ending;
+use super::json::line_and_column;
 use super::layout::{counted, wrapped};
 use super::theme::{Ink, Theme};
 
@@ -213,9 +214,10 @@ fn snippet(snippet: &Snippet<'_>, screen: &Screen, theme: Theme) -> String {
         .with_context_lines(1)
         .without_syntax_highlighting()
         .without_cause_chain();
+    let (source, labels) = shortened(snippet.text, &snippet.labels);
     let report = Report {
-        source: NamedSource::new(snippet.name, snippet.text.to_owned()),
-        labels: snippet.labels.clone(),
+        source: NamedSource::new(snippet.name, source),
+        labels,
     };
     let mut text = String::new();
     if handler.render_report(&mut text, &report).is_err() {
@@ -225,7 +227,76 @@ fn snippet(snippet: &Snippet<'_>, screen: &Screen, theme: Theme) -> String {
         .lines()
         .skip(1)
         .map(|line| format!("{}\n", line.trim_end()));
-    body.collect()
+    let body: String = body.collect();
+    placed(&body, snippet)
+}
+
+/// No line of a spec is shown longer; of one that is, what is around its label.
+const LINE_BYTES_MAX: usize = 400;
+/// So much of it stands before the label.
+const BEFORE_BYTES: usize = 120;
+
+/// The text with every very long line cut, and the labels where they are in that, each as far as its
+/// first line goes.
+fn shortened(text: &str, labels: &[LabeledSpan]) -> (String, Vec<LabeledSpan>) {
+    if !has_long_lines(text) {
+        return (text.to_owned(), labels.to_vec());
+    }
+    let mut out = String::new();
+    let mut moved = labels.to_vec();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        // Behind the last line is a place, too.
+        let is_here = |at: usize| (start..end).contains(&at) || at == end && end == text.len();
+        let first = labels.iter().map(LabeledSpan::offset);
+        let first = first.filter(|at| is_here(*at)).min();
+        let mut cut = 0..line.len();
+        if line.len() > LINE_BYTES_MAX {
+            let label = first.map_or(0, |at| at - start);
+            cut.start = line.floor_char_boundary(label.saturating_sub(BEFORE_BYTES));
+            cut.end = line.floor_char_boundary((cut.start + LINE_BYTES_MAX).min(line.len()));
+        }
+        let into = |at: usize| at.saturating_sub(start).clamp(cut.start, cut.end) - cut.start;
+        for (label, before) in moved.iter_mut().zip(labels) {
+            let (from, to) = (before.offset(), before.offset() + before.len());
+            if !is_here(from) {
+                continue;
+            }
+            let span = SourceSpan::new((out.len() + into(from)).into(), into(to) - into(from));
+            let text = before.label().map(str::to_owned);
+            *label = match before.primary() {
+                true => LabeledSpan::new_primary_with_span(text, span),
+                false => LabeledSpan::new_with_span(text, span),
+            };
+        }
+        out += &line[cut.clone()];
+        if cut.end < line.len() && line.ends_with('\n') {
+            out.push('\n');
+        }
+        start = end;
+    }
+    (out, moved)
+}
+
+fn has_long_lines(text: &str) -> bool {
+    text.lines().any(|line| line.len() > LINE_BYTES_MAX)
+}
+
+/// The head of a snippet with the column that the label has in the whole line.
+fn placed(body: &str, snippet: &Snippet<'_>) -> String {
+    let is_cut = has_long_lines(snippet.text);
+    let primary = snippet.labels.iter().find(|label| label.primary());
+    let Some(label) = primary.or(snippet.labels.first()).filter(|_| is_cut) else {
+        return body.to_owned();
+    };
+    let (line, column) = line_and_column(snippet.text, label.offset());
+    let head = format!("{}:{line}:", snippet.name);
+    let Some((before, rest)) = body.split_once(&head) else {
+        return body.to_owned();
+    };
+    let rest = rest.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    format!("{before}{head}{column}{rest}")
 }
 
 #[derive(Debug)]
@@ -249,5 +320,33 @@ impl miette::Diagnostic for Report {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         Some(Box::new(self.labels.iter().cloned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_very_long_line_only_what_is_around_the_label_is_shown() {
+        let line = format!("let a = {}oops{}\n", "x".repeat(5_000), "y".repeat(5_000));
+        let text = format!("// first\n{line}// last {}\n", "z".repeat(2_000));
+        let at = text.find("oops").expect("it is in it");
+        let label = LabeledSpan::new_primary_with_span(Some("here".into()), (at, 4));
+        let (short, moved) = shortened(&text, std::slice::from_ref(&label));
+        assert!(short.len() < 1_000, "{}", short.len());
+        assert_eq!(short.lines().count(), 3);
+        let shown = &short[moved[0].offset()..][..moved[0].len()];
+        assert_eq!(shown, "oops");
+        assert_eq!(moved[0].label(), Some("here"));
+        // A label of a later line is where it was, and short lines stay as they are.
+        let plain = "let a = 1\nlet b = oops\n";
+        let at = plain.find("oops").expect("it is in it");
+        let label = LabeledSpan::new_with_span(None, (at, 4));
+        let (same, moved) = shortened(plain, std::slice::from_ref(&label));
+        assert_eq!((same.as_str(), moved[0].offset()), (plain, at));
+        let end = LabeledSpan::new_with_span(None, (plain.len(), 0));
+        let (_, moved) = shortened(plain, std::slice::from_ref(&end));
+        assert_eq!(moved[0].offset(), plain.len());
     }
 }

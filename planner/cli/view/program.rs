@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mlinfra_api::{TableType, Value};
-use mlinfra_check::{Argument, Block, Field, Gate, ModelType, Program, Span, Step};
+use mlinfra_check::{Argument, Block, Environment, Field, Gate, ModelType, Program, Span, Step};
 use serde_json::{Map, Value as Json, json};
 
 use super::diagnostic::Sources;
@@ -19,12 +19,42 @@ pub(crate) fn json(program: &Program, sources: &Sources) -> Json {
         let output = json!({ "value": value(&output.value), "at": writer.place(output.span) });
         (name.clone(), output)
     });
+    let parameters = program.parameters.iter().map(|(name, given)| {
+        let given = json!({ "value": value(&given.value), "from": given.from });
+        (name.clone(), given)
+    });
+    let moved = program.moves.iter().map(|one| {
+        json!({
+            "from": one.from.to_string(),
+            "to": one.to.to_string(),
+            "at": writer.place(one.span),
+        })
+    });
+    let removed = program.removed.iter().map(|one| {
+        json!({ "name": one.name.to_string(), "keep": one.keep, "at": writer.place(one.span) })
+    });
     json!({
         "program": PROGRAM_VERSION,
+        "environment": program.environment.as_ref().map(environment),
+        "parameters": Json::Object(parameters.collect()),
+        "moved": moved.collect::<Vec<_>>(),
+        "removed": removed.collect::<Vec<_>>(),
         "blocks": program.blocks.iter().map(|block| writer.block(block)).collect::<Vec<_>>(),
         "outputs": Json::Object(outputs.collect()),
         "tests": program.tests,
         "policies": program.policies.iter().map(as_json::policy).collect::<Vec<_>>(),
+    })
+}
+
+fn environment(environment: &Environment) -> Json {
+    let targets = environment.targets.as_ref().map(|targets| {
+        let targets = targets.iter().map(ToString::to_string);
+        targets.collect::<Vec<_>>()
+    });
+    json!({
+        "name": environment.name,
+        "targets": targets,
+        "protect": environment.protect,
     })
 }
 
@@ -53,6 +83,7 @@ impl Writer<'_> {
             "role": block.role,
             "parent": block.parent.as_ref().map(ToString::to_string),
             "on": block.place.as_ref().map(ToString::to_string),
+            "after": block.after.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "documentation": block.documentation,
             "fields": Json::Object(fields.collect()),
             "wishes": wishes.collect::<Vec<_>>(),
@@ -169,6 +200,7 @@ fn value(of: &Value) -> Json {
         Value::Quantity(quantity) => json!({ "quantity": {
             "amount": quantity.amount.normalize().to_string(),
             "text": quantity.to_string(),
+            "dimension": *quantity.dimension.0,
         } }),
         Value::Range(low, high) => json!({ "range": [value(low), value(high)] }),
         Value::List(elements) => json!({ "list": elements.iter().map(value).collect::<Vec<_>>() }),

@@ -282,10 +282,10 @@ fn line_of(member: &Member, indent: &str, screen: &Screen) -> String {
 }
 
 /// All words for other programs.
-pub(crate) fn json(words: &[Word]) -> Value {
+pub(crate) fn json<'w>(words: impl IntoIterator<Item = &'w Word>) -> Value {
     json!({
         "vocabulary": VOCABULARY_VERSION,
-        "words": words.iter().map(word_json).collect::<Vec<_>>(),
+        "words": words.into_iter().map(word_json).collect::<Vec<_>>(),
     })
 }
 

@@ -531,6 +531,11 @@ pub fn watches_nothing(address: &Address) -> PlanFinding {
     )
 }
 
+/// An address as a spec writes it: a key has quotes of its own.
+fn quoted(address: &Address) -> String {
+    format!("\"{}\"", address.to_string().replace('"', "\\\""))
+}
+
 /// A block that goes is just like one that comes: it was perhaps renamed.
 pub(crate) fn renamed(from: &Name, to: &Name, address: &Address) -> PlanFinding {
     PlanFinding {
@@ -597,6 +602,39 @@ pub(crate) fn no_effect(address: &Address, what: &str) -> PlanFinding {
         "this block is nothing by itself",
         format!("`{address}` says something of others, so `{what}` has no effect on it"),
         "take it out, or write it on the blocks that are meant",
+        address,
+        None,
+    )
+}
+
+/// What would be made has the name of something that was left there.
+pub(crate) fn name_taken(address: &Address, name: &Address) -> PlanFinding {
+    error(
+        "E0979",
+        "something of this name was left there",
+        format!(
+            "`{name}` is not of this state any more, and what it holds would be that of `{address}`"
+        ),
+        &format!(
+            "to take it over, write `@existing({})` on the block; otherwise give it another name",
+            quoted(name)
+        ),
+        address,
+        None,
+    )
+}
+
+/// What was kept is removed by the spec's word, and both can't be.
+pub(crate) fn kept_and_removed(address: &Address) -> PlanFinding {
+    error(
+        "E0980",
+        "what is kept is said to be removed",
+        format!("`{address}` was last applied with `@keep`, and `removed` says that it goes"),
+        &format!(
+            "to leave it where it is: `removed {} {{ keep = true }}`; to remove it, apply its \
+             block once without `@keep` first",
+            quoted(address)
+        ),
         address,
         None,
     )

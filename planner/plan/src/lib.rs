@@ -87,6 +87,15 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
         // What stands under another name is referred to by that name.
         desired = lowered(&inputs, &blocks, &relocated.snapshot);
     }
+    let named = relocate::name_questions(&blocks, &desired.resources, &relocated.snapshot);
+    let existing = existing.into_iter().chain(named).collect();
+    let found = relocate::taken(
+        &blocks,
+        &desired.resources,
+        &relocated.snapshot,
+        inputs.answers,
+    );
+    relocated.findings.extend(found);
     relocated.keep(inputs.program, &wanted(&inputs));
     relocated.protect(inputs.program, &desired.resources);
     let mut found = desired.findings.iter().chain(&relocated.findings);

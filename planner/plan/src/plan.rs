@@ -9,8 +9,9 @@ use crate::cost::Cost;
 use crate::gate::JudgedGate;
 use crate::question::{Answer, Question};
 
-/// The format of the saved plan and of `plan --json`.
-pub const PLAN_FORMAT: u32 = 1;
+/// The format of the saved plan and of `plan --json`. Older ones are read too; 2 added changes of
+/// the state alone, what a plan was made with, and values with holes.
+pub const PLAN_FORMAT: u32 = 2;
 
 /// A plan. The same program, snapshot and answers give the same bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -90,6 +90,10 @@ impl Relocated {
         let is_gone = |address: &&Address| !wanted.contains(address);
         let recorded = standing(&self.snapshot).filter(is_gone).cloned();
         for address in recorded.collect::<BTreeSet<Address>>() {
+            if kept.contains(&address) && may_go(program, &address) {
+                self.findings.push(finding::kept_and_removed(&address));
+                continue;
+            }
             if kept.contains(&address) || is_left(program, &address) {
                 self.make(StateChange::Forgotten { address }, None);
             }
@@ -243,6 +247,55 @@ pub(crate) fn questions(
     let all = existing(blocks, wanted, snapshot).into_iter();
     all.filter_map(|(block, resource)| Some(question(resource, id_of(block)?)))
         .collect()
+}
+
+/// What would be made, holds data, and is not said to stand already.
+fn new_with_data<'a>(
+    blocks: &'a Blocks<'_>,
+    wanted: &'a [Resource],
+    snapshot: &'a Snapshot,
+) -> impl Iterator<Item = &'a Resource> {
+    let deposed = snapshot.deposed.iter().map(|state| &state.resource.address);
+    let known: BTreeSet<&Address> = standing(snapshot).chain(deposed).collect();
+    let is_new = move |resource: &&Resource| {
+        let block = blocks.get(&resource.address);
+        resource.holds_data
+            && !known.contains(&resource.address)
+            && block.is_some_and(|block| !block.attributes.contains_key(EXISTING))
+    };
+    wanted.iter().filter(is_new)
+}
+
+/// Whether something of the name that a resource would be made under is there.
+fn name_question(resource: &Resource) -> Question {
+    question(resource, &resource.physical().to_string())
+}
+
+/// What must be asked of the names that new things with data would be made under.
+pub(crate) fn name_questions(
+    blocks: &Blocks<'_>,
+    wanted: &[Resource],
+    snapshot: &Snapshot,
+) -> Vec<Question> {
+    let new = new_with_data(blocks, wanted, snapshot);
+    new.map(name_question).collect()
+}
+
+/// A finding for each thing that would be made where something of its name is left: its data would
+/// be taken over unseen, and lost with it.
+pub(crate) fn taken(
+    blocks: &Blocks<'_>,
+    wanted: &[Resource],
+    snapshot: &Snapshot,
+    answers: &Answers,
+) -> Vec<PlanFinding> {
+    let new = new_with_data(blocks, wanted, snapshot);
+    let is_taken = |resource: &&Resource| {
+        let answer = answers.get(&name_question(resource));
+        matches!(answer, Some(Answer::Existing { .. }))
+    };
+    let found = |resource: &Resource| finding::name_taken(&resource.address, resource.physical());
+    new.filter(is_taken).map(found).collect()
 }
 
 /// Whether the spec says that what was made of a block is left where it stands.

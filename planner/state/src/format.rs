@@ -2,8 +2,15 @@
 
 use crate::fault::{StateFault, unreadable};
 
-/// The format that this build writes. It reads this one alone, having no older ones.
-pub const FORMAT: u32 = 1;
+/// The format that this build writes. It reads older ones too: a state of one has it raised with
+/// the first records that are added, so that an older build does not drop what it does not know.
+///
+/// 2 added what is kept, protected, changed by the state alone and given to other projects, and
+/// values with holes.
+pub const FORMAT: u32 = 2;
+
+/// The oldest format that this build reads.
+const OLDEST: u32 = 1;
 
 /// Refuses what this build can't read.
 ///
@@ -12,7 +19,7 @@ pub const FORMAT: u32 = 1;
 pub(crate) fn check(format: Option<&str>) -> Result<(), StateFault> {
     let number = format.and_then(|text| text.parse::<u32>().ok());
     match number {
-        Some(FORMAT) => Ok(()),
+        Some(OLDEST..=FORMAT) => Ok(()),
         Some(newer) if newer > FORMAT => Err(StateFault::new(
             "E0706",
             format!("the state has format {newer}; this mlinfra knows formats up to {FORMAT}"),
@@ -27,9 +34,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_its_own_format_alone() {
-        assert!(check(Some("1")).is_ok());
-        assert_eq!(check(Some("2")).expect_err("newer").code, "E0706");
+    fn knows_its_own_format_and_older_ones() {
+        for known in ["1", "2"] {
+            assert!(check(Some(known)).is_ok());
+        }
+        assert_eq!(check(Some("3")).expect_err("newer").code, "E0706");
         for text in [None, Some(""), Some("0"), Some("-1"), Some("x")] {
             assert_eq!(check(text).expect_err("no format").code, "E0701");
         }

@@ -30,6 +30,8 @@ const RECORDS_PER_RESOURCE: u64 = 3;
 /// A state, open. Reading needs no lock; [`Store::stage`] and [`Store::commit`] do.
 pub struct Store {
     disk: Disk,
+    /// Whether what lies there has an older format than what will be written.
+    is_older: bool,
     folder: Option<PathBuf>,
     key: Arc<SealKey>,
     replayed: Replayed,
@@ -181,9 +183,11 @@ impl Store {
             faults.extend(integrity_fault(&replayed));
         }
         let last = content.rows.last().map(link_of).unwrap_or(base);
+        let is_older = content.meta.get("format") != Some(&format::FORMAT.to_string());
         Ok(Store {
             disk,
             folder,
+            is_older,
             key: key.unwrap_or_else(|| Arc::new(SealKey::generate())),
             replayed,
             written: last,
@@ -343,6 +347,7 @@ impl Store {
         if let Some(fault) = fresh.faults.first() {
             return Err(fault.clone());
         }
+        self.is_older = fresh.is_older;
         self.replayed = fresh.replayed;
         self.written = fresh.written;
         self.tail = fresh.tail;
@@ -413,7 +418,11 @@ impl Store {
             self.dead = true;
             return self.alive();
         }
-        if let Err(error) = self.disk.write(rows, meta, drop_below) {
+        let mut meta = meta.to_vec();
+        if std::mem::take(&mut self.is_older) {
+            meta.push(("format", format::FORMAT.to_string()));
+        }
+        if let Err(error) = self.disk.write(rows, &meta, drop_below) {
             self.dead = true;
             return Err(error);
         }

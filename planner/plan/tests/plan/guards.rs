@@ -191,3 +191,35 @@ fn nothing_goes_on_a_target_that_the_environment_may_not_touch() {
     assert_eq!(kinds(&plan)["target.there"], ChangeKind::Delete);
     assert_eq!(codes(&plan), [""; 0]);
 }
+
+#[test]
+fn what_was_left_is_not_taken_over_by_a_block_of_its_name() {
+    let (mut world, snapshot) = applied();
+    world.existing = Some(("stores/storage.old".into(), address("storage.old")));
+    let block = "storage old on here { class = file }\n";
+    let plan = world.plan(&with(&format!("\n{block}")), &snapshot, Goal::Apply);
+    assert_eq!(codes(&plan), ["E0979"]);
+    assert!(plan.findings[0].help[0].contains("`@existing(\"storage.old\")`"));
+    // Once it says so, it is taken over; another name is free.
+    let taken = with(&format!("\n@existing(\"storage.old\")\n{block}"));
+    let plan = world.plan(&taken, &snapshot, Goal::Apply);
+    assert_eq!(codes(&plan), [""; 0]);
+    assert_eq!(kinds(&plan)["storage.old"], ChangeKind::Adopt);
+    let snapshot = carried_out(&mut world, &plan, &snapshot);
+    assert!(world.plan(&taken, &snapshot, Goal::Apply).is_empty());
+    let other = with(&format!("\n{}", block.replace("old", "new")));
+    let (_, fresh) = applied();
+    let plan = world.plan(&other, &fresh, Goal::Apply);
+    assert_eq!(kinds(&plan)["storage.new"], ChangeKind::Create);
+}
+
+#[test]
+fn what_is_kept_is_not_said_to_be_removed() {
+    let (world, snapshot) = after(&with("\n@keep\nstorage old on here { class = file }\n"));
+    let plan = world.plan(&with("\nremoved \"storage.old\"\n"), &snapshot, Goal::Apply);
+    assert_eq!(codes(&plan), ["E0980"]);
+    let left = with("\nremoved \"storage.old\" { keep = true }\n");
+    let plan = world.plan(&left, &snapshot, Goal::Apply);
+    assert_eq!(kinds(&plan)["storage.old"], ChangeKind::Forget);
+    assert_eq!(codes(&plan), [""; 0]);
+}

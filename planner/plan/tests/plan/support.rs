@@ -103,13 +103,13 @@ impl Fake {
                     ("memory".into(), Value::Quantity(Quantity::bytes(24 << 30))),
                 ]),
             },
-            Question::Existing { .. } => match &self.existing {
-                Some((handle, made_as)) => Answer::Existing {
+            Question::Existing { id, .. } => match &self.existing {
+                Some((handle, made_as)) if *id == made_as.to_string() => Answer::Existing {
                     handle: handle.clone(),
                     made_as: Some(made_as.clone()),
                     outputs: BTreeMap::new(),
                 },
-                None => Answer::NotTaken {
+                _ => Answer::NotTaken {
                     reason: "there is none".into(),
                 },
             },

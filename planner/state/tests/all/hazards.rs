@@ -122,11 +122,35 @@ fn a_newer_format_is_left_alone() {
     let (_parent, folder) = place();
     drop(filled(&folder));
     let connection = rusqlite::Connection::open(folder.join("state.db")).expect("a database");
-    let newer = "UPDATE meta SET value = '2' WHERE name = 'format'";
+    let newer = "UPDATE meta SET value = '3' WHERE name = 'format'";
     connection.execute(newer, []).expect("a row");
     drop(connection);
     assert_eq!(code_of(Store::open(&folder)), "E0706");
     assert_eq!(code_of(Store::open_unchecked(&folder)), "E0706");
+}
+
+#[test]
+fn an_older_format_is_raised_by_the_first_write_and_not_before() {
+    let (_parent, folder) = place();
+    drop(filled(&folder));
+    let format = |set: Option<&str>| {
+        let connection = rusqlite::Connection::open(folder.join("state.db")).expect("a database");
+        if let Some(set) = set {
+            let older = "UPDATE meta SET value = ?1 WHERE name = 'format'";
+            connection.execute(older, [set]).expect("a row");
+        }
+        let query = "SELECT value FROM meta WHERE name = 'format'";
+        let found = connection.query_row(query, [], |row| row.get::<_, String>(0));
+        found.expect("a row")
+    };
+    format(Some("1"));
+    let mut store = Store::open(&folder).expect("an older state is read");
+    store.lock(&holder()).expect("nobody has it");
+    assert_eq!(format(None), "1");
+    store.commit(vec![begin(2)]).expect("it can be written");
+    assert_eq!(format(None), "2");
+    drop(store);
+    assert_eq!(code_of(Store::open(&folder)), "fine");
 }
 
 #[test]
