@@ -138,7 +138,8 @@ fn the_lock_names_the_project_and_holds_a_change_up() {
 fn an_environment_of_another_project_is_named() {
     let project = two();
     let text = project.read("network/main.mlinfra")
-        + "param most: bytes = 1 GiB\nenvironment dev {}\nenvironment prod { params { most = 5 GiB } }\n";
+        + "param most: bytes = 1 GiB\nenvironment dev {}\n\
+           environment prod { params { most = 5 GiB } }\n";
     project.write(
         "network/main.mlinfra",
         text.replace("size = 2 GiB", "size = most"),

@@ -125,19 +125,9 @@ fn function(
         result: optional_type(library, block.result.as_deref(), kinds),
         row: has(item, "row"),
         value: has(item, "value"),
-        reads: reads(item),
+        reads: Reads::of(item),
         body: crate::functions::body(name),
         documentation: item.documentation.to_string(),
-    })
-}
-
-/// What a function asks of the outside: `@reads(outputs)`.
-fn reads(item: &Item) -> Option<Reads> {
-    let words = words(item, "reads");
-    let outputs = words.iter().any(|word| word == "outputs");
-    has(item, "reads").then_some(match outputs {
-        true => Reads::Outputs,
-        false => Reads::Text,
     })
 }
 

@@ -8,6 +8,7 @@ use mlinfra_api::ColumnBase;
 
 use crate::declare;
 use crate::functions::{Body, Needs};
+use crate::mark::{has, words};
 use crate::quantity::Unit;
 use crate::tree::Item;
 use crate::types::{Default, EnumType, Parameter, Type};
@@ -301,6 +302,17 @@ pub(crate) enum Reads {
     Text,
     /// The outputs of the project whose folder its argument names.
     Outputs,
+}
+
+impl Reads {
+    /// What the attribute of a declaration says: `@reads`, `@reads(outputs)`.
+    pub(crate) fn of(item: &Item) -> Option<Self> {
+        let is_outputs = words(item, "reads").iter().any(|word| word == "outputs");
+        has(item, "reads").then_some(match is_outputs {
+            true => Reads::Outputs,
+            false => Reads::Text,
+        })
+    }
 }
 
 /// A data class.

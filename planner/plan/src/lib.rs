@@ -131,15 +131,27 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
         }
         return Outcome::Planned(Box::new(plan));
     }
-    let (resources, found) = ignored(&inputs, desired.resources);
+    let plan = decided_plan(&inputs, &blocks, &relocated, desired.resources, plan);
+    Outcome::Planned(Box::new(plan))
+}
+
+/// What is done to these resources, in which order, and what is found on the way.
+fn decided_plan(
+    inputs: &Inputs<'_>,
+    blocks: &Blocks<'_>,
+    relocated: &relocate::Relocated,
+    resources: Vec<mlinfra_api::Resource>,
+    mut plan: Plan,
+) -> Plan {
+    let (resources, found) = ignored(inputs, resources);
     plan.findings.extend(found);
-    let (decided, found) = decided(&inputs, &resources);
+    let (decided, found) = decided(inputs, &resources);
     plan.findings.extend(found);
     for (address, reason) in &decided.unseen {
         plan.findings.push(finding::unseen(address, reason));
     }
     plan.gates = gate::gates(
-        &blocks,
+        blocks,
         &resources,
         inputs.snapshot,
         inputs.answers,
@@ -150,24 +162,24 @@ pub fn plan(inputs: Inputs<'_>) -> Outcome {
     let judged: Vec<PlanFinding> = plan.failing_gates().map(finding::gate).collect();
     plan.findings.extend(judged);
     let done = to_do(inputs.snapshot, &decided.changes, &held);
-    add_findings(&inputs, &relocated.protected, &done, &mut plan);
+    add_findings(inputs, &relocated.protected, &done, &mut plan);
     let judged: BTreeSet<&Address> = plan.gates.iter().map(|gate| &gate.step).collect();
     let (actions, early) = order::actions(inputs.snapshot, &done, &judged);
     plan.actions = actions;
-    let found = goes_early(&inputs, &plan, &done, &held, early);
+    let found = goes_early(inputs, &plan, &done, &held, early);
     plan.findings.extend(found);
     plan.changes = relocate::shown(&relocated.changes, inputs.snapshot);
     plan.changes
-        .extend(shown(&blocks, &decided.changes, &done, &held));
+        .extend(shown(blocks, &decided.changes, &done, &held));
     let renamed = relocate::renamed(inputs.snapshot, &decided.changes);
     plan.findings.extend(renamed);
     plan.kept = kept(&plan, &resources, &decided.changes);
     if inputs.goal == Goal::Apply {
-        let elsewhere = catalog::parts(&blocks, inputs.lowerings);
-        add_cost(&inputs, &blocks, &resources, elsewhere, &mut plan);
+        let elsewhere = catalog::parts(blocks, inputs.lowerings);
+        add_cost(inputs, blocks, &resources, elsewhere, &mut plan);
     }
-    plan.facts = facts(&inputs, &plan);
-    Outcome::Planned(Box::new(plan))
+    plan.facts = facts(inputs, &plan);
+    plan
 }
 
 /// What the goal comes to in resources, where things stand as in this snapshot.

@@ -109,8 +109,8 @@ impl Relocated {
         }
     }
 
-    /// Notes which blocks are protected. What the spec has no more stays as it was noted: it goes on
-    /// the user's word alone.
+    /// Notes which blocks are protected. What the spec has no more stays as it was noted: it goes
+    /// on the user's word alone.
     pub(crate) fn protect(&mut self, program: &Program, wanted: &[Resource]) {
         let wanted: BTreeSet<&Address> = wanted.iter().map(|resource| &resource.address).collect();
         let blocks = program.blocks.iter();
@@ -123,8 +123,8 @@ impl Relocated {
         }
     }
 
-    /// Notes what the spec declares as outputs, for other projects: last, as they name blocks as they
-    /// are called from now on.
+    /// Notes what the spec declares as outputs, for other projects: last, as they name blocks as
+    /// they are called from now on.
     pub(crate) fn note_outputs(&mut self, declared: &BTreeMap<String, Output>) {
         let declared = declared.iter();
         let outputs: BTreeMap<String, Value> = declared
@@ -382,8 +382,8 @@ pub(crate) fn shown(changes: &[StateChange], snapshot: &Snapshot) -> Vec<Change>
     changes.iter().filter_map(change).collect()
 }
 
-/// What is said of blocks that are kept or protected from now on, or no longer, and of outputs. What
-/// is protected from its first moment is not worth a word.
+/// What is said of blocks that are kept or protected from now on, or no longer, and of outputs.
+/// What is protected from its first moment is not worth a word.
 pub(crate) fn notices(relocated: &Relocated) -> Vec<String> {
     let kept = relocated.changes.iter().filter_map(|change| match change {
         StateChange::Kept {
