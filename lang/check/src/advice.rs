@@ -331,10 +331,11 @@ impl Checker<'_> {
             Type::Quantity(dimension) => self.example_amount(dimension),
             Type::List(inner) => format!("[{}]", self.example(inner, depth + 1)),
             Type::Map(inner) => format!("{{ name = {} }}", self.example(inner, depth + 1)),
-            Type::Range(inner) => match self.example(inner, depth + 1) {
-                end if end == "16" => "1..16".to_owned(),
-                end => format!("{end}..{end}"),
-            },
+            Type::Range(inner) if **inner == Type::Int => "1..16".to_owned(),
+            Type::Range(inner) => {
+                let end = self.example(inner, depth + 1);
+                format!("{end}..{end}")
+            }
             Type::Enum(enumeration) => (enumeration.cases().first())
                 .map_or_else(|| "…".to_owned(), |case| self.shape(case, depth + 1)),
             Type::Block(kind) => {

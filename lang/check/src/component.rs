@@ -11,11 +11,12 @@ use mlinfra_api::Value;
 
 use crate::check::{Checker, Env};
 use crate::code;
+use crate::declare::place_word;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::schema;
 use crate::scope::{Form, NodeId, Place, ScopeId};
 use crate::suggest::nearest;
-use crate::tree::{BlockItem, ExprKind, Item, Name, Node, Path};
+use crate::tree::{BlockItem, Item, Name, Node, Path};
 use crate::types::{Term, Type, a};
 
 /// A component, by its place in [`Checker::components`].
@@ -120,13 +121,7 @@ impl<'t> Checker<'t> {
         let Some(written) = &block.place else {
             return schema::Place::Nothing;
         };
-        let (word, optional) = match &written.kind {
-            ExprKind::Name(name) => (Some(name.as_str()), false),
-            ExprKind::Call { callee, arguments } if callee.as_name() == Some("optional") => {
-                (arguments.first().and_then(|a| a.value.as_name()), true)
-            }
-            _ => (None, false),
-        };
+        let (word, optional) = place_word(written);
         match word.filter(|word| self.kind_names.contains(word)) {
             Some(word) if optional => schema::Place::Optional(word.to_owned()),
             Some(word) => schema::Place::Required(word.to_owned()),

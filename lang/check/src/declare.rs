@@ -12,7 +12,7 @@ use crate::schema::{
     Class, Fact, FieldDeclaration, FigureDeclarations, Function, Kind, KindValue, Library,
     Operation, Place, Reads, column_base,
 };
-use crate::tree::{BlockItem, ExprKind, Item, Node, TypeExpr};
+use crate::tree::{BlockItem, Expr, ExprKind, Item, Node, TypeExpr};
 use crate::types::{Case, CaseResult, CheckedType, Default, EnumType, FieldsType, Parameter, Type};
 use crate::{lower, text_form, tree};
 
@@ -387,17 +387,23 @@ fn optional_type(library: &mut Library, written: Option<&TypeExpr>, kinds: &[&st
     }
 }
 
-fn place(library: &mut Library, block: &BlockItem, kinds: &[&str]) -> Place {
-    let Some(written) = &block.place else {
-        return Place::Nothing;
-    };
-    let (name, optional) = match &written.kind {
+/// The kind that a head places something on, `on pool` or `on optional(pool)`, and whether it need
+/// not be there.
+pub(crate) fn place_word(written: &Expr) -> (Option<&str>, bool) {
+    match &written.kind {
         ExprKind::Name(name) => (Some(name.as_str()), false),
         ExprKind::Call { callee, arguments } if callee.as_name() == Some("optional") => {
             (arguments.first().and_then(|a| a.value.as_name()), true)
         }
         _ => (None, false),
+    }
+}
+
+fn place(library: &mut Library, block: &BlockItem, kinds: &[&str]) -> Place {
+    let Some(written) = &block.place else {
+        return Place::Nothing;
     };
+    let (name, optional) = place_word(written);
     match name.filter(|name| kinds.contains(name)) {
         Some(name) if optional => Place::Optional(name.to_owned()),
         Some(name) => Place::Required(name.to_owned()),

@@ -233,9 +233,7 @@ impl<'t> Checker<'t> {
             "let" => Form::Let,
             "param" => Form::Parameter,
             "output" => Form::Output,
-            COMPONENT | FUNCTION | TEST | "policy" | "environment" | "moved" | "removed"
-                if !place.is_file() =>
-            {
+            _ if !place.is_file() && is_of_file(word) => {
                 let text = format!("a `{word}` stands at the top of a file");
                 self.out_of_place_at(block.path.span, place, &text);
                 return true;
@@ -553,6 +551,11 @@ impl<'t> Checker<'t> {
         }
         id
     }
+}
+
+/// Whether this form stands at the top of a file alone.
+fn is_of_file(word: &str) -> bool {
+    matches!(word, COMPONENT | FUNCTION | TEST | "policy") || WorldForm::of(word).is_some()
 }
 
 pub(crate) fn has_bad(items: &[Item]) -> bool {

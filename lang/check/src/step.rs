@@ -455,8 +455,7 @@ impl Checker<'_> {
             }
         }
         for name in operation.sections.keys() {
-            let declares =
-                matches!(&operation.result, ResultRule::Columns { section } if section == name);
+            let declares = declares_columns(&operation.result, name);
             if !seen.contains_key(name) && !declares {
                 step.settings.insert(name.clone(), Value::None);
             }

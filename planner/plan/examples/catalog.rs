@@ -88,6 +88,15 @@ fn reported_memory(machines: &[Row]) -> BTreeMap<String, Decimal> {
     all
 }
 
+/// What `nvidia-smi` reports, in MiB, where it is less than what clouds report: a proof that a
+/// model fits rests on what is there for it. The README beside the tables tells the sources.
+const OF_DRIVERS: &[(&str, u32)] = &[
+    ("t4", 15_360),
+    ("t4g", 15_360),
+    ("h100", 81_559),
+    ("h200", 143_771),
+];
+
 fn is_whole(row: &Row) -> bool {
     let count = row["accelerator_count"].parse::<Decimal>();
     !row["accelerator"].is_empty() && count.is_ok_and(|count| count.is_integer())
@@ -112,6 +121,9 @@ fn declarations(rows: &[Row], reported: &BTreeMap<String, Decimal>) -> Result<St
             memory = memory.min(*reported);
         }
         let mebibytes = (memory * Decimal::from(1_024)).trunc().normalize();
+        let of_driver = OF_DRIVERS.iter().find(|(known, _)| *known == name);
+        let of_driver = of_driver.map(|(_, mebibytes)| Decimal::from(*mebibytes));
+        let mebibytes = of_driver.map_or(mebibytes, |least| mebibytes.min(least));
         let teraflops = [("bf16", "bf16_dense_tflops"), ("fp16", "fp16_dense_tflops")];
         let speed = teraflops
             .iter()

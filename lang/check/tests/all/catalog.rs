@@ -95,3 +95,32 @@ fn a_region_of_another_cloud_is_told_with_those_in_its_country() {
     let [finding] = param("\"us-central1\"").try_into().expect("one finding");
     assert!(finding.contains("E0319 at \"home\""), "{finding}");
 }
+
+#[test]
+fn every_region_of_the_tables_is_known() {
+    let tables = [
+        (include_str!("../../../../stdlib/catalog/aws.csv"), None),
+        (include_str!("../../../../stdlib/catalog/gcp.csv"), None),
+        (include_str!("../../../../stdlib/catalog/tpu.csv"), Some(1)),
+        (
+            include_str!("../../../../stdlib/catalog/storage.csv"),
+            Some(1),
+        ),
+    ];
+    let mut regions = std::collections::BTreeSet::new();
+    for (table, column) in tables {
+        let mut rows = table
+            .lines()
+            .map(|row| row.split(',').collect::<Vec<&str>>());
+        let head = rows.next().expect("a head");
+        match column {
+            // A column a region, behind those of the machine.
+            None => regions.extend(head.into_iter().skip_while(|one| !one.contains('-'))),
+            Some(column) => regions.extend(rows.filter_map(|row| row.get(column).copied())),
+        }
+    }
+    assert!(regions.len() >= 20, "{regions:?}");
+    let list: Vec<String> = regions.iter().map(|one| format!("{one:?}")).collect();
+    let text = format!("param all: list(region) = [{}]\n", list.join(", "));
+    assert_eq!(found(&text), Vec::<String>::new());
+}
