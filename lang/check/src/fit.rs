@@ -539,6 +539,7 @@ impl Checker<'_> {
         let finding = Diagnostic::error(code::VALUE_REFUSED, span, text)
             .help("it would fail later, in the middle of an apply");
         let (near, others) = self.cases_instead(checked, &term.value);
+        let all = others.join("`, `");
         let written = self.text_of(span);
         let is_text = near == "in" && others.len() == 1 && written.starts_with('"');
         let is_number = written.starts_with(|first: char| first.is_ascii_digit());
@@ -553,10 +554,9 @@ impl Checker<'_> {
                 span,
             ),
             None if is_text => finding.suggest(span, &written, Some(&others[0])),
-            None if !others.is_empty() => finding.help(format!(
-                "{near} that country there is `{}`",
-                others.join("`, `")
-            )),
+            None if !all.is_empty() => {
+                finding.help(format!("{near} that country there is `{all}`"))
+            }
             None => finding.help("write a value for which that holds"),
         };
         self.value_fault(finding);
