@@ -237,7 +237,7 @@ fn rented(
     let source = listed.map_or(String::new(), |listed| format!(" ({})", listed.source));
     let name = &selection.machine.name;
     let part = CostPart {
-        currency: listed.is_some().then(|| CURRENCY.to_owned()),
+        currency: (listed.is_some() || high.is_some()).then(|| CURRENCY.to_owned()),
         low: a_month(low, least).unwrap_or(Decimal::ZERO),
         high: high.and_then(|high| a_month(high, most)),
         reason: format!("{count} × {name} in {region}, {how}{source}"),
@@ -269,10 +269,17 @@ fn owned(block: &Block, target: &Block, provider: &str, (least, most): (i64, i64
         );
         return unknown(block, reason);
     };
-    let by_accelerator = provider != BY_MACHINE && written(block, "accelerator").is_some();
-    let each = match written(block, "accelerator_count").and_then(Value::as_int) {
-        Some(count) if by_accelerator => count,
-        _ => 1,
+    let each = match provider {
+        BY_MACHINE => Some(1),
+        _ => paid_in_each(block),
+    };
+    let Some(each) = each else {
+        let reason = format!(
+            "the rate of `{}` is for one accelerator, and nothing says how many each machine has: \
+             give `accelerator_count`",
+            target.address
+        );
+        return unknown(block, reason);
     };
     let times = |count: i64| month.checked_mul(Decimal::from(count.saturating_mul(each)));
     let hour = month
@@ -293,6 +300,20 @@ fn owned(block: &Block, target: &Block, provider: &str, (least, most): (i64, i64
         low: times(least).unwrap_or(Decimal::ZERO),
         high: times(most),
         ..unknown(block, String::new())
+    }
+}
+
+/// How many accelerators are paid for in each machine, or one machine that has none; none if that
+/// is not known.
+fn paid_in_each(block: &Block) -> Option<i64> {
+    let is_said = |name: &str| {
+        let wished = block.wishes.iter().any(|(wish, _)| wish.field == name);
+        wished || written(block, name).is_some()
+    };
+    match written(block, "accelerator_count") {
+        Some(count) => count.as_int(),
+        None if is_said("accelerator") || is_said("accelerator_count") => None,
+        None => Some(1),
     }
 }
 

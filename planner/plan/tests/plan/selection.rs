@@ -343,3 +343,31 @@ fn a_budget_over_nothing_warns() {
         assert!(!found.iter().any(|one| one.code == "E0949" && one.error));
     }
 }
+
+#[test]
+fn a_rate_for_accelerators_needs_their_number_and_a_bid_no_list() {
+    let in_cluster = |fields: &[(&str, Value)], wishes: &[(&str, &str, Value)]| {
+        let rate = [("rate", hourly("1.10"))];
+        let blocks = vec![target("cloud", "slurm", &rate), asking(fields, wishes)];
+        part(&priced(blocks).0, "machines").high
+    };
+    let h100 = [("accelerator", case("h100", &[]))];
+    assert_eq!(in_cluster(&h100, &[]), None);
+    let many = ("accelerator_count", ">=", Value::Int(4));
+    assert_eq!(in_cluster(&h100, &[many]), None);
+    let any = ("accelerator", "in", words(&["h100", "l4"]));
+    assert_eq!(in_cluster(&[], &[any]), None);
+    assert_eq!(in_cluster(&[], &[]), Some(dollars("803")));
+
+    // Nobody lists what it costs: what is bid is what is paid at most.
+    let bid = case("spot", &[("max_price", hourly("5"))]);
+    let fields = [
+        ("accelerator", case("rtx_pro_6000", &[])),
+        ("purchase", bid),
+    ];
+    let blocks = vec![aws("eu-central-1"), asking(&fields, &[])];
+    let (cost, _) = priced(blocks);
+    let bounded = part(&cost, "machines");
+    assert_eq!(bounded.currency.as_deref(), Some("USD"));
+    assert_eq!(bounded.high, Some(dollars("3650")));
+}
