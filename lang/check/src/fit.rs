@@ -544,9 +544,8 @@ impl Checker<'_> {
         let is_text = near == "in" && others.len() == 1 && written.starts_with('"');
         let is_number = written.starts_with(|first: char| first.is_ascii_digit());
         // Who wrote the sign did not forget it.
-        let percent = self
-            .as_percent(checked, &term.value)
-            .filter(|_| !written.ends_with('%'));
+        let percent = self.as_percent(checked, &term.value);
+        let percent = percent.filter(|_| !written.ends_with('%'));
         let finding = match percent {
             Some(percent) if is_number => finding.suggest(span, &written, Some(&percent)),
             Some(percent) => self.from_elsewhere(
