@@ -28,6 +28,10 @@ use arguments::Arguments;
 use problem::Stop;
 use view::Screen;
 
+/// A check makes very many small values, on several threads at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     bug::install_hook();
     let arguments = Arguments::read();

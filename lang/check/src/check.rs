@@ -509,75 +509,65 @@ impl<'t> Checker<'t> {
         self.report(finding);
     }
 
-    /// Evaluates a `let`.
-    fn check_let(&mut self, id: NodeId) -> Term {
+    /// What stands behind the `=` of a `let` or an `output`, with the type that is written; none,
+    /// with a finding that says why one is needed, if nothing does.
+    fn written_value(
+        &mut self,
+        id: NodeId,
+        parts: &[&str],
+        (why, advice): (&str, &str),
+    ) -> Option<(&'t Expr, Type)> {
         let node = &self.nodes[id];
-        let Some(block) = node.block else {
-            return Term::error();
-        };
-        let (env, name, broken) = (Env::of(node.scope), node.name.span, node.broken);
-        self.refuse_head(block, &["value", "type"]);
+        let (block, name, broken) = (node.block?, node.name.span, node.broken);
+        self.refuse_head(block, parts);
         let expected = match &block.result {
             Some(written) => self.written_type(written),
             None => Type::Any,
         };
-        match &block.value {
-            // What can't be read behind it may be a part of the value.
-            Some(value) if broken => {
-                self.value(value, &expected, env);
-                Term::error()
-            }
-            Some(value) => self.declared_value(value, &expected, env),
-            None => {
-                if !broken {
-                    self.report(
-                        Diagnostic::error(code::VALUE_MISSING, name, "this has no value")
-                            .help("a name without a value stands for nothing")
-                            .help("give it one: `let name = value`"),
-                    );
-                }
-                Term::error()
-            }
+        if block.value.is_none() && !broken {
+            let finding = Diagnostic::error(code::VALUE_MISSING, name, "this has no value");
+            self.report(finding.help(why).help(advice));
         }
+        Some((block.value.as_deref()?, expected))
+    }
+
+    /// Evaluates a `let`.
+    fn check_let(&mut self, id: NodeId) -> Term {
+        let missing = (
+            "a name without a value stands for nothing",
+            "give it one: `let name = value`",
+        );
+        let Some((value, expected)) = self.written_value(id, &["value", "type"], missing) else {
+            return Term::error();
+        };
+        let node = &self.nodes[id];
+        let (env, broken) = (Env::of(node.scope), node.broken);
+        let term = self.declared_value(value, &expected, env);
+        // What can't be read behind it may be a part of the value.
+        if broken { Term::error() } else { term }
     }
 
     /// Evaluates an `output`.
     fn check_output(&mut self, id: NodeId) -> Term {
-        let node = &self.nodes[id];
-        let Some(block) = node.block else {
+        let missing = (
+            "an output shows a value once apply is done",
+            "give it one: `output name = value`",
+        );
+        let parts = ["value", "type", "when"];
+        let Some((value, expected)) = self.written_value(id, &parts, missing) else {
             return Term::error();
         };
-        let (env, name, broken) = (Env::of(node.scope), node.name.span, node.broken);
-        self.refuse_head(block, &["value", "type", "when"]);
-        let expected = match &block.result {
-            Some(written) => self.written_type(written),
-            None => Type::Any,
-        };
-        match &block.value {
-            Some(value) => {
-                let term = self.eval(value, &expected, env);
-                if term.term_type.is_secret() {
-                    let of = term.term_type.clone();
-                    let open = Term::new(of.revealed(), term.value);
-                    let shown = self.fitted(open, &expected, value.span);
-                    return Term::new(shown.term_type.kept_secret(true), shown.value);
-                }
-                if self.holds_instance(&term.value) {
-                    return self.instance_shown(&term, value.span);
-                }
-                self.fitted(term, &expected, value.span)
-            }
-            None => {
-                if !broken {
-                    self.report(
-                        Diagnostic::error(code::VALUE_MISSING, name, "this has no value")
-                            .help("an output shows a value once apply is done")
-                            .help("give it one: `output name = value`"),
-                    );
-                }
-                Term::error()
-            }
+        let term = self.eval(value, &expected, Env::of(self.nodes[id].scope));
+        if term.term_type.is_secret() {
+            let of = term.term_type.clone();
+            let open = Term::new(of.revealed(), term.value);
+            let shown = self.fitted(open, &expected, value.span);
+            return Term::new(shown.term_type.kept_secret(true), shown.value);
         }
+        if self.holds_instance(&term.value) {
+            return self.instance_shown(&term, value.span);
+        }
+        self.fitted(term, &expected, value.span)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::check::{Checker, Env, Local};
 use crate::code;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::presence::is_reference;
-use crate::tree::{Arm, Body, Expr, Loop, Node, Pattern};
+use crate::tree::{Arm, Body, Expr, Item, Loop, Node, Path, Pattern};
 use crate::types::{Term, Type, a};
 use crate::unify::{unify, widen};
 
@@ -110,36 +110,18 @@ impl Checker<'_> {
             });
         };
         let mut terms = Vec::new();
-        for round in &rounds {
-            let first = repeat.names.first().map_or("", |name| name.text.as_str());
-            let outer = Local {
-                name: first,
-                term: &round.0,
-                next: env.locals,
-            };
-            let second = round.1.as_ref().zip(repeat.names.get(1));
-            let both = second.map(|(term, name)| Local {
-                name: &name.text,
-                term,
-                next: Some(&outer),
-            });
-            let inside = Env {
-                locals: Some(both.as_ref().unwrap_or(&outer)),
-                ..env
-            };
-            let holds = match when {
-                None => true,
-                Some(condition) => match self.condition(condition, inside) {
-                    Some(holds) => holds,
-                    None => return Term::error(),
-                },
-            };
-            if holds {
-                let term = self.element(element, when, &inner, inside);
-                if term.term_type.is_error() {
-                    return Term::error();
+        for (first, second) in &rounds {
+            let term = in_round(repeat, (first, second.as_ref()), env, |inside| {
+                match when.map(|condition| self.condition(condition, inside)) {
+                    Some(Some(false)) => None,
+                    Some(None) => Some(Term::error()),
+                    None | Some(Some(true)) => Some(self.element(element, when, &inner, inside)),
                 }
-                terms.push((term, element.span));
+            });
+            match term {
+                None => {}
+                Some(term) if term.term_type.is_error() => return Term::error(),
+                Some(term) => terms.push((term, element.span)),
             }
         }
         if terms.is_empty()
@@ -186,23 +168,10 @@ impl Checker<'_> {
         }
         let first = Term::unknown(first, &[]);
         let second = second.map(|of| Term::unknown(of, &[]));
-        let outer = Local {
-            name: repeat.names.first().map_or("", |name| name.text.as_str()),
-            term: &first,
-            next: env.locals,
-        };
-        let both = second.as_ref().zip(repeat.names.get(1));
-        let both = both.map(|(term, name)| Local {
-            name: &name.text,
-            term,
-            next: Some(&outer),
-        });
-        let inside = Env {
-            locals: Some(both.as_ref().unwrap_or(&outer)),
-            ..env
-        };
-        let term = self.branch(false, |checker| {
-            checker.element(element, when, &Type::Any, inside)
+        let term = in_round(repeat, (&first, second.as_ref()), env, |inside| {
+            self.branch(false, |checker| {
+                checker.element(element, when, &Type::Any, inside)
+            })
         });
         (!term.term_type.is_error()).then_some(term.term_type)
     }
@@ -291,10 +260,7 @@ impl Checker<'_> {
         let mut fields: BTreeMap<String, Type> = BTreeMap::new();
         let mut failed = false;
         for item in &body.items {
-            let Node::Field { path, value } = &item.node else {
-                if !item.broken && !matches!(item.node, Node::Bad) {
-                    self.no_entry(item.span);
-                }
+            let Some((path, value)) = self.record_entry(item) else {
                 failed = true;
                 continue;
             };
@@ -337,7 +303,18 @@ impl Checker<'_> {
         );
     }
 
-    pub(crate) fn no_entry(&mut self, span: Span) {
+    /// The name and the value of an entry of a record; none, with a finding, if it is something else.
+    pub(crate) fn record_entry<'i>(&mut self, item: &'i Item) -> Option<(&'i Path, &'i Expr)> {
+        match &item.node {
+            Node::Field { path, value } => return Some((path, value)),
+            Node::Bad => {}
+            _ if item.broken => {}
+            _ => self.no_entry(item.span),
+        }
+        None
+    }
+
+    fn no_entry(&mut self, span: Span) {
         let text = "this is no entry of a record";
         self.report(
             Diagnostic::error(code::ENTRY_OUT_OF_PLACE, span, text)
@@ -471,6 +448,30 @@ impl Checker<'_> {
         );
         false
     }
+}
+
+/// Does something where the names of a loop stand for these.
+pub(crate) fn in_round<R>(
+    repeat: &Loop,
+    (first, second): (&Term, Option<&Term>),
+    env: Env<'_>,
+    does: impl FnOnce(Env<'_>) -> R,
+) -> R {
+    let outer = Local {
+        name: repeat.names.first().map_or("", |name| name.text.as_str()),
+        term: first,
+        next: env.locals,
+    };
+    let both = second.zip(repeat.names.get(1));
+    let both = both.map(|(term, name)| Local {
+        name: &name.text,
+        term,
+        next: Some(&outer),
+    });
+    does(Env {
+        locals: Some(both.as_ref().unwrap_or(&outer)),
+        ..env
+    })
 }
 
 /// A reference to what may be absent as one to what is there; none if it is absent.

@@ -13,7 +13,7 @@ use crate::mark;
 use crate::schema::{Function, Kind, KindValue};
 use crate::scope::{Form, NodeId};
 use crate::suggest::nearest;
-use crate::tree::{Argument, Binary, Body, Expr, ExprKind, Name, Node};
+use crate::tree::{Argument, Binary, Body, Expr, ExprKind, Name};
 use crate::types::{FieldsType, Parameter, Term, Type};
 use crate::wording::list;
 
@@ -34,10 +34,7 @@ impl Checker<'_> {
             .map(|(name, _)| name.as_str())
             .collect();
         for item in &body.items {
-            let Node::Field { path, value } = &item.node else {
-                if !item.broken && !matches!(item.node, Node::Bad) {
-                    self.no_entry(item.span);
-                }
+            let Some((path, value)) = self.record_entry(item) else {
                 failed = true;
                 continue;
             };

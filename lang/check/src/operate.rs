@@ -176,6 +176,18 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether one of two operands is in error, or a secret, which is a finding.
+    fn is_unfit(&mut self, sides: [(&Term, Span); 2]) -> bool {
+        if sides.iter().any(|(term, _)| term.term_type.is_error()) {
+            return true;
+        }
+        let secret = sides.iter().find(|(term, _)| term.term_type.is_secret());
+        if let Some((_, span)) = secret {
+            self.secret_in_the_open(*span);
+        }
+        secret.is_some()
+    }
+
     fn eval_comparison(
         &mut self,
         operator: Operator,
@@ -184,14 +196,8 @@ impl Checker<'_> {
         env: Env<'_>,
     ) -> Term {
         let (first, second) = self.both(left, right, env);
-        if first.term_type.is_error() || second.term_type.is_error() {
+        if self.is_unfit([(&first, left.span), (&second, right.span)]) {
             return Term::error();
-        }
-        for (term, span) in [(&first, left.span), (&second, right.span)] {
-            if term.term_type.is_secret() {
-                self.secret_in_the_open(span);
-                return Term::error();
-            }
         }
         if self.is_never_case((&first, left.span), (&second, right.span))
             || self.is_never_case((&second, right.span), (&first, left.span))
@@ -296,14 +302,8 @@ impl Checker<'_> {
             let second = self.eval(right, &expected, env);
             (first, second)
         };
-        if first.term_type.is_error() || second.term_type.is_error() {
+        if self.is_unfit([(&first, left.span), (&second, right.span)]) {
             return Term::error();
-        }
-        for (term, span) in [(&first, left.span), (&second, right.span)] {
-            if term.term_type.is_secret() {
-                self.secret_in_the_open(span);
-                return Term::error();
-            }
         }
         let (first, second) = match second.term_type.bare() {
             Type::List(inner) => {

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use mlinfra_api::{Address, Value};
 
 use crate::budget::Budget;
-use crate::check::{Checker, Env, Local};
+use crate::check::{Checker, Env};
 use crate::code::{self, Code};
+use crate::collection::in_round;
 use crate::diagnostic::{Diagnostic, Fix, Label, Severity, Span};
 use crate::facts::{Facts, Learned};
 use crate::program::{PolicyFinding, PolicyStatus, Program};
@@ -254,24 +255,10 @@ impl<'t> Checker<'t> {
         let nobody = [(Term::error(), None)];
         let none = rounds.is_empty() && policy.pack.is_none();
         for (element, second) in if none { &nobody[..] } else { &rounds[..] } {
-            let first = repeat.names.first().map_or("", |name| name.text.as_str());
-            let outer = Local {
-                name: first,
-                term: element,
-                next: None,
-            };
-            let both = second.as_ref().zip(repeat.names.get(1));
-            let both = both.map(|(term, name)| Local {
-                name: &name.text,
-                term,
-                next: Some(&outer),
-            });
-            let inside = Env {
-                locals: Some(both.as_ref().unwrap_or(&outer)),
-                ..env
-            };
             let holds = policy.block.when.as_deref();
-            self.judge_one(policy, &rule, Some(element), holds, inside, &mut judged);
+            in_round(repeat, (element, second.as_ref()), env, |inside| {
+                self.judge_one(policy, &rule, Some(element), holds, inside, &mut judged);
+            });
             if policy.pack.is_none() {
                 self.policy_elements += 1;
                 if self.policy_elements > POLICY_ELEMENTS_MAX {

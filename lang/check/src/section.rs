@@ -64,14 +64,7 @@ impl Checker<'_> {
 
     /// Notes a section of a block; a second one of its kind is a finding.
     pub(crate) fn collect_section(&mut self, block: &BlockItem, place: &scope::Place, kind: &Kind) {
-        if let Some(name) = &block.name {
-            let text = format!("`{}` takes no name", kind.name);
-            self.report(
-                Diagnostic::error(code::SECTION_NAMED, name.span, text)
-                    .help("there is one in each block, so nothing has to tell them apart")
-                    .help("take the name out"),
-            );
-        }
+        self.refuse_name(block, kind);
         let Some(around) = place.parent.as_ref().map(|(id, _)| *id) else {
             return;
         };
@@ -108,7 +101,8 @@ impl Checker<'_> {
         }
     }
 
-    fn section_head(&mut self, block: &BlockItem, kind: &Kind) {
+    /// A section is one of its kind in its block: it has no name.
+    fn refuse_name(&mut self, block: &BlockItem, kind: &Kind) {
         if let Some(name) = &block.name {
             let text = format!("`{}` takes no name", kind.name);
             self.report(
@@ -117,6 +111,10 @@ impl Checker<'_> {
                     .help("take the name out"),
             );
         }
+    }
+
+    fn section_head(&mut self, block: &BlockItem, kind: &Kind) {
+        self.refuse_name(block, kind);
         self.refuse_head(block, &[]);
     }
 

@@ -187,6 +187,14 @@ fn mutant(random: &mut Random, corpus: &[String]) -> String {
     text.into_iter().collect()
 }
 
+/// The texts that the search guided by coverage kept for a part.
+fn kept(part: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    let file = folder.join(part).with_extension("json");
+    let texts = std::fs::read_to_string(file).expect("a corpus that can be read");
+    serde_json::from_str(&texts).expect("a list of texts")
+}
+
 fn fails(part: fn(&[u8]), text: &str) -> bool {
     catch_unwind(AssertUnwindSafe(|| part(text.as_bytes()))).is_err()
 }
@@ -221,16 +229,22 @@ fn number(name: &str) -> Option<u32> {
 fn no_mutant_breaks_what_must_hold() {
     let seed = number("MLINFRA_FUZZ_SEED").unwrap_or(20_260_401);
     let seconds = number("MLINFRA_FUZZ_SECONDS").unwrap_or(SECONDS);
-    let corpus = corpus();
+    let named = corpus();
     let shares: u32 = PARTS.iter().map(|(_, _, share)| share).sum();
     for (name, part, share) in PARTS {
         let time = Duration::from_secs(seconds.into()) * share / shares;
         let began = Instant::now();
+        let kept = kept(name);
         let mut tried: u64 = 0;
         while began.elapsed() < time || tried < 20 {
             // Each text has a seed of its own, so that one is found again without those before.
             let one = (u64::from(seed) << 32 | tried).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            let text = mutant(&mut Random(one | 1), &corpus);
+            let corpus = if tried.is_multiple_of(2) {
+                &named
+            } else {
+                &kept
+            };
+            let text = mutant(&mut Random(one | 1), corpus);
             tried += 1;
             assert!(
                 !fails(part, &text),
@@ -242,6 +256,18 @@ fn no_mutant_breaks_what_must_hold() {
             "{name}: {tried} texts in {:.1} s, none fails",
             began.elapsed().as_secs_f64()
         );
+    }
+}
+
+/// What the search guided by coverage kept is gone through whole.
+#[test]
+fn what_was_kept_for_each_part_holds() {
+    for (name, part, _) in PARTS {
+        let kept = kept(name);
+        assert!(kept.len() > 100, "{} texts for {name}", kept.len());
+        for text in kept {
+            assert!(!fails(part, &text), "{name}: {text:?}");
+        }
     }
 }
 

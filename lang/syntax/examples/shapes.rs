@@ -1,10 +1,14 @@
 //! Prints the shape of the texts named on the command line: what stands where, one node a line; with
 //! `--mutants FOLDER`, writes the texts there that `tests/shapes.rs` holds against a second parser.
 
+#[path = "../tests/common/mod.rs"]
+pub(crate) mod common;
+
 use std::io::Write;
 use std::path::Path;
 
-use mlinfra_syntax::{Kind, lexer, parse};
+use common::{FORMS, Random, SPEC, mutant};
+use mlinfra_syntax::{Kind, parse};
 
 /// How many texts are made of each of the two specs.
 const MUTANTS_PER_SPEC: u64 = 1_000;
@@ -54,40 +58,14 @@ pub(crate) fn shape(text: &str) -> String {
     lines.collect()
 }
 
-/// The two specs, each many times with a few of its tokens taken out, put in again, exchanged or
-/// mixed with pieces.
+/// The two specs, each many times with a few of its tokens changed.
 pub(crate) fn mutants() -> impl Iterator<Item = String> {
-    let specs = [
-        include_str!("../tests/forms.mlinfra"),
-        include_str!("../tests/spec.mlinfra"),
-    ];
-    let seeds = specs.into_iter().enumerate();
-    seeds.flat_map(|(place, spec)| {
-        (0..MUTANTS_PER_SPEC).map(move |turn| mutant(spec, 2 * turn + place as u64))
+    let specs = [FORMS, SPEC].into_iter().enumerate();
+    specs.flat_map(|(place, spec)| {
+        (0..MUTANTS_PER_SPEC).map(move |turn| {
+            // Each text has a seed of its own, so that one is found again without those before.
+            let seed = (2 * turn + place as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            mutant(&mut Random(seed | 1), spec, 3, &PIECES)
+        })
     })
-}
-
-fn mutant(spec: &str, seed: u64) -> String {
-    let mut state = (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut below = |limit: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % limit as u64).expect("below a usize")
-    };
-    let tokens = lexer::tokens(spec);
-    let texts = tokens.iter();
-    let texts = texts.map(|token| &spec[token.start as usize..token.end as usize]);
-    let mut words: Vec<&str> = texts.collect();
-    for _ in 0..1 + below(3) {
-        let (a, b) = (below(words.len()), below(words.len()));
-        match below(5) {
-            0 => drop(words.drain(a..(a + 1 + below(4)).min(words.len()))),
-            1 => words.insert(a, words[b]),
-            2 => words.swap(a, b),
-            3 => drop(words.remove(a)),
-            _ => words.insert(a, PIECES[below(PIECES.len())]),
-        }
-    }
-    words.concat()
 }

@@ -451,28 +451,13 @@ fn require(p: &mut Parser) {
     p.close(mark, Kind::Require);
 }
 
-/// Reserved words that a head does not have behind its kind: a name is meant.
-const NO_NAMES: Set = Set::of(&[
-    Kind::And,
-    Kind::Or,
-    Kind::Not,
-    Kind::In,
-    Kind::If,
-    Kind::Then,
-    Kind::Else,
-    Kind::Match,
-    Kind::True,
-    Kind::False,
-    Kind::None,
-]);
-
 /// What is left once the path of a block is taken.
 fn block(p: &mut Parser, mark: Mark, indent: u32) {
     let here = p.current();
     if !here.first && set::NAMES.has(here.kind) {
         p.bump();
         hyphen(p);
-    } else if !here.first && NO_NAMES.has(here.kind) {
+    } else if !here.first && set::RESERVED_IN_VALUES.has(here.kind) {
         let message = format!("`{}` means something to the language", p.text_here());
         let finding = SyntaxError::new("E0011", p.range_here(), message);
         p.report(finding.help("choose another name, or put this one between back quotes"));

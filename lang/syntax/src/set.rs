@@ -41,8 +41,8 @@ pub(crate) const CLOSERS: Set = Set::of(&[Kind::RightParen, Kind::RightBracket, 
 /// A name where one is declared or referred to.
 pub(crate) const NAMES: Set = Set::of(&[Kind::Word, Kind::Quoted, Kind::ForeignWord]);
 
-/// The reserved words.
-pub(crate) const RESERVED: Set = Set::of(&[
+/// The reserved words that a head does not have behind its kind: a name is meant there.
+pub(crate) const RESERVED_IN_VALUES: Set = Set::of(&[
     Kind::And,
     Kind::Or,
     Kind::Not,
@@ -51,13 +51,13 @@ pub(crate) const RESERVED: Set = Set::of(&[
     Kind::Then,
     Kind::Else,
     Kind::Match,
-    Kind::For,
-    Kind::When,
-    Kind::On,
     Kind::True,
     Kind::False,
     Kind::None,
 ]);
+
+/// The reserved words.
+pub(crate) const RESERVED: Set = RESERVED_IN_VALUES.or(Set::of(&[Kind::For, Kind::When, Kind::On]));
 
 /// A name behind a `.`: nothing is reserved there.
 pub(crate) const MEMBERS: Set = NAMES.or(RESERVED);

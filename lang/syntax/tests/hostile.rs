@@ -4,7 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{FORMS, Random, SPEC, checked};
+use common::{FORMS, Random, SPEC, checked, mutant};
 use mlinfra_syntax::error::ERRORS_KEPT_MAX;
 use mlinfra_syntax::{TEXT_BYTES_MAX, format, lexer, parse};
 
@@ -56,30 +56,6 @@ const PIECES: &[&str] = &[
     "\t",
 ];
 
-/// A text with a few of its tokens taken out, put in twice, exchanged or mixed with pieces.
-fn mutant(random: &mut Random, text: &str) -> String {
-    let mut tokens: Vec<&str> = lexer::tokens(text)
-        .iter()
-        .map(|token| &text[token.start as usize..token.end as usize])
-        .collect();
-    for _ in 0..1 + random.below(12) {
-        let (a, b) = (random.below(tokens.len()), random.below(tokens.len()));
-        match random.below(10) {
-            0..3 => {
-                let end = (a + 1 + random.below(4)).min(tokens.len());
-                tokens.drain(a..end);
-            }
-            3..6 => tokens.insert(a, tokens[b]),
-            6..8 => tokens.swap(a, b),
-            _ => tokens.insert(a, PIECES[random.below(PIECES.len())]),
-        }
-        if tokens.is_empty() {
-            tokens.push("x");
-        }
-    }
-    tokens.concat()
-}
-
 /// A stretch of whole lines, so that a mutant is small and many fit into a second.
 fn stretch<'a>(random: &mut Random, text: &'a str) -> &'a str {
     let starts: Vec<usize> = std::iter::once(0)
@@ -96,7 +72,7 @@ fn mutants_lose_no_byte() {
     for _ in 0..20_000 {
         let text = if random.below(2) == 0 { FORMS } else { SPEC };
         let text = stretch(&mut random, text);
-        let text = mutant(&mut random, text);
+        let text = mutant(&mut random, text, 12, PIECES);
         checked(&text);
     }
 }

@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 
-mod common;
 #[path = "../examples/shapes.rs"]
 #[expect(dead_code, reason = "it is a program of its own too")]
 mod shapes;
 
-use common::{FORMS, Random, SPEC, checked};
 use mlinfra_syntax::{format, lexer};
+use shapes::common::{FORMS, Random, SPEC, checked};
 use shapes::{mutants, shape};
 
 const PAGE: &str = include_str!("shapes.md");

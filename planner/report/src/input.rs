@@ -232,6 +232,19 @@ pub enum NodeKind {
     Endpoint,
 }
 
+impl NodeKind {
+    /// A word for it, as classes and columns have it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            NodeKind::File => "file",
+            NodeKind::Table => "table",
+            NodeKind::Model => "model",
+            NodeKind::Evaluation => "evaluation",
+            NodeKind::Endpoint => "endpoint",
+        }
+    }
+}
+
 /// What comes from what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {

@@ -269,13 +269,7 @@ fn draw_route(route: &Route, slots: &[Slot], out: &mut String) {
 }
 
 fn draw_node(node: &Node, slot: &Slot, out: &mut String) {
-    let kind = match node.kind {
-        NodeKind::File => "file",
-        NodeKind::Table => "table",
-        NodeKind::Model => "model",
-        NodeKind::Evaluation => "evaluation",
-        NodeKind::Endpoint => "endpoint",
-    };
+    let kind = node.kind.word();
     let absent = if node.exists { "" } else { " absent" };
     let round = match node.kind {
         NodeKind::Endpoint => NODE_HEIGHT / 2.0,

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mlinfra_syntax::{Node, Parse, parse};
+use mlinfra_syntax::{Node, Parse, lexer, parse};
 
 /// Every form of the grammar.
 pub(crate) const FORMS: &str = include_str!("../forms.mlinfra");
@@ -126,6 +126,34 @@ impl Random {
         self.0 ^= self.0 << 17;
         (self.0 % limit as u64) as usize
     }
+}
+
+/// A text with up to so many changes: tokens are taken out, put in twice, exchanged or mixed with
+/// pieces.
+pub(crate) fn mutant(
+    random: &mut Random,
+    text: &str,
+    changes_max: usize,
+    pieces: &[&'static str],
+) -> String {
+    let tokens = lexer::tokens(text);
+    let words = tokens.iter();
+    let words = words.map(|token| &text[token.start as usize..token.end as usize]);
+    let mut words: Vec<&str> = words.collect();
+    for _ in 0..1 + random.below(changes_max) {
+        if words.is_empty() {
+            words.push("x");
+        }
+        let (a, b) = (random.below(words.len()), random.below(words.len()));
+        match random.below(5) {
+            0 => drop(words.drain(a..(a + 1 + random.below(4)).min(words.len()))),
+            1 => words.insert(a, words[b]),
+            2 => words.swap(a, b),
+            3 => drop(words.remove(a)),
+            _ => words.insert(a, pieces[random.below(pieces.len())]),
+        }
+    }
+    words.concat()
 }
 
 /// The codes of a text's findings.

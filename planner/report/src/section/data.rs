@@ -8,7 +8,7 @@ use mlinfra_runtime_spec::profile::{ColumnProfile, Spread};
 use super::{figure, list, texts};
 use crate::chart;
 use crate::input::{
-    ColumnUse, Flow, FlowCell, FlowChange, FlowColumn, Lineage, Node, NodeKind, Policy, Table,
+    ColumnUse, Flow, FlowCell, FlowChange, FlowColumn, Lineage, Node, Policy, Table,
 };
 use crate::lineage;
 use crate::text::{amount, count, counted, percent};
@@ -103,13 +103,7 @@ pub(crate) fn lineage(lineage: &Lineage) -> Option<Value> {
 }
 
 fn row(node: &Node, sources: &str) -> Value {
-    let kind = match node.kind {
-        NodeKind::File => "file",
-        NodeKind::Table => "table",
-        NodeKind::Model => "model",
-        NodeKind::Evaluation => "evaluation",
-        NodeKind::Endpoint => "endpoint",
-    };
+    let kind = node.kind.word();
     context! {
         name => node.name.as_str(),
         kind => kind,
