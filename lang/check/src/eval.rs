@@ -216,7 +216,9 @@ impl Checker<'_> {
             format!("nothing is named `{name}`"),
         )
         .help("what refers to it can't be made before it is there");
-        if env.scope.is_none() {
+        let is_given =
+            |given: &crate::check::Given| given.scope.is_none() && given.span.holds(span);
+        if env.scope.is_none() && self.given.values().any(is_given) {
             self.given_word(name, span, expected);
             return;
         }
@@ -247,7 +249,7 @@ impl Checker<'_> {
                 of if *of.bare() == Type::String => {
                     format!("put a text in quotes, `\"{name}\"`, or declare it")
                 }
-                Type::Bool | Type::Int | Type::Decimal | Type::Date | Type::Quantity(_) => {
+                of if of.bare().is_plain() => {
                     format!("declare it: `let {name} = …`")
                 }
                 _ => "declare it, or put a text in quotes".to_owned(),
