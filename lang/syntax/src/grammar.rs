@@ -1,5 +1,6 @@
 //! Entries: what a file and a body hold, and how the parser finds back after a fault.
 
+mod arms;
 mod expr;
 mod foreign;
 mod head;
