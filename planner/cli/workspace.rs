@@ -1,5 +1,7 @@
 //! A spec and its folder: finding it, checking it, naming its files.
 
+mod elsewhere;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -18,7 +20,7 @@ use crate::world::{Disk, Parameters, reason};
 const ROOT: &str = "main.mlinfra";
 /// The environment of a spec that declares none: its state is that of the project itself.
 pub(crate) const DEFAULT: &str = "default";
-/// The code of [`both_fit`].
+/// The code of a word that fits both.
 const BOTH_FIT: &str = "E1035";
 /// Where the states of all other environments lie, in the project's state folder.
 const ENVIRONMENTS: &str = "environments";
@@ -68,7 +70,7 @@ impl Workspace {
         let declared = here.declared().to_vec();
         let is_declared = declared.iter().any(|declared| declared == name);
         match (Workspace::find_spec(given, global), &global.environment) {
-            (Ok(_), None) if is_declared => Err(both_fit(name)),
+            (Ok(_), None) if is_declared => Err(elsewhere::both_fit(name)),
             (Ok(found), _) => Ok(found),
             // What an option names must be the same.
             (Err(_), asked) if is_declared && asked.as_ref().is_none_or(|asked| asked == name) => {
@@ -248,46 +250,6 @@ impl Workspace {
             sources,
             read: self.read_beside(&world),
         })
-    }
-
-    /// What earlier versions of this spec left behind: the state of one without environments, and
-    /// those of environments that are not declared any more.
-    pub(crate) fn left_behind(&self) -> Vec<String> {
-        let declared = self.declared();
-        let is_known =
-            |name: &str| name == self.environment() || declared.iter().any(|d| d == name);
-        let has_state = |folder: &Path| folder.join("state.db").exists();
-        let mut found = Vec::new();
-        if !is_known(DEFAULT) && has_state(&self.states_folder()) {
-            found.push(format!(
-                "there is a state in {} from before this spec had environments: nothing of it is \
-                 touched here. Call one environment `{DEFAULT}` to go on with it\n",
-                self.shown(STATE)
-            ));
-        }
-        let folder = self.states_folder().join(ENVIRONMENTS);
-        let entries = std::fs::read_dir(&folder).into_iter().flatten();
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut names: Vec<String> = names
-            .filter(|name| is_word(name) && !is_known(name) && has_state(&folder.join(name)))
-            .collect();
-        names.sort();
-        found.extend(names.iter().map(|name| {
-            let other = Workspace {
-                parameters: Parameters {
-                    environment: Some(name.clone()),
-                    ..self.parameters.clone()
-                },
-                ..self.clone()
-            };
-            format!(
-                "there is a state of the environment `{name}`, which this spec does not declare: \
-                 nothing of it is touched here. `{} destroy{}` removes what it made\n",
-                program(),
-                other.argument()
-            )
-        }));
-        found
     }
 
     /// What the compiler may ask of this spec's outside.
@@ -518,21 +480,6 @@ pub(crate) fn environments_in(project: &Path, count_max: usize) -> Vec<String> {
     names.sort();
     names.truncate(count_max);
     names
-}
-
-/// A word names a folder with a spec, and an environment of the spec in this folder.
-fn both_fit(name: &str) -> Problem {
-    Problem::new(
-        Exit::Usage,
-        BOTH_FIT,
-        "this word is both a folder and an environment",
-    )
-    .detail(format!(
-        "`{name}` is a folder with a spec of its own, and an environment of the spec in this folder"
-    ))
-    .help(format!(
-        "the environment: `-e {name}`; the folder: `./{name}`"
-    ))
 }
 
 /// Whether a text is a name as a spec writes it.
