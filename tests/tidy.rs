@@ -267,7 +267,8 @@ type Ban = (fn(&File) -> bool, &'static [&'static str], &'static str);
 
 fn is_pure(file: &File) -> bool {
     let pure = file.path.starts_with("lang/") || file.path.starts_with("planner/plan/");
-    pure && file.path.contains("/src/")
+    // What gathers the corpus of the search is a program of its own.
+    pure && file.path.contains("/src/") && !file.path.starts_with("lang/fuzz/src/bin/")
 }
 
 fn must_not_print(file: &File) -> bool {

@@ -15,7 +15,7 @@ use crate::support::MLINFRA;
 const HOSTILE: &str = "\
 project names {}
 target here = local
-let sizes = [\"a\\\"] -> b\", \"</text><script>\", \"x;y#z|`\", \"end\"]
+let sizes = [\"a] -> b\", \"</text><script>\", \"x;y#z|`\", \"end\"]
 pool p on here for size in sizes {
   cpus   = 1
   memory = 1 GiB

@@ -1,5 +1,5 @@
-//! How long a check of a program in many files takes, and how much memory: prints figures, asserts
-//! nothing.
+//! How long a check of a program in many files takes, and how much memory: prints figures, and
+//! fails where the floors do not hold.
 //!
 //! Each file holds twenty blocks and refers to the file before it, as projects of many people do.
 
@@ -50,6 +50,13 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+/// The longest that a check of 500 files and of 5,000 may take, on two cores.
+const SMALL_SECONDS_MAX: f64 = 0.1;
+const LARGE_SECONDS_MAX: f64 = 1.2;
+
+/// The most memory that a line may take.
+const LINE_BYTES_MAX: usize = 1_024;
 
 /// Files by their names.
 struct Files(BTreeMap<String, String>);
@@ -122,8 +129,8 @@ fn program(files: usize) -> Files {
     Files(all)
 }
 
-/// The shortest time of several checks, in seconds.
-fn measure(files: usize, rounds: usize) -> f64 {
+/// The shortest time of several checks, in seconds, and the bytes a line at the most.
+fn measure(files: usize, rounds: usize) -> (f64, usize) {
     let world = program(files);
     let lines: usize = world.0.values().map(|text| text.lines().count()).sum();
     let before = BYTES_NOW.load(Ordering::Relaxed);
@@ -152,7 +159,7 @@ fn measure(files: usize, rounds: usize) -> f64 {
     for finding in findings.iter().take(5) {
         println!("  {} {}", finding.code.0, finding.primary.text);
     }
-    times[0]
+    (times[0], most / lines)
 }
 
 /// `cargo bench -p mlinfra-check --bench files -- FILES ROUNDS` measures that size alone.
@@ -164,10 +171,15 @@ fn main() {
         return;
     }
     measure(50, 5);
-    let small = measure(500, 9);
-    let large = measure(5_000, 5);
+    let (small, small_bytes) = measure(500, 9);
+    let (large, large_bytes) = measure(5_000, 5);
     println!(
         "ten times the files take {:.1} times as long",
         large / small
     );
+    let bytes = small_bytes.max(large_bytes);
+    if small > SMALL_SECONDS_MAX || large > LARGE_SECONDS_MAX || bytes > LINE_BYTES_MAX {
+        eprintln!("the floors do not hold");
+        std::process::exit(1);
+    }
 }

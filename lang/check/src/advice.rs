@@ -77,7 +77,7 @@ impl Checker<'_> {
     }
 
     /// The finding with where the value at this place comes from, if it is named there.
-    pub(crate) fn from_elsewhere(&self, finding: Diagnostic, span: Span) -> Diagnostic {
+    pub(crate) fn where_it_comes_from(&self, finding: Diagnostic, span: Span) -> Diagnostic {
         match self.referred.filter(|(place, _)| *place == span) {
             Some((_, id)) => finding.also(self.nodes[id].name.span, "the value comes from here"),
             None => finding,
@@ -87,7 +87,7 @@ impl Checker<'_> {
     /// What is advised of a text that comes from elsewhere, and would fit without its quotes.
     fn typed_elsewhere(&self, finding: Diagnostic, expected: &Type, span: Span) -> Diagnostic {
         let of = expected.present();
-        let finding = self.from_elsewhere(finding, span);
+        let finding = self.where_it_comes_from(finding, span);
         match self.referred.filter(|(place, _)| *place == span) {
             Some((_, id)) if matches!(self.nodes[id].form, Form::Let | Form::Parameter) => {
                 let (form, name) = (&self.nodes[id].address.kind, &self.nodes[id].name.text);
@@ -331,7 +331,7 @@ impl Checker<'_> {
             Type::Quantity(dimension) => self.example_amount(dimension),
             Type::List(inner) => format!("[{}]", self.example(inner, depth + 1)),
             Type::Map(inner) => format!("{{ name = {} }}", self.example(inner, depth + 1)),
-            Type::Range(inner) if **inner == Type::Int => "1..16".to_owned(),
+            Type::Range(inner) if *inner.bare() == Type::Int => "1..16".to_owned(),
             Type::Range(inner) => {
                 let end = self.example(inner, depth + 1);
                 format!("{end}..{end}")

@@ -303,7 +303,7 @@ impl Checker<'_> {
         );
     }
 
-    /// The name and the value of an entry of a record; none, with a finding, if it is something else.
+    /// The name and the value of an entry of a record; none, with a finding, for something else.
     pub(crate) fn record_entry<'i>(&mut self, item: &'i Item) -> Option<(&'i Path, &'i Expr)> {
         match &item.node {
             Node::Field { path, value } => return Some((path, value)),

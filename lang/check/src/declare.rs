@@ -387,7 +387,7 @@ fn optional_type(library: &mut Library, written: Option<&TypeExpr>, kinds: &[&st
     }
 }
 
-/// The kind that a head places something on, `on pool` or `on optional(pool)`, and whether it need
+/// The kind that a head places something on, `on kind` or `on optional(kind)`, and whether it need
 /// not be there.
 pub(crate) fn place_word(written: &Expr) -> (Option<&str>, bool) {
     match &written.kind {

@@ -229,6 +229,8 @@ impl Checker<'_> {
             self.report(asked.fix(format!("{name} → {quoted}"), span, quoted));
             return;
         }
+        // What is missing everywhere is said once.
+        let is_told = self.is_lost(name) || self.said.has_text(&finding);
         let inside = self.qualified(name);
         let finding = match (meant, inside.as_slice()) {
             (Some(_), _) => finding.suggest(span, name, meant),
@@ -239,21 +241,11 @@ impl Checker<'_> {
             (None, []) if name == "var" => {
                 finding.help("a parameter is named alone: `replicas`, not `var.replicas`")
             }
-            // What is missing everywhere is said once.
-            (None, []) if self.is_lost(name) || self.said.has_text(&finding) => return,
+            (None, []) if is_told => return,
             (None, []) if self.is_in_function(env) => {
                 finding.help("a function sees its parameters alone: make it one of them")
             }
-            (None, []) => finding.help(match expected.present() {
-                Type::Block(kind) => format!("declare it: `{kind} {name} …`"),
-                of if *of.bare() == Type::String => {
-                    format!("put a text in quotes, `\"{name}\"`, or declare it")
-                }
-                of if of.bare().is_plain() => {
-                    format!("declare it: `let {name} = …`")
-                }
-                _ => "declare it, or put a text in quotes".to_owned(),
-            }),
+            (None, []) => finding.help(declared_as(name, expected)),
         };
         self.report(finding);
     }
@@ -498,6 +490,18 @@ impl Checker<'_> {
                 .help("whoever reads the result must know what it is")
                 .help("make both the same"),
         );
+    }
+}
+
+/// How a name could come to stand for something of this type.
+fn declared_as(name: &str, expected: &Type) -> String {
+    match expected.present() {
+        Type::Block(kind) => format!("declare it: `{kind} {name} …`"),
+        of if *of.bare() == Type::String => {
+            format!("put a text in quotes, `\"{name}\"`, or declare it")
+        }
+        of if of.bare().is_plain() => format!("declare it: `let {name} = …`"),
+        _ => "declare it, or put a text in quotes".to_owned(),
     }
 }
 

@@ -396,7 +396,7 @@ impl Checker<'_> {
                 Some(sure) => finding.suggest(span, text, Some(&format!("\"{sure}\""))),
                 None => finding.help(meant.question()),
             },
-            Some(meant) => self.from_elsewhere(finding.help(meant.question()), span),
+            Some(meant) => self.where_it_comes_from(finding.help(meant.question()), span),
             None => {
                 let few: Vec<&str> = known().map(|case| case.name.as_str()).take(6).collect();
                 finding.help(format!("some that are: {} …", few.join(", ")))
@@ -548,7 +548,7 @@ impl Checker<'_> {
         let percent = percent.filter(|_| !written.ends_with('%'));
         let finding = match percent {
             Some(percent) if is_number => finding.suggest(span, &written, Some(&percent)),
-            Some(percent) => self.from_elsewhere(
+            Some(percent) => self.where_it_comes_from(
                 finding.help(format!("a share of this size is written `{percent}`")),
                 span,
             ),

@@ -43,8 +43,8 @@ impl Checker<'_> {
         self.member(&term.term_type, &term.value, name)
     }
 
-    /// `purchase.spot`, `storage.lake`, `param.age`, `module.name`: a word and what it holds. A full
-    /// address is one even where a value has the name of its word.
+    /// `purchase.spot`, `storage.lake`, `param.age`, `module.name`: a word and what it holds. A
+    /// full address is one even where a value has the name of its word.
     pub(crate) fn word_member(
         &mut self,
         word: &str,
@@ -114,7 +114,7 @@ impl Checker<'_> {
         is_meant.then_some(found)
     }
 
-    /// `storage.lake` where a value is named `storage` too: the address, with a warning if the value
+    /// `storage.lake` where a value is named `storage`: the address, with a warning if the value
     /// has such a member. What a loop names so has no other spelling, so its member goes first.
     fn beside_value(&mut self, word: &str, name: &Name, span: Span, env: Env<'_>) -> Option<Term> {
         let scope = env.scope?;

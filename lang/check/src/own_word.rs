@@ -29,8 +29,8 @@ const WORDS: &[(&str, &str, &str)] = &[
     (
         "component",
         "component box on target { param size: bytes, storage raw { capacity = size } }",
-        "Blocks that are made together, as often as wanted: `box mine on here { size = 1 GiB }`. It \
-         sees its own parameters and blocks; from outside its outputs are seen. Without `on`, each \
+        "Blocks that are made together, as often as wanted: `box mine on here { size = 1 GiB }`. \
+         It sees its own parameters and blocks; from outside its outputs are seen. Without `on`, each \
          block inside stands where the instance stands.",
     ),
     (
@@ -75,8 +75,8 @@ const WORDS: &[(&str, &str, &str)] = &[
     (
         "for",
         "storage lake on here for name in [\"a\", \"b\"] { capacity = 1 GiB }",
-        "One block for each element, with its own key: `lake[\"a\"]`. Over a map there are two names: \
-         `for key, value in sizes`. In a list it makes one: `[x + 1 for x in xs when x > 0]`.",
+        "One block for each element, with its own key: `lake[\"a\"]`. Over a map there are two \
+         names: `for key, value in sizes`. In a list it makes one: `[x + 1 for x in xs when x > 0]`.",
     ),
     (
         "when",
@@ -92,8 +92,8 @@ const WORDS: &[(&str, &str, &str)] = &[
     (
         "require",
         "require replicas <= 8 else \"this machine holds eight\"",
-        "What must hold, and what is said if it does not. It is judged as early as what it asks for \
-         is known: in check, in plan or while it runs.",
+        "What must hold, and what is said if it does not. It is judged as early as what it asks \
+         for is known: in check, in plan or while it runs.",
     ),
     (
         "if",

@@ -357,17 +357,16 @@ impl<'t> Checker<'t> {
             Some((_, kind)) => kind.nested.keys().map(String::as_str).collect(),
         };
         let meant = nearest(word, known.iter().copied());
-        let uses = self.scopes[place.file].parent;
-        let may_be_used = uses.is_some_and(|uses| self.scopes[uses].open) || self.is_lost(word);
+        let uses = self.scopes[place.file]
+            .parent
+            .map(|uses| &self.scopes[uses]);
+        let may_be_used = uses.is_some_and(|uses| uses.open) || self.is_lost(word);
         if meant.is_none() && may_be_used {
             return;
         }
-        let mut finding = Diagnostic::error(
-            code::KIND_UNKNOWN,
-            span,
-            format!("there is no kind `{word}`"),
-        )
-        .help("what stands here would never be made");
+        let text = format!("there is no kind `{word}`");
+        let mut finding = Diagnostic::error(code::KIND_UNKNOWN, span, text)
+            .help("what stands here would never be made");
         let elsewhere = (place.parent.is_none()).then(|| habit::block_advice(word));
         finding = match meant {
             _ if let Some(advice) = elsewhere.flatten() => finding.help(advice),

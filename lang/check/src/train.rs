@@ -169,7 +169,8 @@ impl Checker<'_> {
                 .help("free texts and dates are different in every row: nothing carries over")
                 .help(match known.base {
                     ColumnBase::Date => format!(
-                        "exclude `{name}`; what a model shall learn of a date is a number in the data"
+                        "exclude `{name}`; what a model shall learn of a date is a number in the \
+                         data"
                     ),
                     _ => format!("derive a number or a category from `{name}`, or exclude it"),
                 }),

@@ -4,7 +4,7 @@
 //! the same crates as on the command line. The server does no input or output of its own: its
 //! caller gives it two streams and an [`Outside`] that reads the disk; open buffers come first.
 //!
-//! Who types need not wait: one thread reads, one checks, and one answers. Questions about a word are
+//! Who types need not wait: one thread reads, one checks, one answers. Questions about a word are
 //! answered from the text as it is now and the program as it was checked last.
 //!
 //! Reading order: `transport` cuts the stream into messages, `queue` holds those that wait,

@@ -1,5 +1,5 @@
-//! The thread that checks: it gets the open texts as they are at one moment, and gives back what was
-//! found in the specs that they belong to. Whoever asks meanwhile need not wait for it.
+//! The thread that checks: it gets the open texts as they are at one moment, and gives back what
+//! was found in the specs that they belong to. Whoever asks meanwhile need not wait for it.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, HashSet};

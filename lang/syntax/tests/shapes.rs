@@ -1,5 +1,5 @@
-//! What stands where in the two embedded specs and in texts made of them, as two parsers see it; and
-//! that laying a text out keeps its shape.
+//! What stands where in the two embedded specs and in texts made of them, as two parsers see it;
+//! and that laying a text out keeps its shape.
 
 use std::collections::BTreeMap;
 

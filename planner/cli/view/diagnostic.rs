@@ -236,8 +236,8 @@ const LINE_BYTES_MAX: usize = 400;
 /// So much of it stands before the label.
 const BEFORE_BYTES: usize = 120;
 
-/// The text with every very long line cut, and the labels where they are in that, each as far as its
-/// first line goes.
+/// The text with every very long line cut, and the labels where they are in that, each as far as
+/// its first line goes.
 fn shortened(text: &str, labels: &[LabeledSpan]) -> (String, Vec<LabeledSpan>) {
     if !has_long_lines(text) {
         return (text.to_owned(), labels.to_vec());

@@ -494,7 +494,10 @@ pub(crate) fn renamed(
 
 /// The outermost name by which the two addresses differ, if they differ by one alone.
 fn whole_move(from: &Address, to: &Address) -> Option<(Name, Name)> {
-    let path = |address: &Address| [&*address.parents, &[address.leaf.clone()]].concat();
+    let path = |address: &Address| {
+        let leaf = std::slice::from_ref(&address.leaf);
+        [&*address.parents, leaf].concat()
+    };
     let (old, new) = (path(from), path(to));
     let differing = |at: &usize| old[*at] != new[*at];
     let mut places = (0..old.len().min(new.len())).filter(differing);

@@ -179,7 +179,8 @@ fn types_of_other_languages_are_named_here() {
         ),
         (
             "param e: enum(\"x\", \"y\")? = x",
-            "E0324 at \"enum(\\\"x\\\", \\\"y\\\")?\": `enum` takes words here, and no text or number",
+            "E0324 at \"enum(\\\"x\\\", \\\"y\\\")?\": `enum` takes words here, and no text or \
+             number",
             "its cases stand without quotes",
             Some("write `enum(x, y)?`"),
         ),
@@ -214,13 +215,15 @@ fn types_of_other_languages_are_named_here() {
 fn one_fault_is_told_once() {
     hold(&[
         (
-            "storage x on here { capacity = y.capacity }\nstorage y on here { capacity = x.capacity }",
+            "storage x on here { capacity = y.capacity }\n\
+             storage y on here { capacity = x.capacity }",
             "E0316 at \"capacity\": this closes the circle y → x → y",
             "take one of the references out",
             None,
         ),
         (
-            "type team_name = string { require length(team_name) > 2 }\nparam a: team_name = \"abc\"",
+            "type team_name = string { require length(team_name) > 2 }\n\
+             param a: team_name = \"abc\"",
             "E0107 at \"type\": only the standard library declares a `type`",
             "",
             None,
@@ -244,7 +247,8 @@ fn one_fault_is_told_once() {
 fn records_that_differ_are_told_apart() {
     hold(&[
         (
-            "let d = { size = 2 GiB, tags = [\"a\"] }\nlet g = if true then d else { size = 1 GiB }",
+            "let d = { size = 2 GiB, tags = [\"a\"] }\n\
+             let g = if true then d else { size = 1 GiB }",
             "E0301 at \"{ size = 1 GiB }\": this record has no `tags`, and what stands before has",
             "make both the same",
             None,
@@ -267,7 +271,8 @@ fn records_that_differ_are_told_apart() {
 fn what_may_be_absent_has_a_value_behind_it() {
     clean(&[
         "param big: bool = false\n\
-         component box on target { storage raw { capacity = 1 GiB }\n output size = raw.capacity }\n\
+         component box on target { storage raw { capacity = 1 GiB }\n\
+         output size = raw.capacity }\n\
          box b on here when param.big\n\
          storage s on here { capacity = b.size ?? 1 GiB }",
         "param big: bool = true\n\

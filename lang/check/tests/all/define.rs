@@ -109,19 +109,24 @@ fn functions_components_and_loops_lead_to_their_names() {
             "let all = [one * 2 for one in [1, 2]]",
         ),
         (
-            "target here = local()\nkey k on here for place in [\"a\"] {\n  rotation = if p|lace == \"a\" then 9 days else 8 days\n}\n",
+            "target here = local()\n\
+             key k on here for place in [\"a\"] {\n  rotation = if p|lace == \"a\" then 9 days \
+             else 8 days\n}\n",
             "key k on here for place in [\"a\"] {",
         ),
         (
-            "component api {\n  param size: int\n  output twice = size * 2\n}\napi main {\n  si|ze = 2\n}\n",
+            "component api {\n  param size: int\n  output twice = size * 2\n}\n\
+             api main {\n  si|ze = 2\n}\n",
             "param size: int",
         ),
         (
-            "component api {\n  param size: int\n  output twice = size * 2\n}\nap|i main { size = 2 }\n",
+            "component api {\n  param size: int\n  output twice = size * 2\n}\n\
+             ap|i main { size = 2 }\n",
             "component api {",
         ),
         (
-            "component api {\n  param size: int\n  output twice = size * 2\n}\napi main { size = 2 }\nlet y = main.tw|ice\n",
+            "component api {\n  param size: int\n  output twice = size * 2\n}\n\
+             api main { size = 2 }\nlet y = main.tw|ice\n",
             "output twice = size * 2",
         ),
         ("let r = {\n  size = 2\n}\nlet y = |r.size\n", "let r = {"),

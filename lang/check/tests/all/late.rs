@@ -78,7 +78,8 @@ fn a_plan_rests_on_nothing_that_only_apply_knows() {
             "risk.report.rows",
         ),
         (
-            "pipeline b on worker {\n  step p = split(people) {\n a = risk.report.auc\n b = 20%\n }\n}",
+            "pipeline b on worker {\n  step p = split(people) {\n a = risk.report.auc\n b = \
+             20%\n }\n}",
             "risk.report.auc",
         ),
     ] {

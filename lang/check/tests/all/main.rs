@@ -19,6 +19,7 @@ mod imports;
 mod late;
 mod limits;
 mod memory;
+mod memory_fit;
 mod moves;
 mod names;
 mod newcomers;

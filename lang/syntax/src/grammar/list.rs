@@ -139,8 +139,8 @@ fn elements(p: &mut Parser, close: Kind, element: &mut impl FnMut(&mut Parser)) 
     }
 }
 
-/// A `}`, the rest of a string, a closer that a list around this one waits for, or what goes on with
-/// an `if` around it.
+/// A `}`, the rest of a string, a closer that a list around this one waits for, or what goes on
+/// with an `if` around it.
 fn ends_from_outside(p: &Parser, close: Kind) -> bool {
     let waiting = &p.brackets[p.around.brackets_from..];
     let own = p.kind() == close;
