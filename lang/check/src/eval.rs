@@ -192,18 +192,11 @@ impl Checker<'_> {
             self.report(finding);
             return;
         }
-        let mut names = env
-            .scope
-            .map(|scope| self.names_like(name, scope))
-            .unwrap_or_default();
+        let names = env.scope.map(|scope| self.names_like(name, scope));
+        let mut names = names.unwrap_or_default();
         names.retain(|name| self.may_stand(name, expected, env));
-        let meant = nearest(
-            name,
-            cases
-                .iter()
-                .copied()
-                .chain(names.iter().map(String::as_str)),
-        );
+        let known = cases.iter().copied();
+        let meant = nearest(name, known.chain(names.iter().map(String::as_str)));
         if !cases.is_empty() {
             let of = expected.present().to_string();
             let finding = case_unknown(name, &of, &cases, span).suggest(span, name, meant);

@@ -30,8 +30,8 @@ const WORDS: &[(&str, &str, &str)] = &[
         "component",
         "component box on target { param size: bytes, storage raw { capacity = size } }",
         "Blocks that are made together, as often as wanted: `box mine on here { size = 1 GiB }`. \
-         It sees its own parameters and blocks; from outside its outputs are seen. Without `on`, each \
-         block inside stands where the instance stands.",
+         It sees its own parameters and blocks; from outside its outputs are seen. Without `on`, \
+         each block inside stands where the instance stands.",
     ),
     (
         "function",
@@ -76,7 +76,8 @@ const WORDS: &[(&str, &str, &str)] = &[
         "for",
         "storage lake on here for name in [\"a\", \"b\"] { capacity = 1 GiB }",
         "One block for each element, with its own key: `lake[\"a\"]`. Over a map there are two \
-         names: `for key, value in sizes`. In a list it makes one: `[x + 1 for x in xs when x > 0]`.",
+         names: `for key, value in sizes`. In a list it makes one: \
+         `[x + 1 for x in xs when x > 0]`.",
     ),
     (
         "when",

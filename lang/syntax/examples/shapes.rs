@@ -1,5 +1,6 @@
 //! Prints the shape of the texts named on the command line: what stands where, one node a line;
-//! with `--mutants FOLDER`, writes the texts there that `tests/shapes.rs` holds against a second parser.
+//! with `--mutants FOLDER`, writes the texts there that `tests/shapes.rs` holds against a second
+//! parser.
 
 #[path = "../tests/common/mod.rs"]
 pub(crate) mod common;
