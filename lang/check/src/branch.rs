@@ -15,7 +15,18 @@ pub(crate) struct Present<'e> {
     next: Option<&'e Present<'e>>,
 }
 
-impl Present<'_> {
+impl<'e> Present<'e> {
+    /// The same names and values, where this was asked for as well.
+    fn added_to(&'e self, env: Env<'e>) -> Env<'e> {
+        match self.paths.is_empty() {
+            true => env,
+            false => Env {
+                present: Some(self),
+                ..env
+            },
+        }
+    }
+
     /// The term without its `?` if the expression was asked for. Where it is absent all the same,
     /// this branch is not taken, and what it would be is not known.
     pub(crate) fn narrowed(&self, expr: &Expr, term: Term) -> Term {
@@ -92,13 +103,7 @@ impl Checker<'_> {
             paths: &paths,
             next: env.present,
         };
-        let inside = match paths.is_empty() {
-            true => env,
-            false => Env {
-                present: Some(&present),
-                ..env
-            },
-        };
+        let inside = present.added_to(env);
         let assumed = holds.then(|| self.assume(condition, env));
         let result = evaluate(self, inside);
         if let Some(assumed) = assumed {
@@ -207,13 +212,7 @@ impl Checker<'_> {
                 paths: &paths,
                 next: env.present,
             };
-            let inside = match paths.is_empty() {
-                true => env,
-                false => Env {
-                    present: Some(&present),
-                    ..env
-                },
-            };
+            let inside = present.added_to(env);
             let decided = term.value == Value::Bool(decides);
             let next = self.branch(!decided, |checker| {
                 checker.value(operand, &Type::Bool, inside)

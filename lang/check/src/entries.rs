@@ -1,5 +1,6 @@
 //! The fields that a body holds, found by name: long bodies are asked about very often.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::check::Checker;
@@ -31,7 +32,7 @@ impl<'t> Checker<'t> {
         let all = bodies.entry(node.item.span).or_insert_with(|| {
             let mut all = HashMap::with_capacity(items.len());
             for (written, value) in items.iter().filter_map(field) {
-                all.entry(written).or_insert(value);
+                all.entry(written.into_owned()).or_insert(value);
             }
             all
         });
@@ -39,9 +40,9 @@ impl<'t> Checker<'t> {
     }
 }
 
-fn field(item: &Item) -> Option<(String, &Expr)> {
+fn field(item: &Item) -> Option<(Cow<'_, str>, &Expr)> {
     match &item.node {
-        Node::Field { path, value } => Some((path.text(), value)),
+        Node::Field { path, value } => Some((path.word(), value)),
         _ => None,
     }
 }

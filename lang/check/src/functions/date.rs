@@ -67,29 +67,45 @@ pub(crate) fn instant(text: &str) -> Option<(OffsetDateTime, bool)> {
     instant.ok().map(|instant| (instant, true))
 }
 
-/// The value as it is compared: dates that are one instant are the same, however written.
+/// The value as it is compared: dates that are one instant are the same, however written. What
+/// holds no date, which may be long, is not copied.
 pub(crate) fn comparable(value: &Value) -> Cow<'_, Value> {
-    let all = |values: &[Value]| {
-        values
-            .iter()
-            .map(|one| comparable(one).into_owned())
-            .collect()
-    };
+    match holds_date(value) {
+        true => Cow::Owned(by_instant(value)),
+        false => Cow::Borrowed(value),
+    }
+}
+
+fn holds_date(value: &Value) -> bool {
     match value {
-        Value::Date(text) => match instant(text) {
-            Some((instant, _)) => Cow::Owned(Value::List(vec![
-                Value::Int(instant.unix_timestamp()),
-                Value::Int(i64::from(instant.nanosecond())),
-            ])),
-            None => Cow::Borrowed(value),
-        },
-        Value::List(elements) => Cow::Owned(Value::List(all(elements))),
+        Value::Date(_) => true,
+        Value::List(elements) => elements.iter().any(holds_date),
+        Value::Record(entries) => entries.values().any(holds_date),
+        _ => false,
+    }
+}
+
+fn by_instant(value: &Value) -> Value {
+    match value {
+        Value::Date(text) => instant(text).map_or_else(
+            || value.clone(),
+            |(instant, _)| {
+                Value::List(vec![
+                    Value::Int(instant.unix_timestamp()),
+                    Value::Int(i64::from(instant.nanosecond())),
+                ])
+            },
+        ),
+        Value::List(elements) => Value::List(elements.iter().map(by_instant).collect()),
         Value::Record(entries) => {
             let entries = entries.iter();
-            let entries = entries.map(|(name, one)| (name.clone(), comparable(one).into_owned()));
-            Cow::Owned(Value::Record(entries.collect()))
+            Value::Record(
+                entries
+                    .map(|(name, one)| (name.clone(), by_instant(one)))
+                    .collect(),
+            )
         }
-        _ => Cow::Borrowed(value),
+        other => other.clone(),
     }
 }
 
