@@ -237,30 +237,11 @@ fn counts(checked: &Checked) -> BTreeMap<&str, Counts> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// One file in memory.
-    struct One(String);
-
-    impl World for One {
-        fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-            match path {
-                "main.mlinfra" => Ok(self.0.clone().into_bytes()),
-                _ => Err("no such file".to_owned()),
-            }
-        }
-
-        fn parameter(&self, _: &str) -> Option<String> {
-            None
-        }
-
-        fn parameter_names(&self) -> Vec<String> {
-            Vec::new()
-        }
-    }
+    use crate::world::OneSpec;
 
     fn fixed(text: &str) -> Fixed {
         let ours = |name: &str| name == "main.mlinfra";
-        fix(&One(text.to_owned()), "main.mlinfra", &ours)
+        fix(&OneSpec(text.to_owned()), "main.mlinfra", &ours)
     }
 
     fn new_text(fixed: &Fixed, text: &str) -> String {
@@ -281,7 +262,7 @@ mod tests {
                 let new = new_text(&once, text);
                 examples += 1;
                 made += once.made;
-                let found = mlinfra_check::check(&One(text.to_owned()), "main.mlinfra");
+                let found = mlinfra_check::check(&OneSpec(text.to_owned()), "main.mlinfra");
                 if found.diagnostics.is_empty() && new != text {
                     faults.push(format!("{}: a clean text was changed", page.code));
                 }
@@ -320,7 +301,7 @@ mod tests {
     }
 
     /// A file that knows where it is checked.
-    struct There(One);
+    struct There(OneSpec);
 
     impl World for There {
         fn read(&self, path: &str) -> Result<Vec<u8>, String> {
@@ -351,7 +332,7 @@ mod tests {
     fn edits_are_tried_where_the_spec_is_checked() {
         let text = "param count: int\nparam place: string\n\
                     environment dev { params { place = \"x\" } }\nenvironment prod {}\n";
-        let there = There(One(text.to_owned()));
+        let there = There(OneSpec(text.to_owned()));
         let plain = mlinfra_check::check(&there, "main.mlinfra");
         assert_eq!(plain.diagnostics, Vec::new());
         let fixed = fix(&there, "main.mlinfra", &|_| true);

@@ -15,6 +15,26 @@ use crate::problem::Problem;
 /// No spec is larger: reading a whole disk image by mistake would fill the memory.
 const SPEC_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// A world that is one spec, `main.mlinfra`.
+pub(crate) struct OneSpec(pub(crate) String);
+
+impl World for OneSpec {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        match path {
+            "main.mlinfra" => Ok(self.0.clone().into_bytes()),
+            _ => Err("no such file".to_owned()),
+        }
+    }
+
+    fn parameter(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn parameter_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
 /// The spec's folder and the parameters.
 #[derive(Clone, Debug)]
 pub(crate) struct Disk {

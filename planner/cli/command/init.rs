@@ -5,13 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use mlinfra_check::World;
 
 use crate::problem::{Exit, Problem, Stop};
 use crate::view::Screen;
 use crate::view::ending::{self, quoted};
 use crate::view::layout::padded;
-use crate::world::reason;
+use crate::world::{OneSpec, reason};
 
 const SPEC: &str = include_str!("starter.mlinfra");
 /// What the starter calls its project, and what stands there in place of the user's name.
@@ -206,30 +205,13 @@ fn as_name(text: &str) -> String {
 /// Whether the starter spec is right with this name: nobody knows better than the checker.
 fn is_free(name: &str) -> bool {
     // What is no name may still be read as something else, such as a name and a comment.
-    let checked = mlinfra_check::check(&Memory(starter(name)), "main.mlinfra");
+    let checked = mlinfra_check::check(&OneSpec(starter(name)), "main.mlinfra");
     let project = checked.program.with_role("project").next();
     checked.diagnostics.is_empty() && project.is_some_and(|block| block.address.name() == name)
 }
 
 fn starter(name: &str) -> String {
     SPEC.replacen(SPEC_NAME, &format!("project {name} "), 1)
-}
-
-/// A world that is one spec.
-struct Memory(String);
-
-impl World for Memory {
-    fn read(&self, _: &str) -> Result<Vec<u8>, String> {
-        Ok(self.0.clone().into_bytes())
-    }
-
-    fn parameter(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn parameter_names(&self) -> Vec<String> {
-        Vec::new()
-    }
 }
 
 fn write_new(path: &Path, content: &str) -> Result<(), Problem> {

@@ -86,6 +86,7 @@ fn description(what: What) -> Value {
 mod tests {
     use super::*;
     use crate::view::diagnostic::Sources;
+    use crate::world::OneSpec;
 
     #[track_caller]
     fn holds(what: What, value: &Value) {
@@ -137,25 +138,6 @@ mod tests {
         }
         assert!(seen > 0, "no example was looked at");
     }
-    /// One file in memory.
-    struct One(String);
-
-    impl mlinfra_check::World for One {
-        fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-            match path {
-                "main.mlinfra" => Ok(self.0.clone().into_bytes()),
-                _ => Err("no such file".to_owned()),
-            }
-        }
-
-        fn parameter(&self, _: &str) -> Option<String> {
-            None
-        }
-
-        fn parameter_names(&self) -> Vec<String> {
-            Vec::new()
-        }
-    }
 
     fn markdown(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
         for entry in std::fs::read_dir(folder).expect("a folder of the book") {
@@ -201,7 +183,7 @@ mod tests {
             for fence in text.split("```mlinfra").skip(1) {
                 let body = fence.split_once('\n').map_or("", |(_, body)| body);
                 let spec = body.split("```").next().unwrap_or_default();
-                let checked = mlinfra_check::check(&One(spec.to_owned()), "main.mlinfra");
+                let checked = mlinfra_check::check(&OneSpec(spec.to_owned()), "main.mlinfra");
                 let files = checked.files.iter();
                 let sources = Sources {
                     files: files.map(|f| (f.name.clone(), f.text.clone())).collect(),
